@@ -1,0 +1,1 @@
+"""Recurrent layers that Keras does not ship (index written when layers land)."""

@@ -1,0 +1,1 @@
+"""Data of the recipes: embedded sources, TensorFlow Datasets and the user's own files."""
