@@ -1,1 +1,27 @@
-"""Models."""
+"""Recurrent models for Keras 3: functions that return a built `keras.Model`, and their catalogue.
+
+    model = zoo.create_model("tagger_base", vocabulary_size=20_000, num_tags=9)
+
+`list_models()` names the catalogue, `model_info(name)` describes an entry, and the functions
+themselves are here too. `recurrent_stack` is what they are made of.
+"""
+
+from zoo._registry import ModelInfo, create_model, list_models, model_info, register_model
+from zoo.many_to_many import tag_decoder, tagger
+from zoo.one_to_one import mlp_tagger
+from zoo.recurrent import CELLS, StackOptions, recurrent_stack, register_cell
+
+__all__ = [
+    "CELLS",
+    "ModelInfo",
+    "StackOptions",
+    "create_model",
+    "list_models",
+    "mlp_tagger",
+    "model_info",
+    "recurrent_stack",
+    "register_cell",
+    "register_model",
+    "tag_decoder",
+    "tagger",
+]

@@ -1,0 +1,74 @@
+"""The model card: what a stranger who finds the folder needs to know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a recipe says of every model it makes.
+
+    Attributes:
+        task: What the model does, in a sentence.
+        use: What it is for.
+        limits: What it is not for, and where it fails.
+    """
+
+    task: str
+    use: str
+    limits: str
+
+
+def model_card(
+    card: Card,
+    *,
+    recipe: str,
+    command: str,
+    description: str,
+    licence: str,
+    metrics: Mapping[str, Any],
+    pictures: list[str],
+) -> str:
+    """The card as Markdown."""
+    test, baseline = metrics["test"], metrics["baseline"]
+    rows = [
+        f"| {n} | {_cell(test.get(n))} | {_cell(baseline.get(n))} |" for n in {**test, **baseline}
+    ]
+    lines = [
+        f"# {recipe}",
+        "",
+        card.task,
+        "",
+        f"Made by [rnn-zoo](https://pypi.org/project/rnn-zoo/) with `{command}`;",
+        f"{metrics['parameters']:,} parameters, {metrics['seconds']:.0f} seconds.",
+        "",
+        "## Data",
+        "",
+        f"{description} Licence: {licence}.",
+        "",
+        "## Results on the test part",
+        "",
+        "| metric | model | baseline |",
+        "|---|---:|---:|",
+        *rows,
+        "",
+        *(f"![{picture}](plots/{picture})" for picture in pictures),
+        "",
+        "## Use",
+        "",
+        f"For: {card.use}",
+        "",
+        f"Not for, and limits: {card.limits}",
+        "",
+        "`saved_model/` runs in plain TensorFlow; `model.keras` loads with Keras and rnn-zoo;",
+        "`config.json` has every option.",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _cell(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"

@@ -1,0 +1,311 @@
+"""What each command does with its words. `_cli` finds `NAME_command` here."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shlex
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from recipes import _output
+from recipes._config import parse_options, read_config
+from recipes._errors import DataError, UserError
+from recipes._run import load_recipe, recipe_names, train_recipe
+
+_Flag = tyro.conf.FlagCreatePairsOff[bool]
+
+
+def _extend(kind: type, fields: dict[str, tuple[Any, Any, str]]) -> type:
+    """A config class with more options: name to type, default and help."""
+    extra = [
+        (name, Annotated[hint, tyro.conf.arg(help=text)], dataclasses.field(default=default))
+        for name, (hint, default, text) in fields.items()
+    ]
+    return dataclasses.make_dataclass(kind.__name__, extra, bases=(kind,), frozen=True)
+
+
+def _split(kind: type, options: Any) -> Any:
+    """The config within the options of `_extend`."""
+    return kind(**{field.name: getattr(options, field.name) for field in dataclasses.fields(kind)})
+
+
+def _recipe_word(command: str, words: list[str]) -> tuple[str, list[str]]:
+    """The recipe's name, wherever it stands before the first option."""
+    if words and not words[0].startswith("-"):
+        return words[0], words[1:]
+    if {"-h", "--help"} & {*words}:
+        names = "\n".join(f"  rnn-zoo {command} {name} --help" for name in recipe_names())
+        print(
+            f"usage: rnn-zoo {command} RECIPE [options]\n\nThe options depend on the recipe:\n{names}"
+        )
+        raise SystemExit(0)
+    raise UserError(f"{command}: names no recipe; expected one of: {', '.join(recipe_names())}.")
+
+
+_RUN_FLAGS = {
+    "config": (
+        Path | None,
+        None,
+        "File of options (config.json, best_config.json); those given here win.",
+    ),
+    "resume": (_Flag, False, "Go on with what was interrupted."),
+    "overwrite": (_Flag, False, "Replace what is there."),
+}
+
+
+def _read_options(
+    recipe: Any, name: str, words: list[str], prog: str, flags: dict[str, tuple[Any, Any, str]]
+) -> Any:
+    """Parse the options; what `--config` holds takes the place of the defaults."""
+    kind = _extend(recipe.Config, flags)
+    options = parse_options(kind, words, prog=prog)
+    if options.config is not None:
+        base = read_config(recipe.Config, options.config, name)
+        values = {f.name: getattr(base, f.name) for f in dataclasses.fields(base)}
+        options = parse_options(kind, words, prog=prog, default=kind(**values))
+    return options
+
+
+def train_command(words: list[str]) -> int:
+    """`rnn-zoo train RECIPE [options]`."""
+    name, rest = _recipe_word("train", words)
+    recipe = load_recipe(name)
+    prog = f"rnn-zoo train {name}"
+    options = _read_options(recipe, name, rest, prog, _RUN_FLAGS)
+    config = _split(recipe.Config, options)
+    out = config.out or _output.default_folder(name)
+    if options.resume:
+        config = _resumed(recipe, name, rest, prog, out)
+    config = dataclasses.replace(config, out=out)
+    command = shlex.join(["rnn-zoo", "train", name, *(w for w in rest if w != "--resume")])
+    try:
+        metrics = train_recipe(
+            name,
+            config,
+            out,
+            command=command,
+            resume=options.resume,
+            overwrite=options.overwrite,
+        )
+    except BaseException as error:
+        if _output.unfinished_folder(out).exists() and not isinstance(error, UserError):
+            again = shlex.join(["rnn-zoo", "train", name, "--out", str(out), "--resume"])
+            print(f"What was done is kept. Go on with: {again}", file=sys.stderr)
+        raise
+    _summary(out, metrics)
+    return 0
+
+
+def _resumed(recipe: Any, name: str, words: list[str], prog: str, out: Path) -> Any:
+    """The config of the interrupted run; options that differ from it are refused."""
+    folder = _output.unfinished_folder(out)
+    if not folder.exists():
+        raise UserError(f"--resume: there is no interrupted run for {out}.")
+    before = _output.read_run_config(recipe.Config, folder)
+    kind = _extend(recipe.Config, _RUN_FLAGS)
+    values = {f.name: getattr(before, f.name) for f in dataclasses.fields(before)}
+    now = parse_options(kind, words, prog=prog, default=kind(**values))
+    for field in dataclasses.fields(before):
+        old, new = getattr(before, field.name), getattr(now, field.name)
+        if field.name != "out" and old != new:
+            raise UserError(
+                f"--resume: the interrupted run has --{field.name.replace('_', '-')} {old}, "
+                f"not {new}; leave it out, or start again with --overwrite."
+            )
+    return before
+
+
+def _summary(out: Path, metrics: dict[str, Any]) -> None:
+    from recipes._console import console, metrics_table
+
+    columns = {"model": metrics["test"], "baseline": metrics["baseline"]}
+    console.print(metrics_table(f"{metrics['recipe']} on the test part", columns))
+    print(f"""\
+{out}/
+  saved_model/   for serving, raw input in     model.keras    for Keras
+  metrics.json   history.csv   plots/          README.md      the model card
+next: rnn-zoo evaluate {shlex.quote(str(out))}
+      rnn-zoo predict {shlex.quote(str(out))} INPUT...""")
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluate:
+    """Metrics of a trained folder. The last line of stdout is one JSON object."""
+
+    folder: tyro.conf.Positional[Path]
+    """Folder that `rnn-zoo train` wrote."""
+    data: str | None = None
+    """Evaluate on other data than the test part it was trained with."""
+
+
+def evaluate_command(words: list[str]) -> int:
+    """`rnn-zoo evaluate DIR [--data SRC]`."""
+    from recipes._console import console, metrics_table
+
+    options = parse_options(Evaluate, words, prog="rnn-zoo evaluate")
+    name = _output.recipe_of(options.folder)
+    recipe = load_recipe(name)
+    config = _output.read_run_config(recipe.Config, options.folder)
+    source = options.data or config.data
+    metrics = recipe.evaluate(options.folder, recipe.load_test(config, source))
+    console.print(metrics_table(f"{name} on {source}", {"model": metrics}))
+    print(json.dumps(metrics))
+    return 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Predict:
+    """Answers of a trained folder, one JSON object a line."""
+
+    folder: tyro.conf.Positional[Path]
+    """Folder that `rnn-zoo train` wrote."""
+    inputs: tyro.conf.Positional[tuple[str, ...]]
+    """Text, the path of a file with an input a line, or - for lines on stdin."""
+
+
+def predict_command(words: list[str]) -> int:
+    """`rnn-zoo predict DIR INPUT...`."""
+    options = parse_options(Predict, words, prog="rnn-zoo predict")
+    if not options.inputs:
+        raise UserError("predict: nothing to predict; expected text, a file, or - for stdin.")
+    recipe = load_recipe(_output.recipe_of(options.folder))
+    for answer in recipe.predict(options.folder, _lines(options.inputs)):
+        print(json.dumps(answer, ensure_ascii=False), flush=True)
+    return 0
+
+
+def _lines(inputs: Sequence[str]) -> Iterator[str]:
+    """The inputs themselves, or the lines of the files they name; empty lines are passed over."""
+    from recipes.data._source import open_text
+
+    for item in inputs:
+        if item == "-":
+            lines: Any = sys.stdin
+        elif Path(item).is_file():
+            with open_text(Path(item)) as file:
+                lines = list(file)
+        else:
+            lines = [item]
+        try:
+            yield from (line.strip() for line in lines if line.strip())
+        except UnicodeDecodeError:
+            raise DataError("stdin", "is not UTF-8 text") from None
+
+
+@dataclasses.dataclass(frozen=True)
+class Export:
+    """Write the model of a trained folder in another format.
+
+    A SavedModel takes raw input. ONNX and LiteRT have no strings: they take the ids that the lists
+    beside the model (labels.json) give, and need the export extra.
+    """
+
+    folder: tyro.conf.Positional[Path]
+    """Folder that `rnn-zoo train` wrote."""
+    format: Literal["savedmodel", "onnx", "litert"]
+    """What to write."""
+    to: Path | None = None
+    """Where to; by default beside the model."""
+    length: int = 64
+    """Time steps of the LiteRT model, whose shapes are fixed."""
+    overwrite: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Replace what is there."""
+
+
+def export_command(words: list[str]) -> int:
+    """`rnn-zoo export DIR --format FORMAT [--to PATH]`."""
+    from recipes._export import export_folder
+
+    options = parse_options(Export, words, prog="rnn-zoo export")
+    recipe = load_recipe(_output.recipe_of(options.folder))
+    path = export_folder(
+        recipe,
+        options.folder,
+        options.format,
+        options.to,
+        length=options.length,
+        overwrite=options.overwrite,
+    )
+    print(path)
+    return 0
+
+
+def tune_command(words: list[str]) -> int:
+    """`rnn-zoo tune RECIPE --trials N [options]`."""
+    from recipes._tune import TunerName, search
+
+    name, rest = _recipe_word("tune", words)
+    recipe = load_recipe(name)
+    flags = {
+        "trials": (int, 10, "Number of configurations to try."),
+        "tuner": (TunerName, "bayesian", "How the next one is chosen."),
+        **_RUN_FLAGS,
+    }
+    options = _read_options(recipe, name, rest, f"rnn-zoo tune {name}", flags)
+    config = _split(recipe.Config, options)
+    out = config.out or _output.default_folder(f"{name}-tune")
+    best = search(
+        recipe,
+        name,
+        config,
+        out,
+        trials=options.trials,
+        tuner=options.tuner,
+        resume=options.resume,
+        overwrite=options.overwrite,
+    )
+    print(f"""\
+best of the trials: {best["objective"]:.4f} (trial {best["trial"]})
+{out}/  trials.csv  best_config.json  plots/trials.png
+next: rnn-zoo train {name} --config {shlex.quote(str(out / "best_config.json"))}""")
+    return 0
+
+
+@dataclasses.dataclass(frozen=True)
+class List:
+    """Recipes, models and layers."""
+
+    json: tyro.conf.FlagCreatePairsOff[bool] = False
+    """Print one JSON object."""
+
+
+def list_command(words: list[str]) -> int:
+    """`rnn-zoo list [--json]`."""
+    options = parse_options(List, words, prog="rnn-zoo list")
+    import inspect
+
+    import custom_layers
+    import zoo
+
+    def headline(thing: Any) -> str:
+        return (inspect.getdoc(thing) or "").partition("\n")[0]
+
+    found = {
+        "recipes": {name: headline(load_recipe(name)) for name in recipe_names()},
+        "models": {name: zoo.model_info(name).summary for name in zoo.list_models()},
+        "layers": {
+            name: headline(getattr(custom_layers, name))
+            for name in custom_layers.__all__
+            if inspect.isclass(getattr(custom_layers, name))
+        },
+    }
+    if options.json:
+        print(json.dumps(found, indent=2))
+        return 0
+    from rich.console import Console
+    from rich.table import Table
+
+    for title, entries in found.items():
+        table = Table(
+            title=title, title_justify="left", box=None, show_header=False, pad_edge=False
+        )
+        for name, text in entries.items():
+            extra = f"{zoo.model_info(name).parameters:,}" if title == "models" else ""
+            table.add_row(f"  {name}", extra, text)
+        Console(soft_wrap=True).print(table)
+    return 0

@@ -1,0 +1,79 @@
+"""What a person reads while something runs. All of it goes to stderr: stdout is for results."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+console = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def note(message: str) -> None:
+    """Print a line that is good to know."""
+    console.print(f"[cyan]note:[/] {_literal(message)}")
+
+
+def say(message: str) -> None:
+    """Print a plain line."""
+    console.print(_literal(message))
+
+
+def progress_bar() -> Progress:
+    """A bar that shows itself on a terminal and stays away from logs."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[status]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+
+
+def metrics_table(title: str, columns: Mapping[str, Mapping[str, float]]) -> Table:
+    """Metrics side by side: a row each metric, a column each model."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("metric")
+    for name in columns:
+        table.add_column(name, justify="right")
+    for metric in dict.fromkeys(m for values in columns.values() for m in values):
+        cells = [f"{v[metric]:.4f}" if metric in v else "" for v in columns.values()]
+        table.add_row(metric, *cells)
+    return table
+
+
+@contextmanager
+def warnings_as_notes() -> Iterator[None]:
+    """Show the warnings of our own packages as notes, and drop those of others."""
+
+    def show(
+        message: Warning | str, category: type[Warning], filename: str, *_: object, **__: object
+    ) -> None:
+        if issubclass(category, UserWarning):
+            note(str(message))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for package in ("zoo", "custom_layers", "recipes"):
+            warnings.filterwarnings("once", category=UserWarning, module=rf"{package}\b")
+        warnings.showwarning = show
+        yield
+
+
+def _literal(message: str) -> str:
+    return message.replace("[", r"\[")

@@ -1,0 +1,117 @@
+"""Pictures that recipes share. Drawn without a screen, written as PNG."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from sklearn.metrics import confusion_matrix
+
+#: Colours that stay apart for colour-blind readers (Okabe and Ito).
+COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write a figure, making its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    FigureCanvasAgg(figure)
+    figure.savefig(path, dpi=130, bbox_inches="tight")
+
+
+def curves(history: Sequence[dict[str, float]], monitor: str, path: Path) -> None:
+    """Loss, the score that chose the best epoch, and the gradient norm before clipping."""
+    epochs = [row["epoch"] for row in history]
+    figure = Figure(figsize=(12, 3.4), layout="constrained")
+    losses, score, gradient = figure.subplots(1, 3)
+
+    for name, colour in (("loss", COLOURS[0]), ("val_loss", COLOURS[1])):
+        if name in history[0]:
+            label = {"loss": "training", "val_loss": "validation"}[name]
+            losses.plot(epochs, [r[name] for r in history], "o-", color=colour, ms=3, label=label)
+    losses.set(title="Loss", xlabel="epoch")
+    losses.legend(frameon=False)
+
+    score.plot(epochs, [row[monitor] for row in history], "o-", color=COLOURS[2], ms=3)
+    score.set(title=monitor.removeprefix("val_") + " (validation)", xlabel="epoch")
+
+    gradient.plot(
+        epochs, [r["gradient_norm"] for r in history], "o-", color=COLOURS[0], ms=3, label="mean"
+    )
+    gradient.plot(
+        epochs, [r["gradient_norm_max"] for r in history], "--", color=COLOURS[0], label="largest"
+    )
+    gradient.set(title="Gradient norm before clipping", xlabel="epoch", yscale="log")
+    clipped = gradient.twinx()
+    clipped.plot(
+        epochs, [100 * r["clipped_fraction"] for r in history], color=COLOURS[5], label="clipped"
+    )
+    clipped.set(ylim=(-3, 103))
+    clipped.set_ylabel("steps clipped, %", color=COLOURS[5])
+    gradient.legend(frameon=False)
+
+    for axes in (losses, score, gradient):
+        axes.spines[["top"]].set_visible(False)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    save(figure, path)
+
+
+def confusion(truth: Sequence[str], predicted: Sequence[str], path: Path) -> None:
+    """Which label is taken for which: a row a true label, in shares of that row."""
+    labels = sorted({*truth, *predicted}, key=lambda tag: (tag[2:] or tag, tag))
+    counts = confusion_matrix(truth, predicted, labels=labels)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    size = max(4.0, 0.55 * len(labels) + 2)
+    figure = Figure(figsize=(size, size * 0.9), layout="constrained")
+    axes = figure.subplots()
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    axes.set_xticks(range(len(labels)), labels, rotation=60, ha="right", rotation_mode="anchor")
+    axes.set_yticks(range(len(labels)), labels)
+    axes.set(xlabel="predicted", ylabel="true", title="Share of each true tag, in %")
+    for row, column in np.ndindex(shares.shape):
+        if counts[row, column]:
+            colour = "white" if shares[row, column] > 0.5 else "black"
+            text = f"{100 * shares[row, column]:.3g}" if shares[row, column] >= 0.005 else "<1"
+            axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
+    figure.colorbar(image, ax=axes, shrink=0.7)
+    save(figure, path)
+
+
+def trials(rows: Sequence[dict[str, Any]], objective: str, path: Path) -> None:
+    """The objective of each trial of a search against depth, direction and clipping threshold."""
+    values = [row["objective"] for row in rows]
+    best = int(np.argmax(values))
+    figure = Figure(figsize=(11, 3.4), layout="constrained")
+    depth, direction, clip = figure.subplots(1, 3, sharey=True)
+    thresholds = [row.get("global_clipnorm") for row in rows]
+    none_at = 3 * max([t for t in thresholds if t is not None], default=1.0)
+    places = (
+        (depth, [row["depth"] for row in rows], "depth"),
+        (direction, [float(row["bidirectional"]) for row in rows], "direction"),
+        (clip, [none_at if t is None else t for t in thresholds], "clipping threshold"),
+    )
+    for axes, x, title in places:
+        axes.plot(x, values, "o", color=COLOURS[0], alpha=0.7)
+        axes.plot(x[best], values[best], "*", ms=16, color=COLOURS[5])
+        axes.set(xlabel=title)
+        axes.spines[["top", "right"]].set_visible(False)
+    depth.set(ylabel=objective)
+    depth.xaxis.get_major_locator().set_params(integer=True)
+    direction.set_xticks([0, 1], ["forward", "both"])
+    direction.set_xlim(-0.5, 1.5)
+    clip.set_xscale("log")
+    if None in thresholds:
+        clip.axvline(none_at / 3**0.5, color="grey", lw=0.8, ls=":")
+        clip.annotate(
+            "none",
+            (none_at, 0),
+            xycoords=("data", "axes fraction"),
+            ha="center",
+            xytext=(0, 4),
+            textcoords="offset points",
+            color="grey",
+        )
+    save(figure, path)

@@ -1,0 +1,173 @@
+"""The way every recipe goes: data -> build -> train -> evaluate -> export, into one folder."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import os
+import pkgutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+from recipes._errors import UserError
+
+
+class Recipe(Protocol):
+    """What a recipe module defines. `recipes/ner.py` is the example to follow."""
+
+    Config: type
+    CARD: Any
+
+    def load_data(self, config: Any) -> Any:
+        """The data, with `test`, `description` and `licence`."""
+
+    def build(self, config: Any, data: Any) -> Any:
+        """The model, uncompiled."""
+
+    def train(self, config: Any, data: Any, model: Any, *, folder: Path | None = None) -> list:
+        """Train in place, keeping the state in `folder`; a row of figures for each epoch."""
+
+    def evaluate(self, folder: Path, examples: Any) -> dict[str, float]:
+        """Metrics of what `export` wrote."""
+
+    def baseline(self, config: Any, data: Any, folder: Path) -> dict[str, float]:
+        """Metrics of a trivial model on the same test part."""
+
+    def load_test(self, config: Any, source: str) -> Any:
+        """What to evaluate on, from a source the user names."""
+
+    def export(self, config: Any, data: Any, model: Any, folder: Path) -> None:
+        """Write the SavedModel and what `predict` needs beside it."""
+
+    def servable(self, model: Any) -> Any:
+        """The part of the model that other formats can hold."""
+
+    def draw(self, folder: Path, data: Any) -> None:
+        """Pictures of the recipe's own, beside the curves."""
+
+    def predict(self, folder: Path, texts: Any) -> Any:
+        """Answers to raw inputs, from what `export` wrote."""
+
+    def space(self, hp: Any, config: Any) -> Any:
+        """The config of a trial of the search."""
+
+
+def recipe_names() -> list[str]:
+    """Names of all recipes."""
+    import recipes
+
+    modules = pkgutil.iter_modules(recipes.__path__)
+    return sorted(m.name for m in modules if not m.ispkg and not m.name.startswith("_"))
+
+
+def load_recipe(name: str) -> Any:
+    """Import a recipe module.
+
+    Raises:
+        UserError: If there is none of that name, or Keras runs on another backend.
+    """
+    names = recipe_names()
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"expected one of: {', '.join(names)}."
+        raise UserError(f"unknown recipe {name!r}; {hint}")
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    if backend != "tensorflow":
+        raise UserError(
+            f"recipes run on TensorFlow, KERAS_BACKEND is {backend!r}; unset it. "
+            "(custom_layers and zoo run on every backend.)"
+        )
+    return importlib.import_module(f"recipes.{name}")
+
+
+def train_recipe(
+    name: str,
+    config: Any,
+    out: Path,
+    *,
+    command: str,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Run a recipe from data to a folder with everything in it.
+
+    Args:
+        name: Name of the recipe.
+        config: An instance of its `Config`.
+        out: Folder to make.
+        command: What the user typed, for the model card.
+        resume: Go on with the interrupted run for `out`.
+        overwrite: Replace what is in `out`.
+
+    Returns:
+        What `metrics.json` holds.
+    """
+    import keras
+
+    from recipes import _output, _plots
+    from recipes._card import model_card
+    from recipes._console import note, say
+    from recipes._export import uncompiled
+    from recipes._fit import write_history
+    from recipes._optimizer import clipping_hint
+
+    recipe = load_recipe(name)
+    _output.check_free(out, overwrite=overwrite, resume=resume)
+    with _output.unfinished_run(out, name, config, resume=resume) as folder:
+        checkpoints = folder / _output.CHECKPOINTS
+        keras.utils.set_random_seed(config.seed)
+        data = recipe.load_data(config)
+        say(data.description)
+        with _precision(getattr(config, "mixed_precision", False)):
+            model = recipe.build(config, data)
+            say(f"{model.name}: {model.count_params():,} parameters")
+            history = recipe.train(config, data, model, folder=checkpoints / "model")
+            if hint := clipping_hint(config, history):
+                note(hint)
+            keras.utils.set_random_seed(config.seed)
+            baseline = recipe.baseline(config, data, checkpoints / "baseline")
+        write_history(history, folder / "history.csv")
+        uncompiled(model).save(folder / _output.MODEL)
+        recipe.export(config, data, model, folder)
+        test = recipe.evaluate(folder, data.test)
+        monitor = next(key for key in history[0] if key.startswith("val_") and key != "val_loss")
+        _plots.curves(history, monitor, folder / _output.PLOTS / "curves.png")
+        recipe.draw(folder, data)
+        metrics = {
+            "recipe": name,
+            "data": config.data,
+            "test": test,
+            "baseline": baseline,
+            "parameters": model.count_params(),
+            "seconds": round(sum(row["seconds"] for row in history), 1),
+        }
+        _output.write_json(folder / "metrics.json", metrics)
+        card = model_card(
+            recipe.CARD,
+            recipe=name,
+            command=command,
+            description=data.description,
+            licence=data.licence,
+            metrics=metrics,
+            pictures=sorted(p.name for p in (folder / _output.PLOTS).glob("*.png")),
+        )
+        (folder / "README.md").write_text(card, encoding="utf-8")
+    return metrics
+
+
+@contextmanager
+def _precision(mixed: bool) -> Iterator[None]:
+    """Build layers for mixed precision: float16 where there is a GPU, bfloat16 elsewhere."""
+    import keras
+    import tensorflow as tf
+
+    before = keras.config.dtype_policy()
+    if mixed:
+        gpu = bool(tf.config.list_physical_devices("GPU"))
+        keras.config.set_dtype_policy("mixed_float16" if gpu else "mixed_bfloat16")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -1,0 +1,115 @@
+"""Text to ids inside the TensorFlow graph, the same for training and for the served model."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+#: Longest part of a word that its character features see; longer ones are mostly links.
+MAX_LETTERS = 24
+
+# Tokens of running text, first match wins: links, names with an inner apostrophe (O'Brien),
+# mentions and hashtags, abbreviations (U.S.), numbers (3.50, 2-1), words with hyphens,
+# clitics ('s), runs of dots, and any other character alone.
+_TOKEN = "|".join(
+    (
+        r"https?://\S+",
+        r"www\.\S+",
+        r"\pL'\p{Lu}[\pL\pM]+",
+        r"[@#][\pL\pM\pN_]+",
+        r"(?:\pL\.){2,}",
+        r"\pN+(?:[.,:/-]\pN+)*",
+        r"[\pL\pM\pN_]+(?:-[\pL\pM\pN_]+)*",
+        r"['’]\pL+",
+        r"\.{2,}",
+        r"\S",
+    )
+)
+
+
+def tokenize(sentences: tf.Tensor) -> tf.RaggedTensor:
+    """Split raw sentences into words and punctuation.
+
+    Args:
+        sentences: (batch,) UTF-8 strings.
+
+    Returns:
+        (batch, None) ragged strings.
+    """
+    return tf.strings.split(tf.strings.regex_replace(sentences, f"({_TOKEN})", r"\1 "))
+
+
+def normalize(tokens: Any) -> Any:
+    """Words as the vocabulary knows them: lower case, every digit a 0."""
+    return tf.strings.regex_replace(tf.strings.lower(tokens, encoding="utf-8"), r"\pN", "0")
+
+
+@dataclass(frozen=True)
+class TokenVocabulary:
+    """The words and characters a model knows, most frequent first. Ids 0 and 1 are padding and
+    unknown, so the first entry has id 2."""
+
+    words: tuple[str, ...]
+    characters: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls, sentences: Iterable[Sequence[str]], extra_words: Iterable[str] = ()
+    ) -> TokenVocabulary:
+        """Collect the vocabulary of training sentences.
+
+        Args:
+            sentences: Tokens of each sentence.
+            extra_words: Further words to know, already normalised (those with pretrained vectors).
+        """
+        tokens = [token for sentence in sentences for token in sentence]
+        words = Counter(word.decode() for word in normalize(tf.constant(tokens)).numpy())
+        letters = Counter(letter for token in tokens for letter in token)
+        known = dict.fromkeys(word for word, _ in words.most_common())
+        return cls(
+            words=tuple(known | dict.fromkeys(extra_words)),
+            characters=tuple(letter for letter, count in letters.most_common() if count > 1),
+        )
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Sizes of the embeddings, as `zoo` models take them."""
+        return {
+            "vocabulary_size": len(self.words) + 2,
+            "character_vocabulary_size": len(self.characters) + 2,
+        }
+
+
+class TokenEncoder:
+    """Tokens to word ids and character ids.
+
+    Attributes:
+        lookups: The lookup layers, to be tracked by what is exported.
+    """
+
+    def __init__(self, vocabulary: TokenVocabulary) -> None:
+        self.lookups = [
+            keras.layers.StringLookup(vocabulary=list(entries), mask_token="")
+            for entries in (vocabulary.words, vocabulary.characters)
+        ]
+        for lookup in self.lookups:
+            lookup.build((None,))
+
+    def __call__(self, tokens: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Encode (batch, time) tokens, "" = padding.
+
+        Returns:
+            `words` (batch, time) and `characters` (batch, time, letters), int32, 0 = padding.
+        """
+        word_lookup, letter_lookup = self.lookups
+        letters = tf.strings.unicode_split(tokens, "UTF-8")[:, :, :MAX_LETTERS]
+        letters = letters.to_tensor("") if isinstance(letters, tf.RaggedTensor) else letters
+        return {
+            "words": tf.cast(word_lookup(normalize(tokens)), tf.int32),
+            "characters": tf.cast(letter_lookup(letters), tf.int32),
+        }

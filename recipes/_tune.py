@@ -1,0 +1,282 @@
+"""Search over a recipe's options with keras-tuner: the same build and training, another config."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import shutil
+import time
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import keras_tuner
+from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle, RandomSearchOracle
+from rich.table import Table
+
+from recipes import _plots
+from recipes._config import to_json
+from recipes._console import console, say
+from recipes._errors import UserError
+from recipes._output import read_json, run_record, write_json
+
+TunerName = Literal["random", "bayesian", "hyperband"]
+
+#: Marks a folder as that of a search, and says which.
+SEARCH = "search.json"
+
+
+def stack_space(hp: keras_tuner.HyperParameters, config: Any) -> Any:
+    """The search space of every recipe with a recurrent stack trained by gradient descent.
+
+    Depth, direction and clipping threshold (none, or 0.1 to 10 on a log scale) first; then cell,
+    units, connection, dropout and learning rate (a factor of ten around the config's, log scale).
+    """
+    clip = hp.Choice("clip", ["global_clipnorm", "none"])
+    threshold = None
+    if clip == "global_clipnorm":
+        with hp.conditional_scope("clip", ["global_clipnorm"]):
+            threshold = hp.Float("global_clipnorm", 0.1, 10.0, sampling="log", default=1.0)
+    rate = config.learning_rate
+    return dataclasses.replace(
+        config,
+        depth=hp.Int("depth", 1, 4, default=min(config.depth, 4)),
+        bidirectional=hp.Boolean("bidirectional", default=config.bidirectional),
+        global_clipnorm=threshold,
+        clipnorm=None,
+        clipvalue=None,
+        cell=hp.Choice("cell", ["simple", "lstm", "gru"], default=config.cell),
+        units=hp.Int("units", 32, 256, step=2, sampling="log", default=64),
+        connection=hp.Choice(
+            "connection", ["none", "residual", "dense"], default=config.connection
+        ),
+        dropout=hp.Float("dropout", 0.0, 0.5, step=0.1),
+        learning_rate=hp.Float(
+            "learning_rate", rate / 10**0.5, rate * 10**0.5, sampling="log", default=rate
+        ),
+    )
+
+
+def search(
+    recipe: Any,
+    name: str,
+    config: Any,
+    out: Path,
+    *,
+    trials: int,
+    tuner: TunerName,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Try configs of a recipe and keep the best.
+
+    Writes `trials.csv`, `best_config.json` (for `train --config`) and a picture after every trial.
+
+    Args:
+        recipe: The recipe module.
+        name: Its name.
+        config: What the trials change.
+        out: Folder of the search.
+        trials: Number of trials, those of an earlier, resumed search included.
+        tuner: How the next trial is chosen. Hyperband trains many briefly and goes on with the best.
+        resume: Go on with the search in `out`.
+        overwrite: Discard the search in `out`.
+
+    Returns:
+        The best trial as a row of `trials.csv`.
+
+    Raises:
+        UserError: If `out` is not free, or no trial could be completed.
+    """
+    if trials < 1:
+        raise UserError(f"--trials must be at least 1, not {trials}.")
+    _prepare(out, {**run_record(name, config), "tuner": tuner}, resume=resume, overwrite=overwrite)
+    keras.utils.set_random_seed(config.seed)
+    data = recipe.load_data(config)
+    say(data.description)
+    hp = keras_tuner.HyperParameters()
+    recipe.space(hp, config)
+    objective = keras_tuner.Objective(f"val_{data.score}", "max")
+    oracle = _oracle(tuner, objective, hp, trials, config)
+    searcher = _Search(recipe, config, data, trials, oracle, directory=out, project_name="trials")
+    searcher.report()
+    searcher.search()
+    rows = searcher.rows()
+    done = [row for row in rows if row["status"] == "completed"]
+    if not done:
+        raise UserError(
+            f"None of {len(rows)} trials could be completed; {out / 'trials.csv'} says why."
+        )
+    return max(done, key=lambda row: row["objective"])
+
+
+def _prepare(out: Path, record: dict[str, Any], *, resume: bool, overwrite: bool) -> None:
+    """Make the folder of a search, or check that it is the one to go on with."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        if not (out / SEARCH).is_file():
+            raise UserError(f"--out {out}: holds something that is no search; give another folder.")
+        if not (resume or overwrite):
+            raise UserError(
+                f"--out {out}: holds a search; --resume goes on with it, --overwrite discards it."
+            )
+    if resume:
+        if not (out / SEARCH).is_file():
+            raise UserError(f"--resume: there is no search in {out}.")
+        before = read_json(out / SEARCH)
+        for part in ("recipe", "tuner"):
+            if before[part] != record[part]:
+                raise UserError(f"--resume: {out} holds a search with {part} {before[part]!r}.")
+        for option, value in record["options"].items():
+            if option != "out" and before["options"].get(option) != value:
+                raise UserError(
+                    f"--resume: the search in {out} has --{option.replace('_', '-')} "
+                    f"{before['options'].get(option)}, not {value}."
+                )
+        return
+    try:
+        if out.exists():
+            shutil.rmtree(out)
+        out.mkdir(parents=True)
+        write_json(out / SEARCH, record)
+    except OSError as error:
+        raise UserError(f"--out {out}: cannot be written: {error.strerror}.") from None
+
+
+def _oracle(
+    tuner: TunerName,
+    objective: keras_tuner.Objective,
+    hp: keras_tuner.HyperParameters,
+    trials: int,
+    config: Any,
+) -> keras_tuner.Oracle:
+    common: dict[str, Any] = {
+        "objective": objective,
+        "hyperparameters": hp,
+        "seed": config.seed,
+        "max_consecutive_failed_trials": trials + 1,
+    }
+    if tuner == "random":
+        return RandomSearchOracle(max_trials=trials, **common)
+    if tuner == "bayesian":
+        return BayesianOptimizationOracle(max_trials=trials, **common)
+    oracle = HyperbandOracle(max_epochs=config.epochs, hyperband_iterations=trials, **common)
+    oracle.max_trials = trials
+    return oracle
+
+
+class _Search(keras_tuner.Tuner):
+    """A tuner whose trial is a recipe's build and train with another config."""
+
+    def __init__(
+        self, recipe: Any, config: Any, data: Any, trials: int, oracle: Any, **kwargs: Any
+    ) -> None:
+        self.recipe, self.config, self.data, self.trials = recipe, config, data, trials
+        super().__init__(oracle=oracle, hypermodel=None, **kwargs)
+        oracle.max_trials = trials
+        oracle.verbose = 0
+
+    def run_trial(self, trial: Any, *_: Any, **__: Any) -> dict[str, float]:
+        values = trial.hyperparameters.values
+        started = time.perf_counter()
+        config = self.config_of(trial)
+        keras.utils.clear_session()
+        keras.utils.set_random_seed(config.seed)
+        model = self.recipe.build(config, self.data)
+        folder = self._checkpoints(trial.trial_id)
+        if "tuner/trial_id" in values and not folder.exists():
+            # Hyperband: this trial goes on where a shorter one stopped.
+            earlier = self._checkpoints(values["tuner/trial_id"])
+            if earlier.exists():
+                shutil.copytree(earlier, folder)
+        number = len(self.oracle.trials)
+        history = self.recipe.train(
+            config, self.data, model, folder=folder, title=f"trial {number}/{self.trials}"
+        )
+        name = self.oracle.objective.name
+        return {
+            name: max(row[name] for row in history),
+            "parameters": model.count_params(),
+            "seconds": round(time.perf_counter() - started, 1),
+        }
+
+    def config_of(self, trial: Any) -> Any:
+        """The config a trial stands for."""
+        config = self.recipe.space(trial.hyperparameters, self.config)
+        epochs = trial.hyperparameters.values.get("tuner/epochs", config.epochs)
+        return dataclasses.replace(config, epochs=int(epochs))
+
+    def on_trial_end(self, trial: Any) -> None:
+        super().on_trial_end(trial)
+        self.report()
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The trials, in the order they were made."""
+        rows = []
+        for trial in self.oracle.trials.values():
+            message = (trial.message or "").strip().splitlines()
+            values = trial.hyperparameters.values
+            if values.get("clip") == "none":
+                values = {**values, "global_clipnorm": None}
+            rows.append(
+                {
+                    "trial": trial.trial_id,
+                    "status": str(trial.status).lower(),
+                    "objective": trial.score,
+                    **{
+                        name: trial.metrics.get_best_value(name)
+                        for name in ("parameters", "seconds")
+                        if trial.metrics.exists(name)
+                    },
+                    **{name: v for name, v in values.items() if name != "clip"},
+                    "reason": message[-1].partition(": ")[2] if message else "",
+                }
+            )
+        return rows
+
+    def report(self) -> None:
+        """Write what is known so far, and show it."""
+        rows = self.rows()
+        if not rows:
+            return
+        folder = Path(self.directory)
+        columns = list(dict.fromkeys(column for row in rows for column in row))
+        with (folder / "trials.csv").open("w", encoding="utf-8", newline="") as file:
+            writer = csv.DictWriter(file, fieldnames=columns)
+            writer.writeheader()
+            writer.writerows(rows)
+        console.print(_table(rows, self.oracle.objective.name))
+        done = [trial for trial in self.oracle.trials.values() if trial.score is not None]
+        if done:
+            best = max(done, key=lambda trial: trial.score)
+            config = dataclasses.replace(self.config_of(best), out=None, epochs=self.config.epochs)
+            record = {"recipe": read_json(folder / SEARCH)["recipe"], "options": to_json(config)}
+            write_json(folder / "best_config.json", record)
+            _plots.trials(
+                [row for row in rows if row["objective"] is not None],
+                self.oracle.objective.name,
+                folder / "plots" / "trials.png",
+            )
+
+    def _checkpoints(self, trial_id: str) -> Path:
+        return Path(self.get_trial_dir(trial_id)) / "checkpoints"
+
+
+def _table(rows: list[dict[str, Any]], objective: str) -> Table:
+    shown = ("depth", "bidirectional", "global_clipnorm", "cell", "units", "connection")
+    table = Table(title="trials", title_justify="left")
+    for column in ("trial", objective, *shown, "seconds", "status"):
+        table.add_column(column)
+    scores = [row["objective"] for row in rows if row["objective"] is not None]
+    for row in rows:
+        best = row["objective"] is not None and row["objective"] == max(scores)
+        table.add_row(
+            row["trial"],
+            *(_cell(row.get(column)) for column in ("objective", *shown, "seconds")),
+            row["status"] + (f": {row['reason']}" if row["reason"] else ""),
+            style="bold" if best else None,
+        )
+    return table
+
+
+def _cell(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value)

@@ -1,0 +1,87 @@
+"""Batches of sequences of unequal length: examples of like length together, padded on the right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+#: A batch is cut from this many batches of shuffled examples, sorted by length.
+_WINDOW = 50
+
+Example = dict[str, np.ndarray]
+Change = Callable[[Example, np.random.Generator], Example]
+
+
+def steps(examples: int, batch_size: int) -> int:
+    """Number of batches that so many examples make."""
+    return -(-examples // batch_size)
+
+
+def padded_batches(
+    inputs: Sequence[Example],
+    targets: Sequence[np.ndarray],
+    batch_size: int,
+    *,
+    shuffle: tuple[int, int] | None = None,
+    pad_multiple: int = 1,
+    target_padding: int = -1,
+    change: Change | None = None,
+) -> tf.data.Dataset:
+    """Batches `(inputs, targets)`, every array padded to the longest of its batch.
+
+    Args:
+        inputs: Named arrays of each example; axis 0 is time where an array has one. Padding is 0.
+        targets: An array for each example.
+        batch_size: Examples a batch; the last one may be smaller.
+        shuffle: Seed and epoch, which decide the order; None keeps examples sorted by length.
+        pad_multiple: Round every padded length up to a multiple, so that fewer shapes occur.
+        target_padding: What targets are padded with.
+        change: Changes the inputs of a padded batch (noise, word dropout), given a generator that
+            depends on `shuffle`.
+    """
+    lengths = np.array([len(target) for target in targets])
+    generator = np.random.default_rng(shuffle)
+
+    def order() -> list[np.ndarray]:
+        if shuffle is None:
+            by_length = np.argsort(lengths, kind="stable")
+            return [by_length[i : i + batch_size] for i in range(0, len(lengths), batch_size)]
+        permutation = generator.permutation(len(lengths))
+        window = batch_size * _WINDOW
+        batches = []
+        for start in range(0, len(permutation), window):
+            part = permutation[start : start + window]
+            part = part[np.argsort(lengths[part], kind="stable")]
+            batches += [part[i : i + batch_size] for i in range(0, len(part), batch_size)]
+        return [batches[i] for i in generator.permutation(len(batches))]
+
+    def generate() -> Any:
+        for rows in order():
+            batch = {
+                name: pad([inputs[row][name] for row in rows], 0, pad_multiple)
+                for name in inputs[0]
+            }
+            if change is not None:
+                batch = change(batch, generator)
+            yield batch, pad([targets[row] for row in rows], target_padding, pad_multiple)
+
+    def spec(array: np.ndarray) -> tf.TensorSpec:
+        return tf.TensorSpec([None] * (array.ndim + 1), array.dtype)
+
+    signature = ({name: spec(array) for name, array in inputs[0].items()}, spec(targets[0]))
+    dataset = tf.data.Dataset.from_generator(generate, output_signature=signature)
+    count = steps(len(targets), batch_size)
+    return dataset.apply(tf.data.experimental.assert_cardinality(count)).prefetch(4)
+
+
+def pad(arrays: Sequence[np.ndarray], value: float, multiple: int = 1) -> np.ndarray:
+    """Stack arrays of unequal shape, padded at the end of every axis."""
+    shape = np.max([array.shape for array in arrays], axis=0)
+    shape = -(-shape // multiple) * multiple
+    result = np.full((len(arrays), *shape), value, arrays[0].dtype)
+    for row, array in enumerate(arrays):
+        result[(row, *(slice(size) for size in array.shape))] = array
+    return result

@@ -1,0 +1,349 @@
+"""Named entities: a tag for every word, by a recurrent tagger with a conditional random field.
+
+    rnn-zoo train ner                      embedded sentences, MEASURED
+    rnn-zoo train ner --data my_corpus/    CoNLL columns or CoNLL-U, yours
+    rnn-zoo predict saved_models/ner "Ada Lovelace lived in London."
+
+Word embeddings and a character convolution go through a bidirectional stack; a linear-chain CRF
+scores whole tag sequences (Huang et al. 2015; Ma and Hovy 2016). A multilayer perceptron on the same
+features, blind to context, is trained beside it: what it lacks is what recurrence adds. With
+`--tag-column` it tags parts of speech, or whatever the column holds.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import keras
+import keras_tuner
+import numpy as np
+
+import zoo
+from custom_layers import CRFLoss
+from recipes import _plots
+from recipes._card import Card
+from recipes._config import FitConfig, StackConfig
+from recipes._export import for_serving, save_saved_model
+from recipes._fit import fit
+from recipes._metrics import entity_spans, tagging_metrics
+from recipes._output import PLOTS, SAVED_MODEL, read_json, write_json
+from recipes._tagger import SavedTagger, Tagger, encode, tag_all, word_dropout
+from recipes._text import TokenEncoder, TokenVocabulary
+from recipes._tune import stack_space
+from recipes.data import ner as ner_data
+from recipes.data._batches import padded_batches, steps
+from recipes.data._vectors import embedding_matrix, read_vectors
+
+LABELS = "labels.json"
+
+CARD = Card(
+    task="Marks the named entities of a sentence (or gives each word another kind of tag).",
+    use="Sentences like those it was trained on, in the same language.",
+    limits="Names it has never seen are recognised by their letters and their context only. "
+    "Sentences unlike the training data, other languages and longer texts are tagged worse, and "
+    "the confidence does not tell. Not for decisions about people.",
+)
+
+_TOKEN_LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)
+
+
+@dataclass(frozen=True)
+class Config(StackConfig, FitConfig):
+    """Options of the ner recipe."""
+
+    epochs: int = 10
+    """Most passes over the training data."""
+    learning_rate: float = 3e-3
+    """Step size, at its highest."""
+    global_clipnorm: float | None = 5.0
+    """Clip the gradient when the norm over all weights passes this. None = no clipping."""
+    units: int = 100
+    """Width of each recurrent layer and direction."""
+    dropout: float = 0.3
+    """Share of non-recurrent connections dropped in training."""
+    head: Literal["crf", "softmax"] = "crf"
+    """What decides on the tags: a CRF for the whole sentence, or a softmax for each word."""
+    word_dim: int = 64
+    """Width of the word embedding (that of --word-vectors where they are given)."""
+    character_dim: int = 25
+    """Width of the character embedding."""
+    character_filters: int = 50
+    """Width of the character features; 0 = words only."""
+    word_dropout: float = 0.5
+    """In training, a word seen n times becomes unknown with probability w / (w + n)."""
+    word_vectors: Path | None = None
+    """Text file of pretrained vectors (GloVe, word2vec, fastText), gzipped or not."""
+    word_vectors_limit: int | None = 100_000
+    """Read at most this many vectors from the file, which has frequent words first."""
+    token_column: int | None = None
+    """Column of the words in your files, from 0; -1 is the last. By default the first."""
+    tag_column: int | str | None = None
+    """Column of the tags in your files, from 0; -1 is the last. By default the last. In CoNLL-U a
+    name (upos, xpos, deprel), in TFDS a feature."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for field in ("word_dim", "character_dim"):
+            self.require(getattr(self, field) >= 1, field, "at least 1")
+        for field in ("character_filters", "word_dropout"):
+            self.require(getattr(self, field) >= 0, field, "at least 0")
+
+
+@dataclass(frozen=True)
+class Data:
+    """A corpus, and what of its training part the model knows."""
+
+    corpus: ner_data.NerData
+    vocabulary: TokenVocabulary
+    tags: tuple[str, ...]
+    vectors: dict[str, np.ndarray] | None = None
+
+    @property
+    def entities(self) -> bool:
+        """Whether tags mark entities, or each stands for itself."""
+        return self.corpus.kind == "entities"
+
+    @property
+    def description(self) -> str:
+        """What the corpus is, for a person."""
+        return self.corpus.description
+
+    @property
+    def licence(self) -> str:
+        """Under what licence the corpus stands."""
+        return self.corpus.licence
+
+    @property
+    def score(self) -> str:
+        """The metric that chooses the best epoch."""
+        return "entity_f1" if self.entities else "token_accuracy"
+
+    @property
+    def test(self) -> Sequence[ner_data.Sentence]:
+        """What `evaluate` is given after the training."""
+        return self.corpus.test
+
+
+# --- data -----------------------------------------------------------------------------------------
+
+
+def load_data(config: Config) -> Data:
+    """Read the corpus; collect vocabulary and tags from its training part."""
+    corpus = ner_data.load(
+        config.data,
+        seed=config.seed,
+        token_column=config.token_column,
+        tag_column=config.tag_column,
+    )
+    vectors = None
+    if config.word_vectors:
+        vectors = read_vectors(config.word_vectors, config.word_vectors_limit)
+    return Data(
+        corpus=corpus,
+        vocabulary=TokenVocabulary.of((s.tokens for s in corpus.train), vectors or ()),
+        tags=corpus.labels,
+        vectors=vectors,
+    )
+
+
+# --- build ----------------------------------------------------------------------------------------
+
+
+def build(config: Config, data: Data) -> keras.Model:
+    """The tagger, uncompiled."""
+    constraints = {}
+    if data.entities and config.head == "crf":
+        constraints = iob2_constraints(data.tags)
+    model = zoo.tagger(**_features(config, data), head=config.head, **constraints, **config.stack)
+    return _with_vectors(model, config, data)
+
+
+def build_baseline(config: Config, data: Data) -> keras.Model:
+    """The same features without context, uncompiled."""
+    model = zoo.mlp_tagger(
+        **_features(config, data), units=config.units, depth=1, dropout=config.dropout
+    )
+    return _with_vectors(model, config, data)
+
+
+def _features(config: Config, data: Data) -> dict[str, Any]:
+    dimension = len(next(iter(data.vectors.values()))) if data.vectors else config.word_dim
+    features = {
+        "num_tags": len(data.tags),
+        "word_dim": dimension,
+        "character_dim": config.character_dim,
+        "character_filters": config.character_filters,
+        **data.vocabulary.sizes,
+    }
+    if not config.character_filters:
+        features["character_vocabulary_size"] = 0
+    return features
+
+
+def _with_vectors(model: keras.Model, config: Config, data: Data) -> keras.Model:
+    if data.vectors:
+        matrix = embedding_matrix(data.vocabulary.words, data.vectors, config.seed)
+        model.get_layer("word_embedding").set_weights([matrix])
+    return model
+
+
+def iob2_constraints(tags: Sequence[str]) -> dict[str, Any]:
+    """Which tag may follow which in IOB2: an `I-X` continues a `B-X` or `I-X` and nothing else."""
+
+    def allowed(before: str | None, tag: str) -> int:
+        return int(tag[:2] != "I-" or before in (f"B-{tag[2:]}", tag))
+
+    return {
+        "allowed_transitions": [[allowed(before, tag) for tag in tags] for before in tags],
+        "allowed_starts": [allowed(None, tag) for tag in tags],
+    }
+
+
+# --- train ----------------------------------------------------------------------------------------
+
+
+def train(
+    config: Config,
+    data: Data,
+    model: keras.Model,
+    *,
+    folder: Path | None = None,
+    title: str = "tagger",
+) -> list[dict[str, float]]:
+    """Train a model of tag scores; it is left with the weights of its best epoch."""
+    tagger = Tagger(model, data.vocabulary, data.tags)
+    train_inputs, train_targets = encode(tagger, data.corpus.train)
+    valid_inputs, valid_targets = encode(tagger, data.corpus.valid)
+    multiple = 16 if config.jit_compile else 1
+    valid_batches = padded_batches(
+        valid_inputs, valid_targets, config.batch_size, pad_multiple=multiple
+    )
+
+    def validate() -> dict[str, float]:
+        loss = model.evaluate(valid_batches, verbose=0)
+        scores = _score(tagger, data.corpus.valid, data.entities)
+        return {"val_loss": loss, f"val_{data.score}": scores[data.score]}
+
+    crf = len(model.output.shape) == 4
+    return fit(
+        model,
+        config,
+        batches=lambda epoch: padded_batches(
+            train_inputs,
+            train_targets,
+            config.batch_size,
+            shuffle=(config.seed, epoch),
+            pad_multiple=multiple,
+            change=word_dropout(train_inputs, config.word_dropout),
+        ),
+        steps=steps(len(train_targets), config.batch_size),
+        loss=CRFLoss() if crf else _TOKEN_LOSS,
+        validate=validate,
+        monitor=f"val_{data.score}",
+        mode="max",
+        folder=folder,
+        title=title,
+    )
+
+
+# --- evaluate -------------------------------------------------------------------------------------
+
+
+def evaluate(folder: Path, sentences: Sequence[ner_data.Sentence]) -> dict[str, float]:
+    """Metrics of an exported tagger on sentences with known tags."""
+    entities = read_json(folder / LABELS)["entities"]
+    return _score(SavedTagger(folder / SAVED_MODEL), sentences, entities)
+
+
+def baseline(config: Config, data: Data, folder: Path) -> dict[str, float]:
+    """Train the multilayer perceptron on the same data; its metrics on the test part."""
+    model = build_baseline(config, data)
+    train(config, data, model, folder=folder, title="baseline")
+    return _score(Tagger(model, data.vocabulary, data.tags), data.test, data.entities)
+
+
+def load_test(config: Config, source: str) -> Sequence[ner_data.Sentence]:
+    """Sentences to evaluate on: the test part of a source, or all of a single file."""
+    return ner_data.load_test(
+        source, seed=config.seed, token_column=config.token_column, tag_column=config.tag_column
+    )
+
+
+def draw(folder: Path, data: Data) -> None:
+    """Draw which tags are taken for which."""
+    predicted = tag_all(SavedTagger(folder / SAVED_MODEL), [s.tokens for s in data.test])
+    truth = [tag for sentence in data.test for tag in sentence.tags]
+    flat = [tag for tags in predicted for tag in tags]
+    _plots.confusion(truth, flat, folder / PLOTS / "confusion.png")
+
+
+def _score(
+    tagger: Tagger | SavedTagger, sentences: Sequence[ner_data.Sentence], entities: bool
+) -> dict[str, float]:
+    predicted = tag_all(tagger, [s.tokens for s in sentences])
+    return tagging_metrics([s.tags for s in sentences], predicted, entities=entities)
+
+
+# --- export, predict ------------------------------------------------------------------------------
+
+
+def export(config: Config, data: Data, model: keras.Model, folder: Path) -> None:
+    """Write the SavedModel, which takes raw sentences or tokens, and the lists behind the ids.
+
+    Signatures: `serving_default(sentences: (batch,))` splits the sentences itself;
+    `tag_tokens(tokens: (batch, time))` takes tokens, "" = padding. Both return `tokens`, `tags` and
+    `confidence`, (batch, time), with "" and 0 at padding.
+    """
+    tagger = Tagger(for_serving(model), data.vocabulary, data.tags)
+    save_saved_model(tagger.endpoints, tagger.resources, folder / SAVED_MODEL)
+    lists = {"tags": data.tags, **dataclasses.asdict(data.vocabulary)}
+    write_json(folder / LABELS, {"entities": data.entities, **lists})
+
+
+def servable(model: keras.Model) -> keras.Model:
+    """The part of the model that ONNX and LiteRT can hold: ids in, tag ids and confidence out."""
+    return zoo.tag_decoder(for_serving(model))
+
+
+def predict(folder: Path, texts: Iterable[str]) -> Iterator[dict[str, Any]]:
+    """Tag raw sentences with an exported tagger.
+
+    Yields:
+        For each sentence `text`, `tokens`, `tags`, and `entities` with their `text`, `type`,
+        `start` and `end` token and `confidence`, the lowest of its tokens.
+    """
+    entities = read_json(folder / LABELS)["entities"]
+    tagger = SavedTagger(folder / SAVED_MODEL)
+    for text, tokens, tags, confidence in tagger.tag_sentences(texts):
+        answer: dict[str, Any] = {"text": text, "tokens": tokens, "tags": tags}
+        if entities:
+            answer["entities"] = [
+                {
+                    "text": " ".join(tokens[start:end]),
+                    "type": kind,
+                    "start": start,
+                    "end": end,
+                    "confidence": round(min(confidence[start:end]), 4),
+                }
+                for kind, start, end in entity_spans(tags)
+            ]
+        yield answer
+
+
+# --- search ---------------------------------------------------------------------------------------
+
+
+def space(hp: keras_tuner.HyperParameters, config: Config) -> Config:
+    """The config of a trial: what `rnn-zoo tune` may change."""
+    return stack_space(hp, config)
+
+
+if __name__ == "__main__":
+    from recipes._cli import main
+
+    sys.exit(main(["train", "ner", *sys.argv[1:]]))

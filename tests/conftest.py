@@ -1,0 +1,9 @@
+"""Set up before anything imports Keras: the backend, a quiet TensorFlow, no screen, no network."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("MPLBACKEND", "Agg")

@@ -1,0 +1,166 @@
+"""The catalogue of named models: register, list, describe, create.
+
+A model function says what its named sizes are, one line each, right above itself:
+
+    @register_model("tagger_small", parameters=123_456, paper="Huang et al. 2015", units=64)
+    def tagger(*, units: int = 128, ...) -> keras.Model: ...
+
+The line is the whole registration; `zoo.create_model("tagger_small")` then calls the function.
+"""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+import inspect
+import typing
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+import keras
+
+ModelFunction = TypeVar("ModelFunction", bound=Callable[..., keras.Model])
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """What the catalogue knows about a named model.
+
+    Attributes:
+        name: Name to give to `create_model`.
+        builder: The model function.
+        shape: Sequence shape it serves, for example `"many-to-many"`.
+        summary: First line of the function's docstring.
+        parameters: Number of weights when built with its own options, none overridden.
+        paper: Where the architecture comes from.
+        options: What this name sets, as keyword arguments of the function.
+    """
+
+    name: str
+    builder: Callable[..., keras.Model]
+    shape: str
+    summary: str
+    parameters: int
+    paper: str
+    options: Mapping[str, Any]
+
+
+_MODELS: dict[str, ModelInfo] = {}
+
+
+def register_model(
+    name: str, *, parameters: int, paper: str, **options: Any
+) -> Callable[[ModelFunction], ModelFunction]:
+    """Register a model function under `name`, with the options that make this size.
+
+    Args:
+        name: Unique name in the catalogue, lower case with underscores.
+        parameters: Number of weights of the model that the options make (a test counts them).
+        paper: Author and year of the source.
+        **options: Keyword arguments of the function for this name.
+
+    Raises:
+        ValueError: If the name is taken, or the function does not take one of the options.
+    """
+
+    def decorate(function: ModelFunction) -> ModelFunction:
+        if name in _MODELS:
+            owner = _MODELS[name].builder
+            raise ValueError(
+                f"Model name {name!r} is taken by {owner.__module__}.{owner.__qualname__}."
+            )
+        _check_options(function, options)
+        _MODELS[name] = ModelInfo(
+            name=name,
+            builder=function,
+            shape=function.__module__.rpartition(".")[2].replace("_", "-"),
+            summary=(inspect.getdoc(function) or "").partition("\n")[0],
+            parameters=parameters,
+            paper=paper,
+            options=MappingProxyType(dict(options)),
+        )
+        return function
+
+    return decorate
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """Names in the catalogue that match a shell pattern, sorted.
+
+    Example:
+        >>> import zoo
+        >>> zoo.list_models("mlp*")
+        ['mlp_tagger_base', 'mlp_tagger_small']
+    """
+    return sorted(fnmatch.filter(_MODELS, pattern))
+
+
+def model_info(name: str) -> ModelInfo:
+    """Describe a named model without building it.
+
+    Raises:
+        ValueError: If there is no such name; the message suggests the nearest ones.
+
+    Example:
+        >>> import zoo
+        >>> zoo.model_info("tagger_small").shape
+        'many-to-many'
+    """
+    if name not in _MODELS:
+        raise ValueError(
+            f"There is no model {name!r}. {_suggest(name, _MODELS)} "
+            "`zoo.list_models()` names them all."
+        )
+    return _MODELS[name]
+
+
+def create_model(name: str, **overrides: Any) -> keras.Model:
+    """Build a model by its name in the catalogue, with any of its options changed.
+
+    Args:
+        name: A name from `list_models()`.
+        **overrides: Keyword arguments of the model function, replacing those of the named size.
+
+    Returns:
+        A built, uncompiled `keras.Model` with freshly initialised weights.
+
+    Raises:
+        ValueError: If the name or an option is unknown; the message suggests the nearest ones.
+
+    Example:
+        >>> import zoo
+        >>> model = zoo.create_model("tagger_small", vocabulary_size=1_000, num_tags=5, cell="gru")
+        >>> model.output_shape
+        (None, None, 5, 5)
+    """
+    info = model_info(name)
+    _check_options(info.builder, overrides)
+    return info.builder(**{**info.options, **overrides})
+
+
+def accepted_options(function: Callable[..., keras.Model]) -> set[str]:
+    """Keyword arguments of a model function, those behind `**stack: Unpack[...]` included."""
+    names: set[str] = set()
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind is inspect.Parameter.VAR_KEYWORD:
+            (options,) = typing.get_args(typing.get_type_hints(function)[parameter.name])
+            names |= set(options.__annotations__)
+        else:
+            names.add(parameter.name)
+    return names
+
+
+def _check_options(function: Callable[..., keras.Model], options: Iterable[str]) -> None:
+    accepted = accepted_options(function)
+    for option in options:
+        if option not in accepted:
+            raise ValueError(
+                f"{function.__name__}() has no option {option!r}. {_suggest(option, accepted)}"
+            )
+
+
+def _suggest(word: str, known: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
+    return f"Did you mean {' or '.join(map(repr, near))}?" if near else "Nothing is named like it."

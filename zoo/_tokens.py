@@ -1,0 +1,74 @@
+"""Words and their characters as vectors: the input side of every model that reads tokens."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+import keras
+from keras import ops
+
+
+class TokenOptions(TypedDict, total=False):
+    """Sizes of the token features that a model passes through."""
+
+    vocabulary_size: int
+    word_dim: int
+    character_vocabulary_size: int
+    character_dim: int
+    character_filters: int
+    character_width: int
+
+
+def token_inputs(character_vocabulary_size: int) -> dict[str, keras.KerasTensor]:
+    """The inputs of a token model by name.
+
+    Returns:
+        `words`: (batch, time) int32, word ids, 0 = padding. `characters`: (batch, time, letters)
+        int32, character ids, 0 = padding; absent when `character_vocabulary_size` is 0.
+    """
+    inputs = {"words": keras.Input((None,), dtype="int32", name="words")}
+    if character_vocabulary_size:
+        inputs["characters"] = keras.Input((None, None), dtype="int32", name="characters")
+    return inputs
+
+
+def token_features(
+    inputs: dict[str, keras.KerasTensor],
+    *,
+    vocabulary_size: int,
+    word_dim: int,
+    character_vocabulary_size: int,
+    character_dim: int,
+    character_filters: int,
+    character_width: int,
+) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    """Word embeddings beside a character convolution, and the mask of real tokens.
+
+    Each word's letters are embedded, convolved, rectified and reduced by their maximum over the
+    word, as in Ma and Hovy (2016). Padding letters are zeroed after the rectifier, so they never
+    win the maximum and the width of the letter axis does not matter.
+
+    Returns:
+        Features (batch, time, word_dim + character_filters) and mask (batch, time).
+    """
+    words = inputs["words"]
+    mask = ops.not_equal(words, 0)
+    x = keras.layers.Embedding(vocabulary_size, word_dim, name="word_embedding")(words)
+    if "characters" not in inputs:
+        return x, mask
+    letters = inputs["characters"]
+    real = ops.expand_dims(ops.not_equal(letters, 0), -1)
+    y = keras.layers.Embedding(
+        character_vocabulary_size, character_dim, name="character_embedding"
+    )(letters)
+    y = ops.where(real, y, ops.zeros_like(y))
+    # A two-dimensional convolution of height one is the one-dimensional one at every time step.
+    y = keras.layers.Conv2D(
+        character_filters,
+        (1, character_width),
+        padding="same",
+        activation="relu",
+        name="character_convolution",
+    )(y)
+    y = ops.max(ops.where(real, y, ops.zeros_like(y)), axis=2)
+    return keras.layers.Concatenate(name="token_features")([x, y]), mask
