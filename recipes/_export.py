@@ -26,7 +26,10 @@ def for_serving(model: keras.Model) -> keras.Model:
 
     copy = _copy(model, _without_dropout(model.get_config()))
     for layer in copy.layers:
-        for part in (layer, *(getattr(layer, n, None) for n in ("forward_layer", "backward_layer"))):
+        for part in (
+            layer,
+            *(getattr(layer, n, None) for n in ("forward_layer", "backward_layer")),
+        ):
             if hasattr(part, "use_cudnn"):
                 part.use_cudnn = False
     return copy
@@ -98,6 +101,8 @@ def export_folder(
     """
     default = {"savedmodel": SAVED_MODEL, "onnx": "model.onnx", "litert": "model.tflite"}[kind]
     path = folder / default if to is None else to
+    if path.suffix != Path(default).suffix and kind != "savedmodel":
+        raise UserError(f"--to {path}: expected a name that ends in {Path(default).suffix}.")
     if path.exists() and path != folder / SAVED_MODEL and not overwrite:
         raise UserError(f"--to {path}: exists; give another path, or --overwrite.")
     if kind == "savedmodel":
@@ -106,25 +111,19 @@ def export_folder(
         return path
     _check_packages(kind)
     model = recipe.servable(keras.models.load_model(folder / MODEL, compile=False))
-    if kind == "onnx":
-        _replace(path, lambda new: model.export(str(new), format="onnx", verbose=False))
-    else:
-        signature = [
-            {
-                name: keras.InputSpec(
-                    shape=(1, *(length if s is None else s for s in tensor.shape[1:])),
-                    dtype=tensor.dtype,
-                    name=name,
-                )
-                for name, tensor in model.input.items()
-            }
-        ]
-        _replace(
-            path,
-            lambda new: model.export(
-                str(new), format="litert", input_signature=signature, verbose=False
-            ),
+    fixed = kind == "litert"
+    signature = {
+        name: keras.InputSpec(
+            shape=[1 if fixed else None, *(length if fixed else s for s in tensor.shape[1:])],
+            dtype=tensor.dtype,
+            name=name,
         )
+        for name, tensor in model.input.items()
+    }
+    _replace(
+        path,
+        lambda new: model.export(str(new), format=kind, input_signature=[signature], verbose=False),
+    )
     return path
 
 

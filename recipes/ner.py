@@ -306,8 +306,17 @@ def export(config: Config, data: Data, model: keras.Model, folder: Path) -> None
 
 
 def servable(model: keras.Model) -> keras.Model:
-    """The part of the model that ONNX and LiteRT can hold: ids in, tag ids and confidence out."""
-    return zoo.tag_decoder(for_serving(model))
+    """What ONNX and LiteRT can hold: word and character ids in, scores out.
+
+    The scores are logits, or for a CRF log potentials (`custom_layers.viterbi_decode` takes them):
+    the converters do not know the loops of the decoding.
+    """
+    plain = for_serving(model)
+    inputs = {
+        name: keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=name)
+        for name, tensor in plain.input.items()
+    }
+    return keras.Model(inputs, {"scores": plain(inputs)}, name=model.name)
 
 
 def predict(folder: Path, texts: Iterable[str]) -> Iterator[dict[str, Any]]:

@@ -16,11 +16,11 @@ from zoo.recurrent import StackOptions, recurrent_stack
 _HUANG, _MA = "Huang et al. 2015", "Ma and Hovy 2016"
 
 
-@register_model("tagger_small", parameters=0, paper=_HUANG, word_dim=50, units=64)
-@register_model("tagger_base", parameters=0, paper=_MA, word_dim=100, units=200)
+@register_model("tagger_small", parameters=592_040, paper=_HUANG, word_dim=50, units=64)
+@register_model("tagger_base", parameters=1_571_608, paper=_MA, word_dim=100, units=200)
 @register_model(
     "tagger_deep",
-    parameters=0,
+    parameters=2_517_876,
     paper="Prakash et al. 2016",
     word_dim=100,
     units=128,
@@ -87,7 +87,8 @@ def tagger(
         character_filters=character_filters,
         character_width=character_width,
     )
-    x = recurrent_stack(x, mask=mask, **{"bidirectional": True, **stack})
+    options: StackOptions = {"bidirectional": True, **stack}
+    x = recurrent_stack(x, mask=mask, **options)
     scores = keras.layers.Dense(num_tags, dtype="float32", name="scores")(x)
     if head == "crf":
         scores = CRF(
@@ -110,7 +111,11 @@ def tag_decoder(model: keras.Model) -> keras.Model:
         (Viterbi for a CRF, else the best tag of each step), and `confidence` (batch, time) float32,
         the posterior probability of each of these tags. Both mean nothing at padding.
     """
-    scores = model.output
+    inputs = {
+        name: keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=name)
+        for name, tensor in model.input.items()
+    }
+    scores = model(inputs)
     if len(scores.shape) == 4:
         tags = ViterbiDecode(name="tags")(scores)
         probabilities = CRFMarginals(name="marginals")(scores)
@@ -119,4 +124,4 @@ def tag_decoder(model: keras.Model) -> keras.Model:
         probabilities = ops.softmax(scores, axis=-1)
     confidence = ops.take_along_axis(probabilities, ops.expand_dims(tags, -1), axis=-1)
     outputs = {"tags": tags, "confidence": ops.squeeze(confidence, -1)}
-    return keras.Model(model.input, outputs, name=f"{model.name}_decoder")
+    return keras.Model(inputs, outputs, name=f"{model.name}_decoder")

@@ -10,8 +10,12 @@ from zoo._tokens import token_features, token_inputs
 _PAPER = "Rumelhart et al. 1986"
 
 
-@register_model("mlp_tagger_small", parameters=0, paper=_PAPER, word_dim=50, units=64, depth=1)
-@register_model("mlp_tagger_base", parameters=0, paper=_PAPER, word_dim=100, units=128, depth=2)
+@register_model(
+    "mlp_tagger_small", parameters=513_349, paper=_PAPER, word_dim=50, units=64, depth=1
+)
+@register_model(
+    "mlp_tagger_base", parameters=1_043_301, paper=_PAPER, word_dim=100, units=128, depth=2
+)
 def mlp_tagger(
     *,
     vocabulary_size: int = 10_000,

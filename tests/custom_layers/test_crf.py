@@ -1,0 +1,502 @@
+"""The CRF against enumeration of all paths in float64, and as a part of models."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from keras import ops
+from layer_checks import CHECKS, LayerCase, to_numpy
+
+from custom_layers import (
+    CRF,
+    CRFLoss,
+    CRFMarginals,
+    ViterbiDecode,
+    crf_log_likelihood,
+    crf_log_partition,
+    crf_marginals,
+    viterbi_decode,
+)
+
+pytestmark = pytest.mark.backend
+
+MASKS = {
+    "nothing": [[1, 1, 1, 1, 1], [1, 1, 1, 1, 1]],
+    "right": [[1, 1, 1, 1, 1], [1, 1, 0, 0, 0]],
+    "left": [[0, 0, 0, 0, 1], [0, 1, 1, 1, 1]],
+    "middle": [[1, 0, 0, 1, 1], [1, 0, 1, 0, 1]],
+    "everywhere": [[0, 1, 0, 1, 0], [0, 0, 1, 1, 0]],
+    "whole row": [[0, 0, 0, 0, 0], [1, 1, 1, 0, 0]],
+}
+ALL_MASKS = [row for rows in MASKS.values() for row in rows]
+
+
+@dataclass
+class Reference:
+    """Enumeration of all tag sequences over the valid steps of one row, in float64."""
+
+    emissions: np.ndarray
+    transitions: np.ndarray
+    starts: np.ndarray
+    ends: np.ndarray
+
+    def __post_init__(self) -> None:
+        steps, tags = self.emissions.shape
+        self.paths = list(itertools.product(range(tags), repeat=steps))
+        self.scores = np.array([self.score(path) for path in self.paths])
+        highest = self.scores.max()
+        self.log_partition = highest + np.log(np.exp(self.scores - highest).sum())
+        self.probabilities = np.exp(self.scores - self.log_partition)
+
+    def score(self, path: Any) -> float:
+        if len(path) == 0:
+            return 0.0
+        total = self.starts[path[0]] + self.ends[path[-1]]
+        total += sum(self.emissions[t, tag] for t, tag in enumerate(path))
+        return total + sum(self.transitions[a, b] for a, b in zip(path, path[1:], strict=False))
+
+    def log_likelihood(self, path: Any) -> float:
+        return self.score(path) - self.log_partition
+
+    def best(self) -> tuple[int, ...]:
+        return self.paths[int(self.scores.argmax())]
+
+    def marginals(self) -> np.ndarray:
+        result = np.zeros(self.emissions.shape)
+        for path, probability in zip(self.paths, self.probabilities, strict=True):
+            result[np.arange(len(path)), path] += probability
+        return result
+
+
+class Example:
+    """A layer with random weights, emissions, a mask and tags, and the references of its rows."""
+
+    def __init__(
+        self, tags: int, mask: Any, boundary: bool = True, constrained: bool = False, seed: int = 0
+    ) -> None:
+        rng = np.random.default_rng(seed)
+        self.rng = rng
+        self.mask = np.array(mask, dtype=bool)
+        self.emissions = rng.normal(scale=2, size=(*self.mask.shape, tags)).astype("float32")
+        self.tags = np.where(self.mask, rng.integers(tags, size=self.mask.shape), -1)
+        constraints = {}
+        if constrained:
+            transitions = np.ones((tags, tags), int)
+            transitions[0, 1] = transitions[tags - 1, 0] = 0
+            starts = np.ones(tags, int)
+            starts[1] = 0
+            constraints = {"allowed_transitions": transitions.tolist(), "allowed_starts": starts}
+        self.layer = CRF(tags, use_boundary=boundary, **constraints)
+        self.layer.build((None, None, tags))
+        self.layer.set_weights([rng.normal(size=w.shape) for w in self.layer.weights])
+
+    @property
+    def potentials(self) -> Any:
+        return self.layer(self.emissions, mask=self.mask)
+
+    def parameters(self) -> list[np.ndarray]:
+        """Transition, start and end scores in float64, constraints included."""
+        layer = self.layer
+        weights = [to_numpy(w).astype("float64") for w in layer.weights]
+        if not layer.use_boundary:
+            weights += [np.zeros(layer.num_tags)] * 2
+        for i, allowed in enumerate((layer.allowed_transitions, layer.allowed_starts)):
+            if allowed is not None:
+                weights[i] = weights[i] - 1e4 * (1 - np.array(allowed))
+        return weights
+
+    def rows(self, *parameters: np.ndarray, emissions: np.ndarray | None = None) -> list[Reference]:
+        emissions = (self.emissions if emissions is None else emissions).astype("float64")
+        parameters = parameters or tuple(self.parameters())
+        return [Reference(x[m], *parameters) for x, m in zip(emissions, self.mask, strict=True)]
+
+    def paths(self) -> list[np.ndarray]:
+        return [row[valid] for row, valid in zip(self.tags, self.mask, strict=True)]
+
+
+def assert_agrees(example: Example) -> None:
+    """All four functions agree with enumeration."""
+    potentials, rows = example.potentials, example.rows()
+    found = to_numpy(crf_log_partition(potentials))
+    np.testing.assert_allclose(found, [r.log_partition for r in rows], rtol=2e-5, atol=2e-5)
+    found = to_numpy(crf_log_likelihood(potentials, example.tags))
+    expected = [r.log_likelihood(p) for r, p in zip(rows, example.paths(), strict=True)]
+    np.testing.assert_allclose(found, expected, rtol=2e-5, atol=5e-5)
+    best, marginals = to_numpy(viterbi_decode(potentials)), to_numpy(crf_marginals(potentials))
+    assert best.dtype == np.int32
+    assert np.isfinite(marginals).all()
+    np.testing.assert_allclose(marginals.sum(axis=-1), 1, atol=1e-5)
+    for b, (row, valid) in enumerate(zip(rows, example.mask, strict=True)):
+        assert tuple(best[b][valid]) == row.best(), f"mask {valid}"
+        np.testing.assert_allclose(marginals[b][valid], row.marginals(), atol=2e-5)
+
+
+@pytest.mark.parametrize("tags", [2, 3, 4])
+@pytest.mark.parametrize(("boundary", "constrained"), [(True, False), (False, False), (True, True)])
+def test_agrees_with_enumeration(tags: int, boundary: bool, constrained: bool) -> None:
+    assert_agrees(Example(tags, ALL_MASKS, boundary, constrained, seed=tags))
+
+
+@settings(deadline=None, max_examples=15)
+@given(
+    tags=st.sampled_from([1, 3]),  # few shapes: each one is compiled
+    shape=st.sampled_from([(1, 1), (2, 1), (2, 5), (3, 4)]),
+    boundary=st.booleans(),
+    data=st.data(),
+)
+def test_agrees_for_any_shape_and_mask(tags: int, shape: Any, boundary: bool, data: Any) -> None:
+    batch, time = shape
+    row = st.lists(st.booleans(), min_size=time, max_size=time)
+    mask = data.draw(st.lists(row, min_size=batch, max_size=batch))
+    assert_agrees(Example(tags, mask, boundary, seed=batch * time))
+
+
+def test_potentials_are_as_documented() -> None:
+    example = Example(3, ALL_MASKS)
+    potentials = to_numpy(example.potentials)
+    transitions, starts, ends = example.parameters()
+    for b, valid in enumerate(example.mask):
+        steps = np.flatnonzero(valid)
+        for t in range(len(valid)):
+            before = np.tile(starts, (3, 1)) if t == min(steps, default=-1) else transitions
+            expected = before + example.emissions[b, t] + (t == max(steps, default=-1)) * ends
+            if not valid[t]:
+                expected = np.where(np.eye(3, dtype=bool), 0, -1e30)
+            np.testing.assert_allclose(potentials[b, t], expected, rtol=1e-5, atol=1e-5)
+
+
+def gradients(function: Callable[..., Any], layer: Any, x: np.ndarray) -> list[np.ndarray]:
+    """Gradients of a scalar function of `x`, with respect to `x` and the weights of the layer."""
+    weights = layer.trainable_weights
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        with tf.GradientTape() as tape:
+            tensor = tf.convert_to_tensor(x)
+            tape.watch(tensor)
+            value = function(tensor)
+        found = tape.gradient(value, [tensor, *[w.value for w in weights]])
+    elif keras.backend.backend() == "jax":
+        import jax
+
+        def stateless(x: Any, values: list[Any]) -> Any:
+            with keras.StatelessScope(list(zip(weights, values, strict=True))):
+                return function(x)
+
+        by_x, by_weights = jax.jit(jax.grad(stateless, (0, 1)))(x, [w.value for w in weights])
+        found = [by_x, *by_weights]
+    else:
+        tensor = ops.convert_to_tensor(x).requires_grad_()
+        layer.zero_grad()
+        function(tensor).backward()
+        found = [tensor.grad, *[w.value.grad for w in weights]]
+    return [to_numpy(g) for g in found]
+
+
+def central_differences(function: Callable[[np.ndarray], float], at: np.ndarray) -> np.ndarray:
+    result = np.zeros(at.shape)
+    for index in np.ndindex(at.shape):
+        step = np.zeros(at.shape)
+        step[index] = 1e-5
+        result[index] = (function(at + step) - function(at - step)) / 2e-5
+    return result
+
+
+@pytest.mark.parametrize("mask", MASKS)
+def test_gradients_are_those_of_the_enumeration(mask: str) -> None:
+    example = Example(3, MASKS[mask], seed=1)
+    weights = [0.5, 2.0]  # so that the upstream gradient matters
+
+    def loss(x: Any) -> Any:
+        potentials = example.layer(x, mask=ops.convert_to_tensor(example.mask))
+        likelihoods = crf_log_likelihood(potentials, example.tags)
+        return -ops.sum(likelihoods * ops.convert_to_tensor(weights, dtype="float32"))
+
+    def reference(*parameters: np.ndarray, emissions: np.ndarray | None = None) -> float:
+        rows = example.rows(*parameters, emissions=emissions)
+        likelihoods = [r.log_likelihood(p) for r, p in zip(rows, example.paths(), strict=True)]
+        return -float(np.dot(weights, likelihoods))
+
+    found = gradients(loss, example.layer, example.emissions)
+    exact = example.parameters()
+    at = example.emissions.astype("float64")
+    expected = [central_differences(lambda x: reference(emissions=x), at)]
+    for i, at in enumerate(exact):
+        others = exact[:i], exact[i + 1 :]
+        expected.append(central_differences(lambda p, o=others: reference(*o[0], p, *o[1]), at))
+    for a, b in zip(found, expected, strict=True):
+        assert np.isfinite(a).all()
+        np.testing.assert_allclose(a, b, atol=1e-4)
+
+
+def test_gradient_by_emissions_is_marginals_minus_gold() -> None:
+    example = Example(4, ALL_MASKS, constrained=True, seed=2)
+
+    def loss(x: Any) -> Any:
+        potentials = example.layer(x, mask=ops.convert_to_tensor(example.mask))
+        return -ops.sum(crf_log_likelihood(potentials, example.tags))
+
+    found = gradients(loss, example.layer, example.emissions)[0]
+    gold = np.eye(4)[np.maximum(example.tags, 0)]
+    expected = (to_numpy(crf_marginals(example.potentials)) - gold) * example.mask[..., None]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_padding_changes_nothing_whatever_it_holds() -> None:
+    example = Example(3, np.ones((2, 5), bool))
+    emissions = np.full((2, 9, 3), np.nan, "float32")
+    mask, tags = np.zeros((2, 9), bool), np.full((2, 9), -1)
+    kept = np.array([1, 2, 4, 6, 7])
+    emissions[:, kept], mask[:, kept], tags[:, kept] = example.emissions, True, example.tags
+    plain, padded = example.potentials, example.layer(emissions, mask=mask)
+
+    def assert_same(a: Any, b: Any) -> None:
+        np.testing.assert_allclose(to_numpy(a), to_numpy(b), rtol=1e-6, atol=1e-6)
+
+    assert_same(crf_log_partition(padded), crf_log_partition(plain))
+    assert_same(crf_log_likelihood(padded, tags), crf_log_likelihood(plain, example.tags))
+    assert_same(to_numpy(viterbi_decode(padded))[:, kept], viterbi_decode(plain))
+    assert_same(to_numpy(crf_marginals(padded))[:, kept], crf_marginals(plain))
+
+
+@pytest.mark.parametrize("scale", [1.0, 50.0, 500.0])
+def test_long_sentences_and_large_scores(scale: float) -> None:
+    """The likelihood of a good path keeps its digits although the scores sum to thousands."""
+    rng = np.random.default_rng(0)
+    time, tags = 300, 5
+    x = rng.uniform(-scale, scale, size=(1, time, tags)).astype("float32")
+    layer = CRF(tags)
+    layer.build((None, None, tags))
+    layer.set_weights([rng.uniform(-scale, scale, size=w.shape) for w in layer.weights])
+    transitions, starts, ends = (to_numpy(w).astype("float64") for w in layer.weights)
+    potentials = layer(x)
+    path = to_numpy(viterbi_decode(potentials))[0]
+    alpha = starts + x[0, 0].astype("float64")
+    score = alpha[path[0]] + ends[path[-1]]
+    for t in range(1, time):
+        alpha = np.logaddexp.reduce(alpha[:, None] + transitions, axis=0) + x[0, t]
+        score += transitions[path[t - 1], path[t]] + x[0, t, path[t]]
+    log_partition = np.logaddexp.reduce(alpha + ends)
+    found = to_numpy(crf_log_likelihood(potentials, path[None]))[0]
+    np.testing.assert_allclose(found, score - log_partition, rtol=1e-3, atol=2e-5 * scale)
+    np.testing.assert_allclose(to_numpy(crf_log_partition(potentials))[0], log_partition, rtol=1e-5)
+    assert np.isfinite(to_numpy(crf_marginals(potentials))).all()
+
+
+def test_forbidden_is_not_predicted_and_a_forbidden_gold_path_has_finite_loss() -> None:
+    allowed = [[1, 1, 0], [1, 1, 1], [1, 1, 1]]  # O, B, I: no I after O
+    layer = CRF(3, allowed_transitions=allowed, allowed_starts=[1, 1, 0])
+    x = np.tile(np.array([9.0, 0.0, 8.0], "float32"), (4, 12, 1))
+    x[1:, ::3, 2] += np.arange(3)[:, None] * 20
+    potentials = layer(x)
+    for path in to_numpy(viterbi_decode(potentials)):
+        assert path[0] != 2
+        assert not any(a == 0 and b == 2 for a, b in itertools.pairwise(path))
+    marginals = to_numpy(crf_marginals(potentials))
+    np.testing.assert_allclose(marginals[:, 0, 2], 0, atol=1e-6)
+    forbidden = np.tile([0, 2, 0], (4, 4))
+    losses = -to_numpy(crf_log_likelihood(potentials, forbidden))
+    assert np.isfinite(losses).all() and (losses > 1e4).all()
+
+
+def test_without_transitions_it_is_a_softmax() -> None:
+    x = np.random.default_rng(0).normal(size=(2, 6, 4)).astype("float32")
+    marginals = to_numpy(crf_marginals(CRF(4)(x)))
+    np.testing.assert_allclose(marginals, to_numpy(ops.softmax(x)), atol=1e-5)
+
+
+def test_tag_out_of_range_is_not_silent() -> None:
+    potentials = CRF(3)(np.zeros((2, 4, 3), "float32"))
+    found = to_numpy(crf_log_likelihood(potentials, np.array([[0, 1, 3, 0], [0, 1, 2, 0]])))
+    assert np.isnan(found[0]) and np.isfinite(found[1])
+
+
+def test_regularizer_is_of_the_transitions_only() -> None:
+    layer = CRF(3, transition_initializer="ones", transition_regularizer=keras.regularizers.L2(0.1))
+    layer(np.zeros((1, 2, 3), "float32"))
+    assert [round(float(to_numpy(loss)), 4) for loss in layer.losses] == [0.9]
+
+
+# The loss.
+
+
+def test_loss_is_the_mean_and_takes_weights_of_sentences() -> None:
+    example = Example(3, MASKS["middle"])
+    losses = -to_numpy(crf_log_likelihood(example.potentials, example.tags))
+    tags, potentials = example.tags, example.potentials
+    close = {"rtol": 1e-5}
+    np.testing.assert_allclose(to_numpy(CRFLoss()(tags, potentials)), losses.mean(), **close)
+    each = CRFLoss(reduction=None)(tags, potentials)
+    np.testing.assert_allclose(to_numpy(each), losses, **close)
+    weights = np.array([3.0, 0.5])
+    weighted = CRFLoss()(tags, potentials, sample_weight=weights)
+    np.testing.assert_allclose(to_numpy(weighted), (losses * weights).mean(), **close)
+
+
+def test_loss_serialises() -> None:
+    loss = CRFLoss(reduction="sum", name="tagging")
+    again = keras.losses.deserialize(keras.losses.serialize(loss))
+    assert type(again) is CRFLoss
+    assert again.get_config() == loss.get_config() == {"name": "tagging", "reduction": "sum"}
+
+
+# In models.
+
+
+def tagging_model(tags: int = 3, **layer_config: Any) -> tuple[Any, Any]:
+    """A model that learns and one that tags; inputs of zeros are masked."""
+    inputs = keras.Input((None, 4), name="inputs")
+    mask = ops.any(ops.not_equal(inputs, 0), axis=-1)
+    emissions = keras.layers.Dense(tags)(inputs)
+    potentials = CRF(tags, name="crf", **layer_config)(emissions, mask=mask)
+    return (
+        keras.Model(inputs, potentials),
+        keras.Model(inputs, ViterbiDecode(name="tags")(potentials)),
+    )
+
+
+def tagging_data(batch: int, time: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """A tag is told by the first input; the others are noise. Sentences differ in length."""
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(batch, time, 4)).astype("float32")
+    tags = np.digitize(x[..., 0], [-0.5, 0.5])
+    padding = np.arange(time) >= rng.integers(1, time + 1, size=batch)[:, None]
+    padding[0] = True
+    return np.where(padding[..., None], 0, x), np.where(padding, -1, tags)
+
+
+@pytest.mark.parametrize(("jit_compile", "policy"), [(False, "float32"), (True, "mixed_bfloat16")])
+def test_learns_with_any_length_and_is_saved(jit_compile: bool, policy: str, tmp_path) -> None:
+    backend = keras.backend.backend()  # torch.compile is not XLA, JAX without it is only slow
+    jit_compile = {"torch": False, "jax": True}.get(backend, jit_compile)
+    previous = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        keras.utils.set_random_seed(0)
+        model, tagger = tagging_model()
+        optimizer = keras.optimizers.Adam(0.1)
+        model.compile(optimizer, loss=CRFLoss(), jit_compile=jit_compile)
+        x, tags = tagging_data(16, 7)
+        before = model.evaluate(x, tags, verbose=0)
+        model.fit(x, tags, batch_size=8, epochs=4, verbose=0)
+        model.fit(*tagging_data(8, 4), batch_size=8, epochs=1, verbose=0)
+        after = model.evaluate(x, tags, verbose=0)
+        assert 0 < after < before / 1.3
+        assert all(np.isfinite(to_numpy(w)).all() for w in model.weights)
+        model.save(tmp_path / "model.keras")
+        tagger.save(tmp_path / "tagger.keras")
+        loaded = keras.saving.load_model(tmp_path / "model.keras")
+        np.testing.assert_allclose(loaded.evaluate(x, tags, verbose=0), after, rtol=1e-3)
+        loaded = keras.saving.load_model(tmp_path / "tagger.keras")
+        predicted = loaded.predict(x, verbose=0)
+        assert predicted.dtype == np.int32 and predicted.shape == tags.shape
+        np.testing.assert_array_equal(predicted, tagger.predict(x, verbose=0))
+    finally:
+        keras.config.set_dtype_policy(previous)
+
+
+def test_mask_that_comes_with_the_input_is_used_and_not_passed_on() -> None:
+    inputs = keras.Input((None,), dtype="int32")
+    vectors = keras.layers.Embedding(7, 3, mask_zero=True)(inputs)
+    layer = CRF(3)
+    model = keras.Model(inputs, layer(vectors))
+    words = np.array([[1, 2, 3, 0], [4, 0, 0, 0]])
+    potentials = to_numpy(model(words))
+    np.testing.assert_array_equal(potentials[1, 2], np.where(np.eye(3) == 1, 0, np.float32(-1e30)))
+    assert layer.compute_mask(vectors, words != 0) is None
+
+
+# The contract of a layer, and errors.
+
+CASES = {
+    "CRF": LayerCase(
+        CRF,
+        {"num_tags": 3, "transition_initializer": "normal", "transition_regularizer": "l2"},
+        (2, 5, 3),
+        trainable_weights=3,
+        output_shape=(2, 5, 3, 3),
+        output_dtype="float32",
+        masking="any",
+    ),
+    "constrained": LayerCase(
+        CRF,
+        {
+            "num_tags": 3,
+            "use_boundary": False,
+            "allowed_transitions": [[1, 1, 0], [1, 1, 1], [1, 1, 1]],
+            "allowed_starts": [1, 1, 0],
+        },
+        (3, 4, 3),
+        trainable_weights=1,
+        output_dtype="float32",
+        masking="any",
+    ),
+    "CRFMarginals": LayerCase(
+        CRFMarginals,
+        {},
+        (2, 5, 3, 3),
+        trainable_weights=0,
+        output_shape=(2, 5, 3),
+        output_dtype="float32",
+    ),
+    "ViterbiDecode": LayerCase(
+        ViterbiDecode,
+        {},
+        (2, 5, 3, 3),
+        trainable_weights=0,
+        output_shape=(2, 5),
+        output_dtype="int32",
+    ),
+}
+# The fit of the contract is a regression, for which scores of -10000 are no inputs.
+CONTRACT = [(c, n) for c in CASES for n in CHECKS if (c, n) != ("constrained", "fit")]
+
+
+@pytest.mark.parametrize(("case", "name"), CONTRACT)
+def test_layer_contract(case: str, name: str) -> None:
+    CHECKS[name](CASES[case])
+
+
+@pytest.mark.parametrize(
+    ("config", "message"),
+    [
+        ({"num_tags": 0}, "`num_tags` must be a positive integer, found 0"),
+        ({"num_tags": 2.0}, "`num_tags` must be a positive integer, found 2.0"),
+        (
+            {"num_tags": 2, "allowed_transitions": [[1, 1]]},
+            r"`allowed_transitions` must have shape \(2, 2\), found \(1, 2\)",
+        ),
+        (
+            {"num_tags": 2, "allowed_starts": [1, 1, 1]},
+            r"`allowed_starts` must have shape \(2,\), found \(3,\)",
+        ),
+        ({"num_tags": 2, "allowed_starts": [1, 2]}, "`allowed_starts` must hold only 0 and 1"),
+        ({"num_tags": 2, "allowed_starts": [0, 0]}, "`allowed_starts` must allow something"),
+    ],
+)
+def test_unfit_configuration_is_refused(config: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        CRF(**config)
+
+
+def test_unfit_shapes_are_refused() -> None:
+    x = np.zeros((2, 4, 3), "float32")
+    with pytest.raises(ValueError, match=r"num_tags=5\), found \(2, 4, 3\)"):
+        CRF(5)(x)
+    with pytest.raises(ValueError, match=r"num_tags=3\), found \(4, 3\)"):
+        CRF(3)(x[0])
+    with pytest.raises(ValueError, match=r"`mask` must have shape \(batch, time\), found \(2,\)"):
+        CRF(3)(x, mask=np.ones(2, bool))
+    for function in (crf_log_partition, viterbi_decode, crf_marginals, ViterbiDecode()):
+        with pytest.raises(ValueError, match=r"`potentials` must have shape .*\(2, 4, 3\)"):
+            function(x)
+    with pytest.raises(ValueError, match=r"`tags` must have shape \(batch, time\), found \(2,\)"):
+        crf_log_likelihood(CRF(3)(x), np.zeros(2, int))
