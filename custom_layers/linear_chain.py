@@ -41,6 +41,7 @@ def crf_log_partition(potentials: Tensor) -> Tensor:
     Example:
 
     >>> import keras, numpy as np
+    >>> from custom_layers import CRF
     >>> potentials = CRF(num_tags=3)(np.zeros((1, 4, 3), dtype="float32"))
     >>> print(np.round(keras.ops.convert_to_numpy(crf_log_partition(potentials)), 3))  # 4 log(3)
     [4.394]
@@ -137,6 +138,7 @@ def crf_marginals(potentials: Tensor) -> Tensor:
     Example:
 
     >>> import keras, numpy as np
+    >>> from custom_layers import CRF
     >>> emissions = np.log([[[0.25, 0.75], [0.5, 0.5]]])
     >>> marginals = crf_marginals(CRF(num_tags=2)(emissions))  # no transitions yet: a softmax
     >>> print(np.round(keras.ops.convert_to_numpy(marginals[0]), 3))

@@ -14,7 +14,7 @@ usage: rnn-zoo COMMAND ...
 Recurrent networks from data to an exported model.
 
   rnn-zoo list [--json]                      recipes, models and layers
-  rnn-zoo train RECIPE [options]             data -> model, metrics, pictures, SavedModel in a folder
+  rnn-zoo train RECIPE [options]             from data to model, metrics, pictures, SavedModel
   rnn-zoo evaluate DIR [--data SRC]          metrics of a trained folder, as JSON
   rnn-zoo predict DIR INPUT...               answers of a trained folder, a JSON line each;
                                              INPUT is text, a file of lines, or - for stdin
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 @contextmanager
 def _quiet_start() -> Iterator[None]:
-    """Drop what TensorFlow's C++ side writes to stderr while it starts: it heeds no log level yet."""
+    """Drop what TensorFlow's C++ side writes to stderr while it starts, heeding no log level."""
     stderr = os.dup(2)
     try:
         with open(os.devnull, "wb") as devnull:
@@ -115,3 +115,7 @@ def _dispatch(words: list[str]) -> int:
 
     with warnings_as_notes():
         return getattr(_commands, f"{name}_command")(rest)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

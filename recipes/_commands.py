@@ -18,6 +18,7 @@ from recipes._errors import DataError, UserError
 from recipes._run import load_recipe, recipe_names, train_recipe
 
 _Flag = tyro.conf.FlagCreatePairsOff[bool]
+_Folder = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR")]
 
 
 def _extend(kind: type, fields: dict[str, tuple[Any, Any, str]]) -> type:
@@ -41,7 +42,7 @@ def _recipe_word(command: str, words: list[str]) -> tuple[str, list[str]]:
     if {"-h", "--help"} & {*words}:
         names = "\n".join(f"  rnn-zoo {command} {name} --help" for name in recipe_names())
         print(
-            f"usage: rnn-zoo {command} RECIPE [options]\n\nThe options depend on the recipe:\n{names}"
+            f"usage: rnn-zoo {command} RECIPE [options]\n\nOptions depend on the recipe:\n{names}"
         )
         raise SystemExit(0)
     raise UserError(f"{command}: names no recipe; expected one of: {', '.join(recipe_names())}.")
@@ -51,7 +52,7 @@ _RUN_FLAGS = {
     "config": (
         Path | None,
         None,
-        "File of options (config.json, best_config.json); those given here win.",
+        "File of options (config.json or best_config.json); those given here win.",
     ),
     "resume": (_Flag, False, "Go on with what was interrupted."),
     "overwrite": (_Flag, False, "Replace what is there."),
@@ -137,7 +138,7 @@ next: rnn-zoo evaluate {shlex.quote(str(out))}
 class Evaluate:
     """Metrics of a trained folder. The last line of stdout is one JSON object."""
 
-    folder: tyro.conf.Positional[Path]
+    folder: _Folder
     """Folder that `rnn-zoo train` wrote."""
     data: str | None = None
     """Evaluate on other data than the test part it was trained with."""
@@ -162,7 +163,7 @@ def evaluate_command(words: list[str]) -> int:
 class Predict:
     """Answers of a trained folder, one JSON object a line."""
 
-    folder: tyro.conf.Positional[Path]
+    folder: _Folder
     """Folder that `rnn-zoo train` wrote."""
     inputs: tyro.conf.Positional[tuple[str, ...]]
     """Text, the path of a file with an input a line, or - for lines on stdin."""
@@ -205,7 +206,7 @@ class Export:
     beside the model (labels.json) give, and need the export extra.
     """
 
-    folder: tyro.conf.Positional[Path]
+    folder: _Folder
     """Folder that `rnn-zoo train` wrote."""
     format: Literal["savedmodel", "onnx", "litert"]
     """What to write."""
@@ -213,7 +214,7 @@ class Export:
     """Where to; by default beside the model."""
     length: int = 64
     """Time steps of the LiteRT model, whose shapes are fixed."""
-    overwrite: tyro.conf.FlagCreatePairsOff[bool] = False
+    overwrite: _Flag = False
     """Replace what is there."""
 
 
@@ -270,7 +271,7 @@ next: rnn-zoo train {name} --config {shlex.quote(str(out / "best_config.json"))}
 class List:
     """Recipes, models and layers."""
 
-    json: tyro.conf.FlagCreatePairsOff[bool] = False
+    json: _Flag = False
     """Print one JSON object."""
 
 

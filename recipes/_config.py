@@ -166,8 +166,10 @@ def read_config(kind: type[C], path: Path, recipe: str) -> C:
         option = "--" + str(name).replace("_", "-")
         if isinstance(value, bool):
             argv.append(option if value else option.replace("--", "--no-", 1))
-        else:
+        elif str(value).startswith("-"):
             argv.append(f"{option}={value}")
+        else:
+            argv += [option, str(value)]
     try:
         return parse_options(kind, argv)
     except UserError as error:
@@ -219,6 +221,8 @@ def _one_line(box: str) -> str:
     lines = [line.strip("│ ").strip() for line in box.splitlines()]
     lines = [line for line in lines if line and line[0] not in "╭╰─"]
     message = lines[0].rstrip(".") if lines else "The options cannot be read"
+    if message.endswith(":"):
+        message += " " + " ".join(lines[1 : lines.index("For full helptext, run:")])
     if "Perhaps you meant:" in lines:
         near = lines[lines.index("Perhaps you meant:") + 1].split()[0].rstrip(",")
         message += f"; did you mean {near}?"

@@ -22,6 +22,7 @@ from typing import Any, Literal
 import keras
 import numpy as np
 import tensorflow as tf
+from rich.progress import Progress, TaskID
 
 from recipes._config import FitConfig
 from recipes._console import progress_bar, say
@@ -102,9 +103,13 @@ def fit(
             task = bar.add_task(
                 f"{title} {state.epoch + 1}/{config.epochs}", total=steps, status=""
             )
-            watch = _Watch(lambda loss: bar.update(task, advance=1, status=f"loss {loss:.4f}"))
+            watch = _Watch(bar, task)
             logs = model.fit(
-                batches(state.epoch), steps_per_epoch=steps, verbose=0, callbacks=[watch]
+                batches(state.epoch),
+                steps_per_epoch=steps,
+                shuffle=False,
+                verbose=0,
+                callbacks=[watch],
             ).history
             bar.remove_task(task)
             report = optimizer.take_report()
@@ -160,9 +165,9 @@ def _keep_score(state: FitState, value: float, mode: str) -> bool:
 class _Watch(keras.callbacks.Callback):
     """Moves the bar, and stops at the first loss that is not a number."""
 
-    def __init__(self, advance: Callable[[float], None]) -> None:
+    def __init__(self, bar: Progress, task: TaskID) -> None:
         super().__init__()
-        self.advance = advance
+        self.bar, self.task = bar, task
         self.diverged_at: int | None = None
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
@@ -170,7 +175,7 @@ class _Watch(keras.callbacks.Callback):
         if not math.isfinite(loss):
             self.diverged_at = batch + 1
             self.model.stop_training = True
-        self.advance(loss)
+        self.bar.update(self.task, advance=1, status=f"loss {loss:.4f}")
 
 
 def _divergence(config: FitConfig, epoch: int, step: int | None, report: GradientReport) -> str:

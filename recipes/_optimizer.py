@@ -41,12 +41,11 @@ class _WatchGradients:
     def apply(self, grads: Any, trainable_variables: Any = None) -> Any:
         if not self.built:
             self.build(trainable_variables)
-        dense = [g for g in grads if g is not None]
-        squares = [
-            ops.sum(ops.square(ops.cast(ops.convert_to_tensor(g), "float32"))) for g in dense
-        ]
+        # Of an embedding's gradient, only the rows that were looked up.
+        values = [getattr(g, "values", g) for g in grads if g is not None]
+        squares = [ops.sum(ops.square(ops.cast(v, "float32"))) for v in values]
         norm = ops.sqrt(sum(squares))
-        clipped = ops.cast(self._bites(dense, squares, norm), "float32")
+        clipped = ops.cast(self._bites(values, squares, norm), "float32")
         watch = self._watch
         watch["steps"].assign(watch["steps"] + 1)
         watch["norm_sum"].assign(watch["norm_sum"] + norm)
@@ -54,10 +53,9 @@ class _WatchGradients:
         watch["clipped"].assign(watch["clipped"] + clipped)
         return super().apply(grads, trainable_variables)  # type: ignore[misc]
 
-    def _bites(self, grads: list[Any], squares: list[Any], norm: Any) -> Any:
+    def _bites(self, values: list[Any], squares: list[Any], norm: Any) -> Any:
         if self.clipvalue is not None:
-            largest = ops.stack([ops.max(ops.abs(ops.convert_to_tensor(g))) for g in grads])
-            return ops.max(largest) > self.clipvalue
+            return ops.max(ops.stack([ops.max(ops.abs(v)) for v in values])) > self.clipvalue
         if self.clipnorm is not None:
             return ops.max(ops.stack(squares)) > self.clipnorm**2
         if self.global_clipnorm is not None:
@@ -130,7 +128,7 @@ def clipping_hint(config: FitConfig, history: Sequence[Mapping[str, float]]) -> 
     if all(row["clipped_fraction"] >= 0.99 for row in history):
         typical = statistics.median(row["gradient_norm"] for row in history)
         return (
-            f"{option} {threshold:g} bit at every step (gradient norm about {typical:.3g}): it acts "
-            f"as a smaller learning rate. Try {option} {2 * typical:.1g}."
+            f"{option} {threshold:g} bit at every step (gradient norm about {typical:.3g}): it "
+            f"acts as a smaller learning rate. Try {option} {float(f'{2 * typical:.1g}'):g}."
         )
     return None

@@ -6,7 +6,7 @@ import json
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -70,6 +70,7 @@ def unfinished_run(out: Path, recipe: str, config: RunConfig, *, resume: bool) -
     interrupted later, it stays for `--resume`.
     """
     folder = unfinished_folder(out)
+    made = [parent for parent in folder.parents if not parent.exists()]
     try:
         if folder.exists() and not resume:
             shutil.rmtree(folder)
@@ -83,6 +84,9 @@ def unfinished_run(out: Path, recipe: str, config: RunConfig, *, resume: bool) -
     except BaseException:
         if not any((folder / CHECKPOINTS).glob("*/state.json")):
             shutil.rmtree(folder, ignore_errors=True)
+            for parent in made:
+                with suppress(OSError):
+                    parent.rmdir()
         raise
 
 

@@ -70,7 +70,10 @@ class Tagger:
         return self._tag_tokens(tokenize(sentences).to_tensor(""))
 
     def _tag_tokens(self, tokens: tf.Tensor) -> dict[str, tf.Tensor]:
-        answer = self._decoder(self.inputs_of(tokens), training=False)
+        # One step of padding more: a batch of empty sentences would have no step to run over.
+        padded = tf.pad(tokens, [[0, 0], [0, 1]], constant_values="")
+        answer = self._decoder(self.inputs_of(padded), training=False)
+        answer = {name: values[:, :-1] for name, values in answer.items()}
         real = tf.not_equal(tokens, "")
         return {
             "tokens": tokens,
@@ -119,7 +122,7 @@ def tag_all(tagger: TagsTokens, sentences: Sequence[Sequence[str]]) -> list[list
 
 
 def encode(tagger: Tagger, sentences: Sequence[Sentence]) -> tuple[list[Example], list[np.ndarray]]:
-    """Ids of the tokens, and of the tags, of each sentence; -1 for a tag the model does not have."""
+    """Ids of each sentence's tokens and tags; -1 for a tag that the model does not have."""
     inputs, targets = [], []
     for start in range(0, len(sentences), _CHUNK):
         chunk = sentences[start : start + _CHUNK]

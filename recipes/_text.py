@@ -41,7 +41,8 @@ def tokenize(sentences: tf.Tensor) -> tf.RaggedTensor:
     Returns:
         (batch, None) ragged strings.
     """
-    return tf.strings.split(tf.strings.regex_replace(sentences, f"({_TOKEN})", r"\1 "))
+    spaced = tf.strings.regex_replace(sentences, r"[\s\pZ]", " ")
+    return tf.strings.split(tf.strings.regex_replace(spaced, f"({_TOKEN})", r"\1 "))
 
 
 def normalize(tokens: Any) -> Any:
@@ -107,8 +108,13 @@ class TokenEncoder:
             `words` (batch, time) and `characters` (batch, time, letters), int32, 0 = padding.
         """
         word_lookup, letter_lookup = self.lookups
-        letters = tf.strings.unicode_split(tokens, "UTF-8")[:, :, :MAX_LETTERS]
-        letters = letters.to_tensor("") if isinstance(letters, tf.RaggedTensor) else letters
+        shape = tf.shape(tokens)
+        letters = tf.strings.unicode_split(tf.reshape(tokens, [-1]), "UTF-8")
+        # One letter of padding more: where all is padding there would be no axis to look along.
+        letters = tf.pad(
+            letters[:, :MAX_LETTERS].to_tensor(""), [[0, 0], [0, 1]], constant_values=""
+        )
+        letters = tf.reshape(letters, (shape[0], shape[1], tf.shape(letters)[1]))
         return {
             "words": tf.cast(word_lookup(normalize(tokens)), tf.int32),
             "characters": tf.cast(letter_lookup(letters), tf.int32),

@@ -78,7 +78,8 @@ def search(
         config: What the trials change.
         out: Folder of the search.
         trials: Number of trials, those of an earlier, resumed search included.
-        tuner: How the next trial is chosen. Hyperband trains many briefly and goes on with the best.
+        tuner: How the next trial is chosen. Hyperband trains many briefly and goes on with the
+            best.
         resume: Go on with the search in `out`.
         overwrite: Discard the search in `out`.
 

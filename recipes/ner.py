@@ -5,8 +5,8 @@
     rnn-zoo predict saved_models/ner "Ada Lovelace lived in London."
 
 Word embeddings and a character convolution go through a bidirectional stack; a linear-chain CRF
-scores whole tag sequences (Huang et al. 2015; Ma and Hovy 2016). A multilayer perceptron on the same
-features, blind to context, is trained beside it: what it lacks is what recurrence adds. With
+scores whole tag sequences (Huang et al. 2015; Ma and Hovy 2016). A multilayer perceptron on the
+same features, blind to context, is trained beside it: what it lacks is what recurrence adds. With
 `--tag-column` it tags parts of speech, or whatever the column holds.
 """
 
@@ -33,7 +33,7 @@ from recipes._fit import fit
 from recipes._metrics import entity_spans, tagging_metrics
 from recipes._output import PLOTS, SAVED_MODEL, read_json, write_json
 from recipes._tagger import SavedTagger, Tagger, encode, tag_all, word_dropout
-from recipes._text import TokenEncoder, TokenVocabulary
+from recipes._text import TokenVocabulary
 from recipes._tune import stack_space
 from recipes.data import ner as ner_data
 from recipes.data._batches import padded_batches, steps

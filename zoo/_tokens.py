@@ -53,14 +53,12 @@ def token_features(
     """
     words = inputs["words"]
     mask = ops.not_equal(words, 0)
-    x = keras.layers.Embedding(vocabulary_size, word_dim, name="word_embedding")(words)
+    x = _embedding(vocabulary_size, word_dim, "word_embedding")(words)
     if "characters" not in inputs:
         return x, mask
     letters = inputs["characters"]
     real = ops.expand_dims(ops.not_equal(letters, 0), -1)
-    y = keras.layers.Embedding(
-        character_vocabulary_size, character_dim, name="character_embedding"
-    )(letters)
+    y = _embedding(character_vocabulary_size, character_dim, "character_embedding")(letters)
     y = ops.where(real, y, ops.zeros_like(y))
     # A two-dimensional convolution of height one is the one-dimensional one at every time step.
     y = keras.layers.Conv2D(
@@ -72,3 +70,13 @@ def token_features(
     )(y)
     y = ops.max(ops.where(real, y, ops.zeros_like(y)), axis=2)
     return keras.layers.Concatenate(name="token_features")([x, y]), mask
+
+
+def _embedding(size: int, dim: int, name: str) -> keras.layers.Layer:
+    """An embedding whose vectors start with a mean squared norm of 1, as in Ma and Hovy (2016).
+
+    Keras's default, uniform within 0.05, starts them far smaller than the weights they meet.
+    """
+    bound = (3 / dim) ** 0.5
+    start = keras.initializers.RandomUniform(-bound, bound)
+    return keras.layers.Embedding(size, dim, embeddings_initializer=start, name=name)

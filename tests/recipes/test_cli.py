@@ -1,0 +1,311 @@
+"""The command line contract: what it prints where, its exit status, and that nothing is lost."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from recipe_corpus import QUICK, write_corpus
+
+from recipes._cli import main
+from recipes._output import unfinished_folder
+
+ROOT = Path(__file__).parents[2]
+
+
+def fails(capfd, *words: str) -> str:
+    """Run a command that the user can mend; its one line."""
+    assert main([str(word) for word in words]) == 2
+    out, err = capfd.readouterr()
+    lines = [line for line in err.splitlines() if line.startswith("rnn-zoo: ")]
+    assert len(lines) == 1, err
+    assert err.splitlines()[-1] == lines[0]
+    assert "Traceback" not in err
+    assert out == ""
+    return lines[0]
+
+
+# --- wrong words ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("trian ner", "unknown command 'trian'; did you mean 'train'"),
+        ("train", "names no recipe; expected one of: .*ner"),
+        ("train nerd", "unknown recipe 'nerd'; did you mean 'ner'"),
+        ("train ner --unitz 3", "--unitz.*did you mean --units"),
+        ("train ner --epochs zero", "--epochs"),
+        ("train ner --epochs 0", "--epochs must be at least 1, not 0"),
+        ("train ner --data no/such/path", "no/such/path"),
+        ("train ner --data tfds:", "tfds:"),
+        ("train ner --config no.json", "no.json: cannot be read"),
+        ("train ner --resume --out no/run", "no interrupted run for no/run"),
+        ("evaluate", "Missing from rnn-zoo evaluate: DIR Folder that"),
+        ("evaluate no/such/folder", "no/such/folder: no such folder"),
+        ("predict no/such/folder text", "no such folder"),
+        ("export no/such/folder --format onnx", "no such folder"),
+        ("export x --format pickle", "pickle"),
+        ("tune ner --trials 0", "--trials must be at least 1, not 0"),
+        ("tune ner --tuner grid", "grid"),
+    ],
+)
+def test_wrong_words(capfd, monkeypatch, tmp_path, words, message):
+    import re
+
+    monkeypatch.chdir(tmp_path)
+    assert re.search(message, fails(capfd, *words.split()))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_recipes_need_tensorflow(capfd, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    assert "KERAS_BACKEND is 'jax'" in fails(capfd, "train", "ner")
+
+
+# --- wrong data -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "message"),
+    [
+        ("train.conll", "Ada\tB-PER\nlived\n", "train.conll:2: "),
+        ("train.conll", "", "train.conll: .*(empty|no sentence)"),
+        ("dev.conll", "Ada\tB-PER\nin\tX-LOC\n", "dev.conll:2: "),
+        ("train.conll", "Ada\tO\nlived\tO\n", "every training token is tagged O"),
+    ],
+)
+def test_wrong_data(capfd, tmp_path, file, text, message):
+    import re
+
+    corpus = write_corpus(tmp_path / "corpus")
+    (corpus / file).write_text(text, encoding="utf-8")
+    line = fails(capfd, "train", "ner", "--data", corpus, "--out", tmp_path / "out")
+    assert re.search(message, line), line
+    assert [path.name for path in tmp_path.iterdir()] == ["corpus"]
+
+
+def test_wrong_vectors(capfd, corpus, tmp_path):
+    vectors = tmp_path / "v.txt"
+    vectors.write_text("a 1 2\nb 1\n", encoding="utf-8")
+    words = ("--word-vectors", vectors, "--data", corpus, "--out", tmp_path / "out")
+    assert "v.txt:2: expected 2 values" in fails(capfd, "train", "ner", *words)
+    assert not (tmp_path / "out").exists()
+
+
+# --- wrong places ---------------------------------------------------------------------------------
+
+
+def test_a_finished_run_is_not_overwritten(capfd, corpus, trained):
+    before = (trained / "metrics.json").read_bytes()
+    line = fails(capfd, "train", "ner", "--data", corpus, "--out", trained)
+    assert "holds a finished run" in line
+    assert "--overwrite" in line
+    assert (trained / "metrics.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("overwrite", [[], ["--overwrite"]])
+def test_a_folder_of_something_else_is_never_touched(capfd, tmp_path, overwrite):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    line = fails(capfd, "train", "ner", "--out", tmp_path, *overwrite)
+    assert "no rnn-zoo run" in line
+    assert (tmp_path / "thesis.tex").read_text() == "years of work"
+
+
+def test_out_that_is_a_file(capfd, tmp_path):
+    (tmp_path / "file").write_text("")
+    assert "is a file" in fails(capfd, "train", "ner", "--out", tmp_path / "file")
+
+
+def test_out_that_cannot_be_written(capfd, tmp_path):
+    (tmp_path / "file").write_text("")
+    line = fails(capfd, "train", "ner", "--out", tmp_path / "file" / "below")
+    assert "cannot be written" in line
+
+
+def test_evaluate_a_folder_that_is_no_run(capfd, tmp_path):
+    assert "has no config.json" in fails(capfd, "evaluate", tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="limits are POSIX")
+def test_a_full_disk_is_one_line_and_keeps_what_was_done(corpus, tmp_path):
+    """A limit on the size of files stands in for the disk: writing the model fails for real."""
+    out = tmp_path / "out"
+    code = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000));"
+        "from recipes._cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+    words = ["train", "ner", "--data", str(corpus), "--out", str(out), "--epochs", "1", *QUICK]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == 2, done.stderr
+    assert "the disk is full" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not out.exists()
+
+
+# --- right words ----------------------------------------------------------------------------------
+
+
+def test_help(capsys):
+    assert main([]) == 0
+    first = capsys.readouterr().out
+    assert main(["--help"]) == 0
+    assert capsys.readouterr().out == first
+    for command in ("list", "train", "evaluate", "predict", "tune", "export"):
+        assert f"rnn-zoo {command}" in first
+        with pytest.raises(SystemExit) as stop:
+            main([command, "--help"])
+        assert stop.value.code == 0
+        assert f"rnn-zoo {command}" in capsys.readouterr().out
+
+
+def test_list(capsys):
+    assert main(["list", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert "ner" in found["recipes"]
+    assert "tagger_base" in found["models"]
+    assert "CRF" in found["layers"]
+    assert all(text for group in found.values() for text in group.values())
+    assert main(["list"]) == 0
+    plain = capsys.readouterr().out
+    assert all(name in plain for group in found.values() for name in group)
+
+
+def test_the_folder_is_whole(trained):
+    assert {path.name for path in trained.iterdir()} == {
+        "README.md",
+        "config.json",
+        "history.csv",
+        "labels.json",
+        "metrics.json",
+        "model.keras",
+        "plots",
+        "saved_model",
+        "tensorboard",
+    }
+    metrics = json.loads((trained / "metrics.json").read_text())
+    assert list(metrics) == ["recipe", "data", "test", "baseline", "parameters", "seconds"]
+    assert metrics["recipe"] == "ner"
+    assert metrics["test"]["entity_f1"] > metrics["baseline"]["entity_f1"]
+    record = json.loads((trained / "config.json").read_text())
+    assert record["options"]["seed"] == 3
+    assert set(record["versions"]) >= {"rnn-zoo", "keras", "tensorflow", "numpy", "python"}
+    for picture in ("curves.png", "confusion.png"):
+        assert (trained / "plots" / picture).read_bytes().startswith(b"\x89PNG")
+    card = (trained / "README.md").read_text()
+    assert "rnn-zoo train ner --data" in card
+    assert f"{metrics['test']['entity_f1']:.4f}" in card
+    assert len((trained / "history.csv").read_text().splitlines()) >= 3
+    assert list((trained / "tensorboard").rglob("events*"))
+    assert not unfinished_folder(trained).exists()
+
+
+def test_evaluate_prints_json_last(capsys, trained, corpus):
+    assert main(["evaluate", str(trained)]) == 0
+    out = capsys.readouterr().out
+    metrics = json.loads(out.splitlines()[-1])
+    assert metrics == json.loads((trained / "metrics.json").read_text())["test"]
+    assert main(["evaluate", str(trained), "--data", str(corpus / "train.conll")]) == 0
+    other = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert other["entity_f1"] > 0.5
+
+
+def test_predict_takes_text_files_and_stdin(capsys, monkeypatch, trained, tmp_path):
+    lines = tmp_path / "lines.txt"
+    lines.write_text("Ada met Alan in Oslo.\n\nGrace met Linus in Rome.\n", encoding="utf-8")
+    monkeypatch.setattr("sys.stdin", io.StringIO("Barbara met Donald in Lima.\n"))
+    assert main(["predict", str(trained), "Ada met Alan in Oslo.", str(lines), "-"]) == 0
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [answer["text"].split()[0] for answer in answers] == ["Ada", "Ada", "Grace", "Barbara"]
+    first = answers[0]
+    assert first["tokens"] == ["Ada", "met", "Alan", "in", "Oslo", "."]
+    assert len(first["tags"]) == 6
+    assert {"text": "Oslo", "type": "LOC"}.items() <= first["entities"][-1].items()
+    assert 0 < first["entities"][-1]["confidence"] <= 1
+
+
+def test_predict_nothing(capfd, trained):
+    assert "nothing to predict" in fails(capfd, "predict", trained)
+
+
+def test_python_m_is_train():
+    done = subprocess.run(
+        [sys.executable, "-m", "recipes.ner", "--epochs", "none"],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    assert done.returncode == 2
+    assert "--epochs" in done.stderr
+
+
+def test_importing_a_recipe_runs_nothing():
+    code = "import sys; sys.argv = ['x', '--epochs', '1']; import recipes.ner"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    assert done.stdout == ""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
+def test_interrupt_then_resume(corpus, tmp_path, capfd):
+    """Ctrl-C in the middle, then `--resume`: the same epochs and figures as without it."""
+    words = ["train", "ner", "--data", str(corpus), *QUICK, "--epochs", "8", "--patience", "8"]
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    assert main([*words, "--out", str(whole)]) == 0
+
+    process = subprocess.Popen(
+        [sys.executable, "-m", "recipes._cli", *words, "--out", str(out)],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONUNBUFFERED": "1"},
+    )
+    state = unfinished_folder(out) / "checkpoints" / "model" / "state.json"
+    limit = time.monotonic() + 120
+    while not state.exists() and time.monotonic() < limit:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    assert "--resume" in err
+    assert "Traceback" not in err
+    assert not out.exists()
+
+    capfd.readouterr()
+    assert "was interrupted" in fails(capfd, *words, "--out", out)
+    changed = [*words, "--out", str(out), "--resume", "--units", "9"]
+    assert "--resume: the interrupted run has --units 8, not 9" in fails(capfd, *changed)
+
+    assert main(["train", "ner", "--out", str(out), "--resume"]) == 0
+
+    def history(folder: Path) -> list[list[str]]:
+        rows = [line.split(",") for line in (folder / "history.csv").read_text().splitlines()]
+        return [row[:-1] for row in rows]  # all but the seconds
+
+    assert history(out) == history(whole)
+    metrics = [json.loads((f / "metrics.json").read_text()) for f in (out, whole)]
+    assert metrics[0]["test"] == metrics[1]["test"]
+    assert metrics[0]["baseline"] == metrics[1]["baseline"]
+
+
+def test_overwrite_replaces_the_whole_folder(corpus, tmp_path):
+    out = tmp_path / "out"
+    words = ["train", "ner", "--data", str(corpus), *QUICK, "--epochs", "1", "--out", str(out)]
+    assert main(words) == 0
+    (out / "left-over.txt").write_text("x")
+    assert main([*words, "--overwrite", "--head", "softmax"]) == 0
+    assert not (out / "left-over.txt").exists()
+    assert json.loads((out / "config.json").read_text())["options"]["head"] == "softmax"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
