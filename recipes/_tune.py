@@ -50,7 +50,7 @@ def stack_space(hp: keras_tuner.HyperParameters, config: Any) -> Any:
         connection=hp.Choice(
             "connection", ["none", "residual", "dense"], default=config.connection
         ),
-        dropout=hp.Float("dropout", 0.0, 0.5, step=0.1),
+        dropout=round(hp.Float("dropout", 0.0, 0.5, step=0.1), 1),
         learning_rate=hp.Float(
             "learning_rate", rate / 10**0.5, rate * 10**0.5, sampling="log", default=rate
         ),
@@ -172,11 +172,20 @@ class _Search(keras_tuner.Tuner):
         self, recipe: Any, config: Any, data: Any, trials: int, oracle: Any, **kwargs: Any
     ) -> None:
         self.recipe, self.config, self.data, self.trials = recipe, config, data, trials
+        self.reasons: dict[str, str] = {}
         super().__init__(oracle=oracle, hypermodel=None, **kwargs)
         oracle.max_trials = trials
         oracle.verbose = 0
 
     def run_trial(self, trial: Any, *_: Any, **__: Any) -> dict[str, float]:
+        """Build and train what the trial stands for; keras-tuner calls this."""
+        try:
+            return self._run(trial)
+        except Exception as error:
+            self.reasons[trial.trial_id] = " ".join(str(error).split()) or type(error).__name__
+            raise
+
+    def _run(self, trial: Any) -> dict[str, float]:
         values = trial.hyperparameters.values
         started = time.perf_counter()
         config = self.config_of(trial)
@@ -207,29 +216,31 @@ class _Search(keras_tuner.Tuner):
         return dataclasses.replace(config, epochs=int(epochs))
 
     def on_trial_end(self, trial: Any) -> None:
+        """Keep the reason of a failure instead of its traceback."""
+        trial.message = self.reasons.get(trial.trial_id)
         super().on_trial_end(trial)
         self.report()
 
     def rows(self) -> list[dict[str, Any]]:
         """The trials, in the order they were made."""
+        names = [name for name in self.oracle.hyperparameters.values if name != "clip"]
         rows = []
-        for trial in self.oracle.trials.values():
-            message = (trial.message or "").strip().splitlines()
-            values = trial.hyperparameters.values
-            if values.get("clip") == "none":
-                values = {**values, "global_clipnorm": None}
+        for trial_id, trial in sorted(self.oracle.trials.items()):
+            values = dict(trial.hyperparameters.values)
+            if values["clip"] == "none":
+                values["global_clipnorm"] = None
+            measured = {
+                name: trial.metrics.get_best_value(name) if trial.metrics.exists(name) else None
+                for name in ("parameters", "seconds")
+            }
             rows.append(
                 {
-                    "trial": trial.trial_id,
+                    "trial": trial_id,
                     "status": str(trial.status).lower(),
                     "objective": trial.score,
-                    **{
-                        name: trial.metrics.get_best_value(name)
-                        for name in ("parameters", "seconds")
-                        if trial.metrics.exists(name)
-                    },
-                    **{name: v for name, v in values.items() if name != "clip"},
-                    "reason": message[-1].partition(": ")[2] if message else "",
+                    **{name: values.get(name) for name in names},
+                    **measured,
+                    "reason": trial.message or "",
                 }
             )
         return rows
@@ -240,9 +251,8 @@ class _Search(keras_tuner.Tuner):
         if not rows:
             return
         folder = Path(self.directory)
-        columns = list(dict.fromkeys(column for row in rows for column in row))
         with (folder / "trials.csv").open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=columns)
+            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
             writer.writeheader()
             writer.writerows(rows)
         console.print(_table(rows, self.oracle.objective.name))
