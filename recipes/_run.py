@@ -32,8 +32,8 @@ class Recipe(Protocol):
     def evaluate(self, folder: Path, examples: Any) -> dict[str, float]:
         """Metrics of what `export` wrote."""
 
-    def baseline(self, config: Any, data: Any, folder: Path) -> dict[str, float]:
-        """Metrics of a trivial model on the same test part."""
+    def baseline(self, config: Any, data: Any, folder: Path) -> tuple[dict[str, float], Any]:
+        """Metrics of a trivial model on the same test part, and its answers for `draw`."""
 
     def load_test(self, config: Any, source: str) -> Any:
         """What to evaluate on, from a source the user names."""
@@ -44,7 +44,7 @@ class Recipe(Protocol):
     def servable(self, model: Any) -> Any:
         """The part of the model that other formats can hold."""
 
-    def draw(self, folder: Path, data: Any) -> None:
+    def draw(self, folder: Path, data: Any, baseline_answers: Any) -> None:
         """Pictures of the recipe's own, beside the curves."""
 
     def predict(self, folder: Path, texts: Any) -> Any:
@@ -127,14 +127,14 @@ def train_recipe(
             if hint := clipping_hint(config, history):
                 note(hint)
             keras.utils.set_random_seed(config.seed)
-            baseline = recipe.baseline(config, data, checkpoints / "baseline")
+            baseline, baseline_answers = recipe.baseline(config, data, checkpoints / "baseline")
         write_history(history, folder / "history.csv")
         uncompiled(model).save(folder / _output.MODEL)
         recipe.export(config, data, model, folder)
         test = recipe.evaluate(folder, data.test)
         monitor = next(key for key in history[0] if key.startswith("val_") and key != "val_loss")
         _plots.curves(history, monitor, folder / _output.PLOTS / "curves.png")
-        recipe.draw(folder, data)
+        recipe.draw(folder, data, baseline_answers)
         metrics = {
             "recipe": name,
             "data": config.data,

@@ -49,6 +49,8 @@ CARD = Card(
     "the confidence does not tell. Not for decisions about people.",
 )
 
+_Tags = list[list[str]]
+
 _TOKEN_LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)
 
 
@@ -226,7 +228,8 @@ def train(
 
     def validate() -> dict[str, float]:
         loss = model.evaluate(valid_batches, verbose=0)
-        scores = _score(tagger, data.corpus.valid, data.entities)
+        valid = data.corpus.valid
+        scores = _score(valid, _tag(tagger, valid), data.entities)
         return {"val_loss": loss, f"val_{data.score}": scores[data.score]}
 
     crf = len(model.output.shape) == 4
@@ -257,14 +260,15 @@ def train(
 def evaluate(folder: Path, sentences: Sequence[ner_data.Sentence]) -> dict[str, float]:
     """Metrics of an exported tagger on sentences with known tags."""
     entities = read_json(folder / LABELS)["entities"]
-    return _score(SavedTagger(folder / SAVED_MODEL), sentences, entities)
+    return _score(sentences, _tag(SavedTagger(folder / SAVED_MODEL), sentences), entities)
 
 
-def baseline(config: Config, data: Data, folder: Path) -> dict[str, float]:
-    """Train the multilayer perceptron on the same data; its metrics on the test part."""
+def baseline(config: Config, data: Data, folder: Path) -> tuple[dict[str, float], _Tags]:
+    """Train the multilayer perceptron on the same data; its metrics and tags on the test part."""
     model = build_baseline(config, data)
     train(config, data, model, folder=folder, title="baseline")
-    return _score(Tagger(model, data.vocabulary, data.tags), data.test, data.entities)
+    predicted = _tag(Tagger(model, data.vocabulary, data.tags), data.test)
+    return _score(data.test, predicted, data.entities), predicted
 
 
 def load_test(config: Config, source: str) -> Sequence[ner_data.Sentence]:
@@ -274,19 +278,33 @@ def load_test(config: Config, source: str) -> Sequence[ner_data.Sentence]:
     )
 
 
-def draw(folder: Path, data: Data) -> None:
-    """Draw which tags are taken for which."""
-    predicted = tag_all(SavedTagger(folder / SAVED_MODEL), [s.tokens for s in data.test])
-    truth = [tag for sentence in data.test for tag in sentence.tags]
-    flat = [tag for tags in predicted for tag in tags]
-    _plots.confusion(truth, flat, folder / PLOTS / "confusion.png")
+def draw(folder: Path, data: Data, baseline_tags: _Tags) -> None:
+    """Draw which tags are taken for which, and some sentences as model and baseline see them."""
+    predicted = _tag(SavedTagger(folder / SAVED_MODEL), data.test)
+    truth = [sentence.tags for sentence in data.test]
+    _plots.confusion(_flat(truth), _flat(predicted), folder / PLOTS / "confusion.png")
+    if data.entities:
+        examples = [
+            (sentence.tokens, {"truth": sentence.tags, "tagger": tags, "baseline": blind})
+            for sentence, tags, blind in zip(data.test, predicted, baseline_tags, strict=True)
+            if len(entity_spans(sentence.tags)) > 1 and len(" ".join(sentence.tokens)) < 90
+        ]
+        if examples:
+            _plots.tagged(examples[:6], folder / PLOTS / "sentences.png")
+
+
+def _tag(tagger: Tagger | SavedTagger, sentences: Sequence[ner_data.Sentence]) -> _Tags:
+    return tag_all(tagger, [sentence.tokens for sentence in sentences])
 
 
 def _score(
-    tagger: Tagger | SavedTagger, sentences: Sequence[ner_data.Sentence], entities: bool
+    sentences: Sequence[ner_data.Sentence], predicted: _Tags, entities: bool
 ) -> dict[str, float]:
-    predicted = tag_all(tagger, [s.tokens for s in sentences])
     return tagging_metrics([s.tags for s in sentences], predicted, entities=entities)
+
+
+def _flat(tags: Sequence[Sequence[str]]) -> list[str]:
+    return [tag for sentence in tags for tag in sentence]
 
 
 # --- export, predict ------------------------------------------------------------------------------
