@@ -22,7 +22,11 @@ demo: saved_models/ner/metrics.json
 	@echo "  $(BIN)/rnn-zoo train ner --data YOUR_FOLDER --out saved_models/mine"
 
 saved_models/ner/metrics.json: | $(VENV)/.recipes
-	$(BIN)/rnn-zoo train ner --overwrite
+	@if [ -d saved_models/.ner.unfinished ]; then \
+		$(BIN)/rnn-zoo train ner --resume; \
+	else \
+		$(BIN)/rnn-zoo train ner --overwrite; \
+	fi
 
 test: $(VENV)/.dev lint types
 	$(BIN)/python -m pytest

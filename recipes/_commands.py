@@ -83,7 +83,14 @@ def train_command(words: list[str]) -> int:
     if options.resume:
         config = _resumed(recipe, name, rest, prog, out)
     config = dataclasses.replace(config, out=out)
-    command = shlex.join(["rnn-zoo", "train", name, *(w for w in rest if w != "--resume")])
+    command = shlex.join(
+        [
+            "rnn-zoo",
+            "train",
+            name,
+            *(word for word in rest if word not in ("--resume", "--overwrite")),
+        ]
+    )
     try:
         metrics = train_recipe(
             name,

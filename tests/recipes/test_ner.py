@@ -1,0 +1,126 @@
+"""The ner recipe beyond the plumbing: constraints, word dropout, vectors, other kinds of tags."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from recipe_corpus import QUICK
+
+from recipes import ner
+from recipes._cli import main
+from recipes._tagger import word_dropout
+
+CONLLU = """\
+# text = The cat sat.
+1\tThe\tthe\tDET\t_\t_\t2\tdet\t_\t_
+2\tcat\tcat\tNOUN\t_\t_\t3\tnsubj\t_\t_
+3\tsat\tsit\tVERB\t_\t_\t0\troot\t_\t_
+4\t.\t.\tPUNCT\t_\t_\t3\tpunct\t_\t_
+
+1\tA\ta\tDET\t_\t_\t2\tdet\t_\t_
+2\tdog\tdog\tNOUN\t_\t_\t3\tnsubj\t_\t_
+3\truns\trun\tVERB\t_\t_\t0\troot\t_\t_
+
+"""
+
+
+def test_constraints_are_iob2():
+    tags = ("O", "B-A", "I-A", "B-B", "I-B")
+    rules = ner.iob2_constraints(tags)
+    assert rules["allowed_starts"] == [1, 1, 0, 1, 0]
+    allowed = {
+        (before, after)
+        for before, row in zip(tags, rules["allowed_transitions"], strict=True)
+        for after, yes in zip(tags, row, strict=True)
+        if yes
+    }
+    free = {(before, after) for before in tags for after in ("O", "B-A", "B-B")}
+    assert allowed == free | {("B-A", "I-A"), ("I-A", "I-A"), ("B-B", "I-B"), ("I-B", "I-B")}
+
+
+def test_the_constraints_are_in_the_model(corpus):
+    config = ner.Config(data=str(corpus), units=4, word_dim=4)
+    data = ner.load_data(config)
+    assert ner.build(config, data).get_layer("crf").allowed_starts is not None
+    assert [layer.name for layer in ner.build_baseline(config, data).layers][-1] == "scores"
+
+
+def test_word_dropout_has_the_rate_it_says():
+    common, rare = 2, 3
+    inputs = [{"words": np.array([common] * 9 + [rare, 0, 1])}]
+    change = word_dropout(inputs, 3.0)
+    batch = {"words": np.tile(np.array([[common, rare, 0, 1]], np.int32), (4000, 1))}
+    words = change(batch, np.random.default_rng(0))["words"]
+    assert words.dtype == np.int32
+    assert (words[:, 0] == 1).mean() == pytest.approx(3 / (3 + 9), abs=0.03)
+    assert (words[:, 1] == 1).mean() == pytest.approx(3 / (3 + 1), abs=0.03)
+    assert (words[:, 2:] == [0, 1]).all()
+    assert (change(batch, np.random.default_rng(0))["words"] == words).all()
+    assert (batch["words"][:, 0] == common).all()
+
+
+def test_word_vectors_become_the_embedding(corpus, tmp_path):
+    path = tmp_path / "vectors.txt"
+    path.write_text("london 1 2 3\nneverseen 4 5 6\n", encoding="utf-8")
+    config = ner.Config(data=str(corpus), word_vectors=path, units=4)
+    data = ner.load_data(config)
+    matrix = ner.build(config, data).get_layer("word_embedding").get_weights()[0]
+    words = data.vocabulary.words
+    np.testing.assert_array_equal(matrix[2 + words.index("london")], [1, 2, 3])
+    np.testing.assert_array_equal(matrix[2 + words.index("neverseen")], [4, 5, 6])
+    assert matrix.shape == (len(words) + 2, 3)
+
+
+def test_the_vocabulary_is_of_the_training_part_only(corpus, tmp_path):
+    copy = tmp_path / "corpus"
+    copy.mkdir()
+    for file in corpus.iterdir():
+        (copy / file.name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
+    with (copy / "test.conll").open("a", encoding="utf-8") as file:
+        file.write("\nZanzibar\tB-LOC\n")
+    data = ner.load_data(ner.Config(data=str(copy)))
+    assert "zanzibar" not in data.vocabulary.words
+    assert "london" in data.vocabulary.words
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [["--head", "softmax", "--character-filters", "0"], []])
+def test_parts_of_speech(tmp_path, capsys, options):
+    corpus = tmp_path / "pos"
+    corpus.mkdir()
+    for split in ("train", "dev", "test"):
+        (corpus / f"x-ud-{split}.conllu").write_text(CONLLU * 20, encoding="utf-8")
+    out = tmp_path / "out"
+    words = ["--data", str(corpus), "--out", str(out), "--epochs", "8", "--learning-rate", "0.02"]
+    assert main(["train", "ner", *words, *QUICK, *options]) == 0
+    metrics = json.loads((out / "metrics.json").read_text())
+    assert metrics["test"]["token_accuracy"] > 0.8
+    assert "entity_f1" not in metrics["test"]
+    assert not (out / "plots" / "sentences.png").exists()
+    capsys.readouterr()
+    assert main(["predict", str(out), "The cat sat."]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert set(answer) == {"text", "tokens", "tags"}
+    assert set(answer["tags"]) <= {"DET", "NOUN", "VERB", "PUNCT"}
+
+
+@pytest.mark.slow
+def test_mixed_precision_xla_and_cosine(corpus, tmp_path):
+    out = tmp_path / "out"
+    words = ["--data", str(corpus), "--out", str(out), "--epochs", "2", *QUICK]
+    options = ["--mixed-precision", "--jit-compile", "--schedule", "cosine", "--clipvalue", "0.5"]
+    assert main(["train", "ner", *words, *options]) == 0
+    assert 0 <= json.loads((out / "metrics.json").read_text())["test"]["entity_f1"] <= 1
+
+
+def test_wnut17_trains_as_it_is(tmp_path):
+    source = Path(__file__).parents[3] / "shared" / "data" / "ner-wnut17"
+    if not source.is_dir():
+        pytest.skip("the WNUT-17 files are not beside the project")
+    data = ner.load_data(ner.Config(data=str(source)))
+    assert len(data.corpus.train) == 3394
+    assert len(data.tags) == 13
+    assert data.tags[0] == "O"
