@@ -11,22 +11,21 @@ export TF_CPP_MIN_LOG_LEVEL ?= 3
 
 .PHONY: demo test lint types clean
 
-demo: saved_models/ner/metrics.json
-	@$(BIN)/rnn-zoo evaluate saved_models/ner
+demo: saved_models/demo/metrics.json
+	@$(BIN)/rnn-zoo evaluate saved_models/demo
 	@echo
-	@echo '$$ rnn-zoo predict saved_models/ner "$(SENTENCE)"'
-	@$(BIN)/rnn-zoo predict saved_models/ner "$(SENTENCE)"
+	@echo '$$ rnn-zoo predict saved_models/demo "$(SENTENCE)"'
+	@$(BIN)/rnn-zoo predict saved_models/demo "$(SENTENCE)"
 	@echo
-	@echo "The tagger is in saved_models/ner: saved_model/ (serve it with plain TensorFlow), model.keras,"
+	@echo "The tagger is in saved_models/demo: saved_model/ (serve it with plain TensorFlow), model.keras,"
 	@echo "metrics.json, history.csv, plots/, README.md (its model card). Train it on your own files with"
 	@echo "  $(BIN)/rnn-zoo train ner --data YOUR_FOLDER --out saved_models/mine"
 
-saved_models/ner/metrics.json: | $(VENV)/.recipes
-	@if [ -d saved_models/.ner.unfinished ]; then \
-		$(BIN)/rnn-zoo train ner --resume; \
-	else \
-		$(BIN)/rnn-zoo train ner --overwrite; \
-	fi
+saved_models/demo/metrics.json: | $(VENV)/.recipes
+	@# An interrupted demo goes on; where that cannot be, it starts again.
+	@if ls saved_models/.demo.unfinished/checkpoints/*/state.json >/dev/null 2>&1 && \
+		$(BIN)/rnn-zoo train ner --out saved_models/demo --resume; then :; \
+	else $(BIN)/rnn-zoo train ner --out saved_models/demo --overwrite; fi
 
 test: $(VENV)/.dev lint types
 	$(BIN)/python -m pytest

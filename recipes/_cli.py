@@ -76,6 +76,8 @@ def _mendable(error: Exception) -> str | None:
 
     if isinstance(error, UserError):
         return f"error: {error}"
+    if "No space left on device" in str(error):  # TensorFlow and HDF5 have their own exceptions.
+        return "error: the disk is full."
     if isinstance(error, OSError) and error.errno in _NO_SPACE | _NO_WRITE:
         where = f"{error.filename}: " if error.filename else ""
         what = "the disk is full" if error.errno in _NO_SPACE else "is not writable"

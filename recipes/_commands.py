@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shlex
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,8 +15,10 @@ import tyro
 
 from recipes import _output
 from recipes._config import parse_options, read_config
-from recipes._errors import DataError, UserError
+from recipes._console import note
+from recipes._errors import UserError
 from recipes._run import load_recipe, recipe_names, train_recipe
+from recipes.data._source import stream_lines
 
 _Flag = tyro.conf.FlagCreatePairsOff[bool]
 _Folder = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR")]
@@ -60,15 +63,24 @@ _RUN_FLAGS = {
 
 
 def _read_options(
-    recipe: Any, name: str, words: list[str], prog: str, flags: dict[str, tuple[Any, Any, str]]
+    recipe: Any,
+    name: str,
+    words: list[str],
+    prog: str,
+    flags: dict[str, tuple[Any, Any, str]],
+    default: Any = None,
 ) -> Any:
-    """Parse the options; what `--config` holds takes the place of the defaults."""
+    """Parse the options; what `--config` holds, else `default`, takes the place of the defaults."""
     kind = _extend(recipe.Config, flags)
     options = parse_options(kind, words, prog=prog)
     if options.config is not None:
-        base = read_config(recipe.Config, options.config, name)
-        values = {f.name: getattr(base, f.name) for f in dataclasses.fields(base)}
+        default = read_config(recipe.Config, options.config, name, default)
+    if default is not None:
+        values = {f.name: getattr(default, f.name) for f in dataclasses.fields(default)}
         options = parse_options(kind, words, prog=prog, default=kind(**values))
+    if Path(options.data).exists():
+        # What is written down has to be found from any folder.
+        options = dataclasses.replace(options, data=str(Path(options.data).resolve()))
     return options
 
 
@@ -80,6 +92,7 @@ def train_command(words: list[str]) -> int:
     options = _read_options(recipe, name, rest, prog, _RUN_FLAGS)
     config = _split(recipe.Config, options)
     out = config.out or _output.default_folder(name)
+    _output.check_free(out, overwrite=options.overwrite, resume=options.resume)
     if options.resume:
         config = _resumed(recipe, name, rest, prog, out)
     config = dataclasses.replace(config, out=out)
@@ -101,7 +114,7 @@ def train_command(words: list[str]) -> int:
             overwrite=options.overwrite,
         )
     except BaseException as error:
-        if _output.unfinished_folder(out).exists() and not isinstance(error, UserError):
+        if _output.resumable(out) and not isinstance(error, UserError):
             again = shlex.join(["rnn-zoo", "train", name, "--out", str(out), "--resume"])
             print(f"What was done is kept. Go on with: {again}", file=sys.stderr)
         raise
@@ -111,13 +124,10 @@ def train_command(words: list[str]) -> int:
 
 def _resumed(recipe: Any, name: str, words: list[str], prog: str, out: Path) -> Any:
     """The config of the interrupted run; options that differ from it are refused."""
-    folder = _output.unfinished_folder(out)
-    if not folder.exists():
+    if not _output.resumable(out):
         raise UserError(f"--resume: there is no interrupted run for {out}.")
-    before = _output.read_run_config(recipe.Config, folder)
-    kind = _extend(recipe.Config, _RUN_FLAGS)
-    values = {f.name: getattr(before, f.name) for f in dataclasses.fields(before)}
-    now = parse_options(kind, words, prog=prog, default=kind(**values))
+    before = _output.read_run_config(recipe.Config, _output.unfinished_folder(out))
+    now = _read_options(recipe, name, words, prog, _RUN_FLAGS, default=before)
     for field in dataclasses.fields(before):
         old, new = getattr(before, field.name), getattr(now, field.name)
         if field.name != "out" and old != new:
@@ -159,8 +169,11 @@ def evaluate_command(words: list[str]) -> int:
     name = _output.recipe_of(options.folder)
     recipe = load_recipe(name)
     config = _output.read_run_config(recipe.Config, options.folder)
-    source = options.data or config.data
-    metrics = recipe.evaluate(options.folder, recipe.load_test(config, source))
+    source = config.data if options.data is None else options.data
+    if Path(source).exists():
+        source = str(Path(source).resolve())
+    test = recipe.load_test(options.folder, config, source)
+    metrics = recipe.evaluate(options.folder, test)
     console.print(metrics_table(f"{name} on {source}", {"model": metrics}))
     print(json.dumps(metrics))
     return 0
@@ -189,20 +202,34 @@ def predict_command(words: list[str]) -> int:
 
 def _lines(inputs: Sequence[str]) -> Iterator[str]:
     """The inputs themselves, or the lines of the files they name; empty lines are passed over."""
-    from recipes.data._source import open_text
-
     for item in inputs:
         if item == "-":
-            lines: Any = sys.stdin
-        elif Path(item).is_file():
-            with open_text(Path(item)) as file:
-                lines = list(file)
+            lines: Iterable[str] = map(_text, sys.stdin.buffer)
+        elif _is_file(item):
+            lines = (line for _, line in stream_lines(item))
         else:
-            lines = [item]
-        try:
-            yield from (line.strip() for line in lines if line.strip())
-        except UnicodeDecodeError:
-            raise DataError("stdin", "is not UTF-8 text") from None
+            lines = [_text(item.encode("utf-8", "surrogateescape"))]
+        yield from (line.strip() for line in lines if line.strip())
+
+
+def _is_file(item: str) -> bool:
+    """Whether an input is a file rather than text; what looks like a path and is none is told."""
+    try:
+        if Path(item).is_dir():
+            raise UserError(f"{item}: is a folder; expected text, a file of lines, or - for stdin.")
+        found = Path(item).is_file()
+    except (OSError, ValueError):  # Longer than a name can be, or with characters no name has.
+        return False
+    if not found and os.sep in item and not any(map(str.isspace, item)):
+        note(f"there is no file {item}: it is taken as text.")
+    return found
+
+
+def _text(raw: bytes) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{raw[:60]!r}: is not UTF-8 text ({error.reason}).") from None
 
 
 @dataclasses.dataclass(frozen=True)

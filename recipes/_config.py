@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import difflib
 import io
 import json
 import math
@@ -151,8 +152,10 @@ def to_json(config: RunConfig) -> dict[str, Any]:
     }
 
 
-def read_config(kind: type[C], path: Path, recipe: str) -> C:
+def read_config(kind: type[C], path: Path, recipe: str, default: C | None = None) -> C:
     """Read a config file: a `config.json` or `best_config.json`, or a plain object of options.
+
+    What the file leaves out is as in `default`, else as in the class.
 
     Raises:
         DataError: If it cannot be read, is not JSON, or belongs to another recipe.
@@ -161,8 +164,17 @@ def read_config(kind: type[C], path: Path, recipe: str) -> C:
     if content.get("recipe", recipe) != recipe:
         raise DataError(path, f"is for the recipe {content['recipe']!r}, expected {recipe!r}")
     options = content.get("options", content)
+    if not isinstance(options, dict):
+        raise DataError(path, f"has options that are no object: {options!r}")
+    known = [field.name for field in dataclasses.fields(kind)]
     argv = []
     for name, value in options.items():
+        if name == "recipe":
+            continue
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise DataError(path, f"has an unknown option {name!r}{hint}")
         option = "--" + str(name).replace("_", "-")
         if isinstance(value, bool):
             argv.append(option if value else option.replace("--", "--no-", 1))
@@ -171,7 +183,7 @@ def read_config(kind: type[C], path: Path, recipe: str) -> C:
         else:
             argv += [option, str(value)]
     try:
-        return parse_options(kind, argv)
+        return parse_options(kind, argv, default=default)
     except UserError as error:
         raise DataError(path, str(error)) from None
 

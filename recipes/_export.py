@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from recipes._errors import UserError
+from recipes._errors import DataError, UserError
 from recipes._output import MODEL, SAVED_MODEL
 
 Endpoint = tuple[Callable[..., Any], Sequence[tf.TensorSpec]]
@@ -103,14 +103,23 @@ def export_folder(
     path = folder / default if to is None else to
     if path.suffix != Path(default).suffix and kind != "savedmodel":
         raise UserError(f"--to {path}: expected a name that ends in {Path(default).suffix}.")
-    if path.exists() and path != folder / SAVED_MODEL and not overwrite:
-        raise UserError(f"--to {path}: exists; give another path, or --overwrite.")
+    path = path.resolve()
+    own = (folder / SAVED_MODEL).resolve()
+    if kind == "litert" and length < 1:
+        raise UserError(f"--length must be at least 1, not {length}.")
+    if path.exists() and path != own:
+        ours = (path / "saved_model.pb").is_file() if kind == "savedmodel" else path.is_file()
+        if not ours or path in own.parents:
+            raise UserError(f"--to {path}: holds something else; give another path.")
+        if not overwrite:
+            raise UserError(f"--to {path}: exists; give another path, or --overwrite.")
     if kind == "savedmodel":
-        if path != folder / SAVED_MODEL:
-            _replace(path, lambda new: shutil.copytree(folder / SAVED_MODEL, new))
+        if path != own:
+            load_saved_model(own)
+            _replace(path, lambda new: shutil.copytree(own, new))
         return path
     _check_packages(kind)
-    model = recipe.servable(keras.models.load_model(folder / MODEL, compile=False))
+    model = recipe.servable(_load_keras(folder / MODEL))
     fixed = kind == "litert"
     signature = {
         name: keras.InputSpec(
@@ -129,18 +138,39 @@ def export_folder(
 
 def _replace(path: Path, write: Callable[[Path], Any]) -> None:
     """Write beside `path`, then move there: whole, or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
     new = path.with_name(f".new-{path.name}")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         write(new)
         if path.is_dir():
             shutil.rmtree(path)
         new.replace(path)
+    except OSError as error:
+        raise UserError(f"--to {path}: cannot be written: {error.strerror or error}.") from None
     finally:
         if new.is_dir():
             shutil.rmtree(new)
-        else:
-            new.unlink(missing_ok=True)
+        elif new.exists():
+            new.unlink()
+
+
+def load_saved_model(path: Path) -> Any:
+    """Load a SavedModel of ours.
+
+    Raises:
+        DataError: If it is missing or damaged.
+    """
+    try:
+        return tf.saved_model.load(str(path))
+    except Exception:  # TensorFlow raises nearly anything here.
+        raise DataError(path, "the SavedModel is missing or damaged; train again") from None
+
+
+def _load_keras(path: Path) -> keras.Model:
+    try:
+        return keras.models.load_model(path, compile=False)
+    except Exception:  # So does Keras.
+        raise DataError(path, "the Keras model is missing or damaged; train again") from None
 
 
 def _check_packages(kind: str) -> None:

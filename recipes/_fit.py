@@ -14,6 +14,7 @@ import json
 import math
 import os
 import time
+import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +29,7 @@ from recipes._config import FitConfig
 from recipes._console import progress_bar, say
 from recipes._errors import UserError
 from recipes._optimizer import GradientReport, make_optimizer
+from recipes._output import CHECKPOINTS
 
 #: With `schedule="plateau"`, the rate is halved after this many epochs without improvement.
 PLATEAU_EPOCHS = 2
@@ -60,6 +62,7 @@ def fit(
     monitor: str,
     mode: Literal["min", "max"],
     folder: Path | None = None,
+    name: str = "model",
     title: str = "training",
 ) -> list[dict[str, float]]:
     """Train a model; leave it with the weights of its best epoch.
@@ -73,7 +76,9 @@ def fit(
         validate: Called after each epoch; returns what to log and to choose the best epoch by.
         monitor: The name in `validate()` that decides.
         mode: Whether more or less of it is better.
-        folder: Where the state is kept after each epoch and found again; None keeps none.
+        folder: The folder of the run, where the state is kept after each epoch and found again;
+            None keeps none.
+        name: Of this training within the run.
         title: What the progress bar says.
 
     Returns:
@@ -86,13 +91,13 @@ def fit(
     model.compile(optimizer=optimizer, loss=loss, jit_compile=config.jit_compile)
     model.optimizer.build(model.trainable_variables)
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
-    checkpoint = _Checkpoint(folder, model) if folder else None
+    checkpoint = _Checkpoint(folder / CHECKPOINTS / name, model) if folder else None
     state, best_weights = FitState(), None
     if checkpoint and checkpoint.exists():
         state, best_weights = checkpoint.restore()
         if not state.finished(config):
             say(f"{title}: going on after epoch {state.epoch}")
-    curves = _tensorboard(folder, title) if folder and config.tensorboard else None
+    curves = _tensorboard(folder / "tensorboard" / name) if folder and config.tensorboard else None
 
     with progress_bar() as bar:
         while not state.finished(config):
@@ -154,6 +159,8 @@ def write_history(history: list[dict[str, float]], path: Path) -> None:
 
 def _keep_score(state: FitState, value: float, mode: str) -> bool:
     """Note the value of an epoch; whether it is the best so far."""
+    if math.isnan(value):
+        value = -math.inf if mode == "max" else math.inf
     better = state.best is None or (value > state.best if mode == "max" else value < state.best)
     if better:
         state.best, state.best_epoch, state.wait = value, state.epoch + 1, 0
@@ -183,7 +190,10 @@ def _divergence(config: FitConfig, epoch: int, step: int | None, report: Gradien
     remedy = f"Lower --learning-rate (now {config.learning_rate:g})"
     if not config.clipping:
         remedy += " or clip the gradient with --global-clipnorm 1"
-    return f"The loss stopped being a number in {where}: the training diverged. {remedy}."
+    return (
+        f"The loss or its gradient stopped being a number in {where}: the training diverged. "
+        f"{remedy}, and start again with --overwrite."
+    )
 
 
 def _line(title: str, epochs: int, row: Mapping[str, float], improved: bool) -> str:
@@ -225,8 +235,15 @@ class _Checkpoint:
                 old.unlink()
 
     def restore(self) -> tuple[FitState, list[np.ndarray]]:
-        state = FitState(**json.loads((self.folder / "state.json").read_text(encoding="utf-8")))
-        values = self._read(f"epoch-{state.epoch}.npz")
+        try:
+            text = (self.folder / "state.json").read_text(encoding="utf-8")
+            state = FitState(**json.loads(text))
+            values = self._read(f"epoch-{state.epoch}.npz")
+            best = self._read(f"best-{state.best_epoch}.npz")
+        except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile):
+            raise UserError(
+                f"{self.folder}: the saved training is damaged; start again with --overwrite."
+            ) from None
         variables = self._variables
         if [v.shape for v in values] != [tuple(v.shape) for v in variables]:
             raise UserError(
@@ -235,12 +252,14 @@ class _Checkpoint:
             )
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
-        return state, self._read(f"best-{state.best_epoch}.npz")
+        return state, best
 
     def _write(self, name: str, arrays: list[np.ndarray]) -> None:
         temporary = self.folder / "new.npz.part"
         with temporary.open("wb") as file:
             np.savez(file, *arrays)
+            file.flush()
+            os.fsync(file.fileno())
         os.replace(temporary, self.folder / name)
 
     def _read(self, name: str) -> list[np.ndarray]:
@@ -248,8 +267,8 @@ class _Checkpoint:
             return [arrays[f"arr_{index}"] for index in range(len(arrays.files))]
 
 
-def _tensorboard(folder: Path, title: str) -> tf.summary.SummaryWriter:
-    return tf.summary.create_file_writer(str(folder.parent.parent / "tensorboard" / title))
+def _tensorboard(folder: Path) -> tf.summary.SummaryWriter:
+    return tf.summary.create_file_writer(str(folder))
 
 
 def _write_curves(writer: tf.summary.SummaryWriter, row: Mapping[str, float]) -> None:

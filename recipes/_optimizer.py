@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from recipes._config import FitConfig
@@ -41,8 +42,10 @@ class _WatchGradients:
     def apply(self, grads: Any, trainable_variables: Any = None) -> Any:
         if not self.built:
             self.build(trainable_variables)
-        # Of an embedding's gradient, only the rows that were looked up.
-        values = [getattr(g, "values", g) for g in grads if g is not None]
+        # An embedding's gradient has a row for each look-up; those of one word belong together.
+        # Keras clips them apart otherwise, and the norm would be too small.
+        grads = [tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) else g for g in grads]
+        values = [g for g in grads if g is not None]
         squares = [ops.sum(ops.square(ops.cast(v, "float32"))) for v in values]
         norm = ops.sqrt(sum(squares))
         clipped = ops.cast(self._bites(values, squares, norm), "float32")
@@ -100,7 +103,7 @@ def make_optimizer(config: FitConfig, steps: int) -> keras.optimizers.Optimizer:
     if config.schedule == "cosine":
         warmup = max(1, steps // 20)
         rate = keras.optimizers.schedules.CosineDecay(
-            0.0, steps - warmup, warmup_target=config.learning_rate, warmup_steps=warmup
+            0.0, max(1, steps - warmup), warmup_target=config.learning_rate, warmup_steps=warmup
         )
     if config.optimizer == "sgd":
         return WatchedSGD(rate, momentum=0.9, **config.clipping)

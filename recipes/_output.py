@@ -18,6 +18,7 @@ CONFIG = "config.json"
 MODEL = "model.keras"
 SAVED_MODEL = "saved_model"
 PLOTS = "plots"
+METRICS = "metrics.json"
 CHECKPOINTS = "checkpoints"
 
 _PACKAGES = ("rnn-zoo", "keras", "tensorflow", "numpy")
@@ -30,21 +31,42 @@ def default_folder(recipe: str) -> Path:
 
 def unfinished_folder(out: Path) -> Path:
     """Where a run works until it is whole: beside its place, hidden."""
-    out = out.absolute()
+    out = out.resolve()
     return out.parent / f".{out.name}.unfinished"
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is one that `train` wrote, and nothing else with a `config.json`."""
+    try:
+        record = read_json(folder / CONFIG)
+    except UserError:
+        return False
+    return {"recipe", "options", "versions"} <= set(record) and (folder / METRICS).is_file()
+
+
+def resumable(out: Path) -> bool:
+    """Whether an interrupted run for `out` got far enough to be resumed."""
+    return any((unfinished_folder(out) / CHECKPOINTS).glob("*/state.json"))
 
 
 def check_free(out: Path, *, overwrite: bool, resume: bool) -> None:
     """Refuse a folder that holds something a run would destroy, before any work is done.
 
     Raises:
-        UserError: If `out` holds a model and `overwrite` is not given, holds anything else, or an
-            unfinished run waits to be resumed or discarded.
+        UserError: If `out` holds a model and `overwrite` is not given, holds anything else, cannot
+            be replaced as a whole, or an unfinished run waits to be resumed or discarded.
     """
+    if resume and overwrite:
+        raise UserError("--resume and --overwrite exclude each other: go on, or start again.")
     if out.exists() and not out.is_dir():
         raise UserError(f"--out {out}: is a file; expected a folder or a new name.")
+    if out.exists() and (out.is_mount() or out.resolve() == Path.cwd()):
+        raise UserError(
+            f"--out {out}: is a mount point or the folder you are in, and cannot be replaced as a "
+            "whole; give a folder inside it."
+        )
     if out.exists() and any(out.iterdir()):
-        if not (out / CONFIG).is_file():
+        if not is_run(out):
             raise UserError(
                 f"--out {out}: holds files that are no rnn-zoo run; give another folder."
             )
@@ -52,13 +74,12 @@ def check_free(out: Path, *, overwrite: bool, resume: bool) -> None:
             raise UserError(
                 f"--out {out}: holds a finished run; give another folder, or --overwrite."
             )
-    unfinished = unfinished_folder(out)
-    if unfinished.exists() and not (overwrite or resume):
+    if resumable(out) and not (overwrite or resume):
         raise UserError(
             f"--out {out}: a run there was interrupted; --resume goes on with it, "
             "--overwrite discards it."
         )
-    if resume and not unfinished.exists():
+    if resume and not resumable(out):
         raise UserError(f"--resume: there is no interrupted run for {out}.")
 
 
@@ -80,22 +101,36 @@ def unfinished_run(out: Path, recipe: str, config: RunConfig, *, resume: bool) -
         raise UserError(f"--out {out}: cannot be written: {error.strerror}.") from None
     try:
         yield folder
-        _publish(folder, out)
     except BaseException:
-        if not any((folder / CHECKPOINTS).glob("*/state.json")):
+        if not resumable(out):
             shutil.rmtree(folder, ignore_errors=True)
             for parent in made:
                 with suppress(OSError):
                     parent.rmdir()
         raise
+    _publish(folder, out)
 
 
 def _publish(folder: Path, out: Path) -> None:
-    shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
-    old = unfinished_folder(out).with_suffix(".replaced")
-    if out.exists():
-        out.rename(old)
-    folder.rename(out)
+    """Move the finished folder into its place; what is there goes only when that has worked."""
+    place = out.resolve()
+    old = folder.with_suffix(".replaced")
+    try:
+        if old.exists():
+            shutil.rmtree(old)
+        if place.exists():
+            place.rename(old)
+        try:
+            folder.rename(place)
+        except OSError:
+            if old.exists():
+                old.rename(place)
+            raise
+    except OSError as error:
+        raise UserError(
+            f"--out {out}: cannot be replaced ({error.strerror}); the finished run is in {folder}."
+        ) from None
+    shutil.rmtree(place / CHECKPOINTS, ignore_errors=True)
     shutil.rmtree(old, ignore_errors=True)
 
 

@@ -70,6 +70,8 @@ def confusion(truth: Sequence[str], predicted: Sequence[str], path: Path) -> Non
     image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     axes.set_xticks(range(len(labels)), labels, rotation=60, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(labels)), labels)
+    for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
+        label.set_parse_math(False)
     axes.set(xlabel="predicted", ylabel="true", title="Share of each true tag, in %")
     for row, column in np.ndindex(shares.shape):
         if counts[row, column]:
@@ -97,7 +99,7 @@ def tagged(rows: Sequence[tuple[Sequence[str], dict[str, Sequence[str]]]], path:
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, width), ylim=(lines, 0))
     axes.set_axis_off()
-    text = {"family": "monospace", "size": 10.5, "va": "center"}
+    text = {"family": "monospace", "size": 10.5, "va": "center", "parse_math": False}
 
     def write(x: float, y: float, token: str, kind: str | None = None) -> None:
         box = {"boxstyle": "square,pad=0.15", "fc": colour[kind], "ec": "none"} if kind else None

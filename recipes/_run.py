@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import importlib
-import os
 import pkgutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,12 +20,15 @@ class Recipe(Protocol):
     CARD: Any
 
     def load_data(self, config: Any) -> Any:
-        """The data, with `test`, `description` and `licence`."""
+        """The data, with `test`, `description` and `licence`, and `score`: the metric that `train`
+        logs as `val_SCORE`, the larger the better, by which the best epoch and trial are chosen."""
 
     def build(self, config: Any, data: Any) -> Any:
         """The model, uncompiled."""
 
-    def train(self, config: Any, data: Any, model: Any, *, folder: Path | None = None) -> list:
+    def train(
+        self, config: Any, data: Any, model: Any, *, folder: Path | None = None, title: str = ""
+    ) -> list:
         """Train in place, keeping the state in `folder`; a row of figures for each epoch."""
 
     def evaluate(self, folder: Path, examples: Any) -> dict[str, float]:
@@ -35,8 +37,8 @@ class Recipe(Protocol):
     def baseline(self, config: Any, data: Any, folder: Path) -> tuple[dict[str, float], Any]:
         """Metrics of a trivial model on the same test part, and its answers for `draw`."""
 
-    def load_test(self, config: Any, source: str) -> Any:
-        """What to evaluate on, from a source the user names."""
+    def load_test(self, folder: Path, config: Any, source: str) -> Any:
+        """What to evaluate the model of `folder` on, from a source the user names."""
 
     def export(self, config: Any, data: Any, model: Any, folder: Path) -> None:
         """Write the SavedModel and what `predict` needs beside it."""
@@ -73,11 +75,12 @@ def load_recipe(name: str) -> Any:
         near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}?" if near else f"expected one of: {', '.join(names)}."
         raise UserError(f"unknown recipe {name!r}; {hint}")
-    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
-    if backend != "tensorflow":
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
         raise UserError(
-            f"recipes run on TensorFlow, KERAS_BACKEND is {backend!r}; unset it. "
-            "(custom_layers and zoo run on every backend.)"
+            f"recipes run on TensorFlow, and Keras is set to {keras.backend.backend()!r} by "
+            "KERAS_BACKEND or ~/.keras/keras.json. (custom_layers and zoo run on every backend.)"
         )
     return importlib.import_module(f"recipes.{name}")
 
@@ -116,25 +119,26 @@ def train_recipe(
     recipe = load_recipe(name)
     _output.check_free(out, overwrite=overwrite, resume=resume)
     with _output.unfinished_run(out, name, config, resume=resume) as folder:
-        checkpoints = folder / _output.CHECKPOINTS
         keras.utils.set_random_seed(config.seed)
         data = recipe.load_data(config)
         say(data.description)
-        with _precision(getattr(config, "mixed_precision", False)):
+        with precision(getattr(config, "mixed_precision", False)):
             model = recipe.build(config, data)
             say(f"{model.name}: {model.count_params():,} parameters")
-            history = recipe.train(config, data, model, folder=checkpoints / "model")
+            history = recipe.train(config, data, model, folder=folder)
             if hint := clipping_hint(config, history):
                 note(hint)
             keras.utils.set_random_seed(config.seed)
-            baseline, baseline_answers = recipe.baseline(config, data, checkpoints / "baseline")
+            baseline, baseline_answers = recipe.baseline(config, data, folder)
         write_history(history, folder / "history.csv")
         uncompiled(model).save(folder / _output.MODEL)
         recipe.export(config, data, model, folder)
         test = recipe.evaluate(folder, data.test)
-        monitor = next(key for key in history[0] if key.startswith("val_") and key != "val_loss")
-        _plots.curves(history, monitor, folder / _output.PLOTS / "curves.png")
-        recipe.draw(folder, data, baseline_answers)
+        try:
+            _plots.curves(history, f"val_{data.score}", folder / _output.PLOTS / "curves.png")
+            recipe.draw(folder, data, baseline_answers)
+        except Exception as error:  # A picture is not worth losing a trained model for.
+            note(f"a picture could not be drawn: {error}")
         metrics = {
             "recipe": name,
             "data": config.data,
@@ -143,7 +147,7 @@ def train_recipe(
             "parameters": model.count_params(),
             "seconds": round(sum(row["seconds"] for row in history), 1),
         }
-        _output.write_json(folder / "metrics.json", metrics)
+        _output.write_json(folder / _output.METRICS, metrics)
         card = model_card(
             recipe.CARD,
             recipe=name,
@@ -158,7 +162,7 @@ def train_recipe(
 
 
 @contextmanager
-def _precision(mixed: bool) -> Iterator[None]:
+def precision(mixed: bool) -> Iterator[None]:
     """Build layers for mixed precision: float16 where there is a GPU, bfloat16 elsewhere."""
     import keras
     import tensorflow as tf

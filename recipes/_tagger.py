@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 import zoo
-from recipes._export import Endpoint
+from recipes._export import Endpoint, load_saved_model
 from recipes._text import TokenEncoder, TokenVocabulary, tokenize
 from recipes.data._batches import Change, Example
 from recipes.data.ner import Sentence
@@ -86,7 +86,7 @@ class SavedTagger:
     """An exported tagger, by its SavedModel alone."""
 
     def __init__(self, path: Path) -> None:
-        self._model = tf.saved_model.load(str(path))
+        self._model = load_saved_model(path)
 
     def tag_tokens(self, tokens: tf.Tensor) -> dict[str, tf.Tensor]:
         return self._model.signatures["tag_tokens"](tokens=tokens)

@@ -50,6 +50,11 @@ def normalize(tokens: Any) -> Any:
     return tf.strings.regex_replace(tf.strings.lower(tokens, encoding="utf-8"), r"\pN", "0")
 
 
+def normalize_words(words: Sequence[str]) -> list[str]:
+    """`normalize` for a list of words, in Python's strings."""
+    return [word.decode() for word in normalize(tf.constant(list(words), tf.string)).numpy()]
+
+
 @dataclass(frozen=True)
 class TokenVocabulary:
     """The words and characters a model knows, most frequent first. Ids 0 and 1 are padding and
@@ -69,12 +74,13 @@ class TokenVocabulary:
             extra_words: Further words to know, already normalised (those with pretrained vectors).
         """
         tokens = [token for sentence in sentences for token in sentence]
-        words = Counter(word.decode() for word in normalize(tf.constant(tokens)).numpy())
+        words = Counter(normalize_words(tokens))
         letters = Counter(letter for token in tokens for letter in token)
+        repeated = [letter for letter, count in letters.most_common() if count > 1]
         known = dict.fromkeys(word for word, _ in words.most_common())
         return cls(
             words=tuple(known | dict.fromkeys(extra_words)),
-            characters=tuple(letter for letter, count in letters.most_common() if count > 1),
+            characters=tuple(repeated or letters),
         )
 
     @property

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import dataclasses
 import shutil
+import sys
 import time
 from pathlib import Path
 from typing import Any, Literal
@@ -15,10 +17,11 @@ from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle, Ran
 from rich.table import Table
 
 from recipes import _plots
-from recipes._config import to_json
+from recipes._config import read_json, to_json
 from recipes._console import console, say
 from recipes._errors import UserError
-from recipes._output import read_json, run_record, write_json
+from recipes._output import CHECKPOINTS, run_record, write_json
+from recipes._run import precision
 
 TunerName = Literal["random", "bayesian", "hyperband"]
 
@@ -31,12 +34,15 @@ def stack_space(hp: keras_tuner.HyperParameters, config: Any) -> Any:
 
     Depth, direction and clipping threshold (none, or 0.1 to 10 on a log scale) first; then cell,
     units, connection, dropout and learning rate (a factor of ten around the config's, log scale).
+    All other options stay those of the config.
     """
+    cells = ["simple"] if config.recurrent_initializer == "identity" else ["simple", "lstm", "gru"]
     clip = hp.Choice("clip", ["global_clipnorm", "none"])
     threshold = None
     if clip == "global_clipnorm":
         with hp.conditional_scope("clip", ["global_clipnorm"]):
-            threshold = hp.Float("global_clipnorm", 0.1, 10.0, sampling="log", default=1.0)
+            start = min(max(config.global_clipnorm or 1.0, 0.1), 10.0)
+            threshold = hp.Float("global_clipnorm", 0.1, 10.0, sampling="log", default=start)
     rate = config.learning_rate
     return dataclasses.replace(
         config,
@@ -45,7 +51,7 @@ def stack_space(hp: keras_tuner.HyperParameters, config: Any) -> Any:
         global_clipnorm=threshold,
         clipnorm=None,
         clipvalue=None,
-        cell=hp.Choice("cell", ["simple", "lstm", "gru"], default=config.cell),
+        cell=hp.Choice("cell", cells, default=config.cell),
         units=hp.Int("units", 32, 256, step=2, sampling="log", default=64),
         connection=hp.Choice(
             "connection", ["none", "residual", "dense"], default=config.connection
@@ -91,17 +97,23 @@ def search(
     """
     if trials < 1:
         raise UserError(f"--trials must be at least 1, not {trials}.")
-    _prepare(out, {**run_record(name, config), "tuner": tuner}, resume=resume, overwrite=overwrite)
+    record = {**run_record(name, config), "tuner": tuner}
+    _check(out, record, resume=resume, overwrite=overwrite)
     keras.utils.set_random_seed(config.seed)
     data = recipe.load_data(config)
     say(data.description)
     hp = keras_tuner.HyperParameters()
     recipe.space(hp, config)
+    if not resume:
+        _make(out, record)
     objective = keras_tuner.Objective(f"val_{data.score}", "max")
     oracle = _oracle(tuner, objective, hp, trials, config)
-    searcher = _Search(recipe, config, data, trials, oracle, directory=out, project_name="trials")
-    searcher.report()
-    searcher.search()
+    with contextlib.redirect_stdout(sys.stderr):  # keras-tuner prints; stdout is for results.
+        searcher = _Search(
+            recipe, config, data, trials, oracle, directory=out, project_name="trials"
+        )
+        searcher.report()
+        searcher.search()
     rows = searcher.rows()
     done = [row for row in rows if row["status"] == "completed"]
     if not done:
@@ -111,8 +123,10 @@ def search(
     return max(done, key=lambda row: row["objective"])
 
 
-def _prepare(out: Path, record: dict[str, Any], *, resume: bool, overwrite: bool) -> None:
-    """Make the folder of a search, or check that it is the one to go on with."""
+def _check(out: Path, record: dict[str, Any], *, resume: bool, overwrite: bool) -> None:
+    """Refuse a folder that is not free for a search, or not that of the search to go on with."""
+    if resume and overwrite:
+        raise UserError("--resume and --overwrite exclude each other: go on, or start again.")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         if not (out / SEARCH).is_file():
             raise UserError(f"--out {out}: holds something that is no search; give another folder.")
@@ -120,20 +134,25 @@ def _prepare(out: Path, record: dict[str, Any], *, resume: bool, overwrite: bool
             raise UserError(
                 f"--out {out}: holds a search; --resume goes on with it, --overwrite discards it."
             )
-    if resume:
-        if not (out / SEARCH).is_file():
-            raise UserError(f"--resume: there is no search in {out}.")
-        before = read_json(out / SEARCH)
-        for part in ("recipe", "tuner"):
-            if before[part] != record[part]:
-                raise UserError(f"--resume: {out} holds a search with {part} {before[part]!r}.")
-        for option, value in record["options"].items():
-            if option != "out" and before["options"].get(option) != value:
-                raise UserError(
-                    f"--resume: the search in {out} has --{option.replace('_', '-')} "
-                    f"{before['options'].get(option)}, not {value}."
-                )
+    if not resume:
         return
+    if not (out / SEARCH).is_file():
+        raise UserError(f"--resume: there is no search in {out}.")
+    before = read_json(out / SEARCH)
+    for part in ("recipe", "tuner"):
+        if before.get(part) != record[part]:
+            raise UserError(f"--resume: {out} holds a search with {part} {before.get(part)!r}.")
+    options = before.get("options", {})
+    for option, value in record["options"].items():
+        if option != "out" and options.get(option) != value:
+            raise UserError(
+                f"--resume: the search in {out} has --{option.replace('_', '-')} "
+                f"{options.get(option)}, not {value}."
+            )
+
+
+def _make(out: Path, record: dict[str, Any]) -> None:
+    """Make the folder of a new search."""
     try:
         if out.exists():
             shutil.rmtree(out)
@@ -191,17 +210,16 @@ class _Search(keras_tuner.Tuner):
         config = self.config_of(trial)
         keras.utils.clear_session()
         keras.utils.set_random_seed(config.seed)
-        model = self.recipe.build(config, self.data)
-        folder = self._checkpoints(trial.trial_id)
-        if "tuner/trial_id" in values and not folder.exists():
+        folder = Path(self.get_trial_dir(trial.trial_id))
+        if "tuner/trial_id" in values and not (folder / CHECKPOINTS).exists():
             # Hyperband: this trial goes on where a shorter one stopped.
-            earlier = self._checkpoints(values["tuner/trial_id"])
+            earlier = Path(self.get_trial_dir(values["tuner/trial_id"])) / CHECKPOINTS
             if earlier.exists():
-                shutil.copytree(earlier, folder)
-        number = len(self.oracle.trials)
-        history = self.recipe.train(
-            config, self.data, model, folder=folder, title=f"trial {number}/{self.trials}"
-        )
+                shutil.copytree(earlier, folder / CHECKPOINTS)
+        title = f"trial {len(self.oracle.trials)}/{self.trials}"
+        with precision(config.mixed_precision):
+            model = self.recipe.build(config, self.data)
+            history = self.recipe.train(config, self.data, model, folder=folder, title=title)
         name = self.oracle.objective.name
         return {
             name: max(row[name] for row in history),
@@ -227,7 +245,7 @@ class _Search(keras_tuner.Tuner):
         rows = []
         for trial_id, trial in sorted(self.oracle.trials.items()):
             values = dict(trial.hyperparameters.values)
-            if values["clip"] == "none":
+            if values.get("clip") == "none":
                 values["global_clipnorm"] = None
             measured = {
                 name: trial.metrics.get_best_value(name) if trial.metrics.exists(name) else None
@@ -267,9 +285,6 @@ class _Search(keras_tuner.Tuner):
                 self.oracle.objective.name,
                 folder / "plots" / "trials.png",
             )
-
-    def _checkpoints(self, trial_id: str) -> Path:
-        return Path(self.get_trial_dir(trial_id)) / "checkpoints"
 
 
 def _table(rows: list[dict[str, Any]], objective: str) -> Table:

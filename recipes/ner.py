@@ -1,6 +1,7 @@
 """Named entities: a tag for every word, by a recurrent tagger with a conditional random field.
 
-    rnn-zoo train ner                      embedded sentences, MEASURED
+    rnn-zoo train ner                      embedded sentences: entity F1 0.985, baseline 0.203,
+                                           one minute of training on 2 cores
     rnn-zoo train ner --data my_corpus/    CoNLL columns or CoNLL-U, yours
     rnn-zoo predict saved_models/ner "Ada Lovelace lived in London."
 
@@ -28,12 +29,14 @@ from custom_layers import CRFLoss
 from recipes import _plots
 from recipes._card import Card
 from recipes._config import FitConfig, StackConfig
+from recipes._console import note
+from recipes._errors import DataError
 from recipes._export import for_serving, save_saved_model
 from recipes._fit import fit
 from recipes._metrics import entity_spans, tagging_metrics
 from recipes._output import PLOTS, SAVED_MODEL, read_json, write_json
 from recipes._tagger import SavedTagger, Tagger, encode, tag_all, word_dropout
-from recipes._text import TokenVocabulary
+from recipes._text import TokenVocabulary, normalize_words
 from recipes._tune import stack_space
 from recipes.data import ner as ner_data
 from recipes.data._batches import padded_batches, steps
@@ -92,6 +95,8 @@ class Config(StackConfig, FitConfig):
         super().__post_init__()
         for field in ("word_dim", "character_dim"):
             self.require(getattr(self, field) >= 1, field, "at least 1")
+        limit = self.word_vectors_limit
+        self.require(limit is None or limit >= 1, "word_vectors_limit", "at least 1")
         for field in ("character_filters", "word_dropout"):
             self.require(getattr(self, field) >= 0, field, "at least 0")
 
@@ -142,9 +147,14 @@ def load_data(config: Config) -> Data:
         token_column=config.token_column,
         tag_column=config.tag_column,
     )
+    if corpus.unseen_labels:
+        note(f"never seen in training, so never right: {', '.join(corpus.unseen_labels)}")
     vectors = None
     if config.word_vectors:
-        vectors = read_vectors(config.word_vectors, config.word_vectors_limit)
+        read = read_vectors(config.word_vectors, config.word_vectors_limit)
+        vectors = {}
+        for word, vector in zip(normalize_words(list(read)), read.values(), strict=True):
+            vectors.setdefault(word, vector)
     return Data(
         corpus=corpus,
         vocabulary=TokenVocabulary.of((s.tokens for s in corpus.train), vectors or ()),
@@ -215,6 +225,7 @@ def train(
     model: keras.Model,
     *,
     folder: Path | None = None,
+    name: str = "model",
     title: str = "tagger",
 ) -> list[dict[str, float]]:
     """Train a model of tag scores; it is left with the weights of its best epoch."""
@@ -250,6 +261,7 @@ def train(
         monitor=f"val_{data.score}",
         mode="max",
         folder=folder,
+        name=name,
         title=title,
     )
 
@@ -259,23 +271,34 @@ def train(
 
 def evaluate(folder: Path, sentences: Sequence[ner_data.Sentence]) -> dict[str, float]:
     """Metrics of an exported tagger on sentences with known tags."""
-    entities = read_json(folder / LABELS)["entities"]
+    entities = _labels(folder)["entities"]
     return _score(sentences, _tag(SavedTagger(folder / SAVED_MODEL), sentences), entities)
 
 
 def baseline(config: Config, data: Data, folder: Path) -> tuple[dict[str, float], _Tags]:
     """Train the multilayer perceptron on the same data; its metrics and tags on the test part."""
     model = build_baseline(config, data)
-    train(config, data, model, folder=folder, title="baseline")
+    train(config, data, model, folder=folder, name="baseline", title="baseline")
     predicted = _tag(Tagger(model, data.vocabulary, data.tags), data.test)
     return _score(data.test, predicted, data.entities), predicted
 
 
-def load_test(config: Config, source: str) -> Sequence[ner_data.Sentence]:
-    """Sentences to evaluate on: the test part of a source, or all of a single file."""
-    return ner_data.load_test(
-        source, seed=config.seed, token_column=config.token_column, tag_column=config.tag_column
-    )
+def load_test(folder: Path, config: Config, source: str) -> Sequence[ner_data.Sentence]:
+    """Sentences to evaluate on: the test part of the data the model was trained on, the test part
+    of another source, or all of another file."""
+    columns = {"token_column": config.token_column, "tag_column": config.tag_column}
+    if source == config.data:
+        return ner_data.load(source, seed=config.seed, **columns).test
+    kind = "entities" if _labels(folder)["entities"] else "labels"
+    return ner_data.load_test(source, seed=config.seed, kind=kind, **columns)
+
+
+def _labels(folder: Path) -> dict[str, Any]:
+    labels = read_json(folder / LABELS)
+    for name in ("entities", "tags", "words", "characters"):
+        if name not in labels:
+            raise DataError(folder / LABELS, f"has no {name!r}: the folder is damaged")
+    return labels
 
 
 def draw(folder: Path, data: Data, baseline_tags: _Tags) -> None:
@@ -344,7 +367,7 @@ def predict(folder: Path, texts: Iterable[str]) -> Iterator[dict[str, Any]]:
         For each sentence `text`, `tokens`, `tags`, and `entities` with their `text`, `type`,
         `start` and `end` token and `confidence`, the lowest of its tokens.
     """
-    entities = read_json(folder / LABELS)["entities"]
+    entities = _labels(folder)["entities"]
     tagger = SavedTagger(folder / SAVED_MODEL)
     for text, tokens, tags, confidence in tagger.tag_sentences(texts):
         answer: dict[str, Any] = {"text": text, "tokens": tokens, "tags": tags}

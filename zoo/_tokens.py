@@ -2,21 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
-
 import keras
 from keras import ops
-
-
-class TokenOptions(TypedDict, total=False):
-    """Sizes of the token features that a model passes through."""
-
-    vocabulary_size: int
-    word_dim: int
-    character_vocabulary_size: int
-    character_dim: int
-    character_filters: int
-    character_width: int
 
 
 def token_inputs(character_vocabulary_size: int) -> dict[str, keras.KerasTensor]:

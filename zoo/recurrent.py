@@ -42,7 +42,7 @@ class StackOptions(TypedDict, total=False):
 
 
 def register_cell(name: str, layer: Callable[..., keras.layers.Layer]) -> None:
-    """Make a recurrent layer available as `cell=name` in every model and recipe.
+    """Make a recurrent layer available as `cell=name` in every model of the zoo.
 
     Args:
         name: Name for the `cell` option.

@@ -12,12 +12,13 @@ mend.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import random
 import re
 import zlib
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -174,6 +175,31 @@ def read_text(path: str | Path) -> str:
 def open_text(path: str | Path) -> io.StringIO:
     """`read_text` as a stream to iterate over line by line (also for `csv.reader`)."""
     return io.StringIO(read_text(path))
+
+
+def stream_lines(path: str | Path) -> Iterator[tuple[int, str]]:
+    """Number and text of each line of a UTF-8 file, gzip or not, without holding it in memory.
+
+    Raises:
+        DataError: as for `read_text`.
+    """
+    path = Path(path)
+    try:
+        with path.open("rb") as raw:
+            packed = raw.read(2) == b"\x1f\x8b"
+            raw.seek(0)
+            with gzip.open(raw) if packed else contextlib.nullcontext(raw) as file:
+                for number, line in enumerate(file, start=1):
+                    try:
+                        yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
+                    except UnicodeDecodeError as error:
+                        found = f"byte 0x{error.object[error.start]:02x}"
+                        message = f"expected UTF-8 text, found {found}"
+                        raise DataError(path, message, line=number) from None
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DataError(path, f"expected a gzip file, found a broken one ({error})") from None
+    except OSError as error:
+        raise DataError(path, f"cannot be read: {error.strerror or error}") from None
 
 
 def _read_bytes(path: Path) -> bytes:

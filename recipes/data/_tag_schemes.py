@@ -68,7 +68,7 @@ def normalise(
     Raises:
         DataError: a tag does not fit the scheme of the others; names file and line.
     """
-    raws = [_typed(raw) for raw in raws] if _is_untyped(raws) else list(raws)
+    raws = [_typed(raw) for raw in raws] if _is_untyped(raws, kind) else list(raws)
     counts = Counter(tag for raw in raws for s in raw.sentences for tag in s.tags)
     prefixed = {tag for tag in counts if _PREFIXED.fullmatch(tag)}
     plain = set(counts) - prefixed - {"O"}
@@ -86,9 +86,14 @@ def normalise(
     return converted, kind, scheme
 
 
-def _is_untyped(raws: Sequence[Raw]) -> bool:
-    """Tags are bare B, I, O (and so on), as where there is only one type of entity."""
+def _is_untyped(raws: Sequence[Raw], kind: Kind | None) -> bool:
+    """Tags are bare B, I, O (and so on), as where there is only one type of entity.
+
+    A file that is known to hold entities need not show every letter.
+    """
     tags = {tag for raw in raws for s in raw.sentences for tag in s.tags}
+    if kind == "entities":
+        return tags <= set("BIOESLUMW") and tags != {"O"}
     return tags <= set("BIOESLUMW") and {"I", "O"} <= tags and bool(tags & set("BSUWEL"))
 
 

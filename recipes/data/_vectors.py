@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from recipes._errors import DataError
-from recipes.data._source import open_text
+from recipes.data._source import stream_lines
 
 
 def read_vectors(path: Path, limit: int | None = None) -> dict[str, np.ndarray]:
@@ -19,7 +19,7 @@ def read_vectors(path: Path, limit: int | None = None) -> dict[str, np.ndarray]:
         limit: Read at most this many words; these files list frequent words first.
 
     Returns:
-        Vector of each word, lower-cased; of several spellings, the first.
+        Vector of each word as it is spelt, in the order of the file.
 
     Raises:
         DataError: If a line has another number of values than those before, or a value that is no
@@ -27,31 +27,30 @@ def read_vectors(path: Path, limit: int | None = None) -> dict[str, np.ndarray]:
     """
     vectors: dict[str, np.ndarray] = {}
     dimension = 0
-    with open_text(path) as file:
-        for number, line in enumerate(file, start=1):
-            word, *values = line.rstrip().split(" ")
-            if number == 1 and len(values) == 1 and word.isdecimal() and values[0].isdecimal():
-                continue
-            if not values:
-                raise DataError(path, "expected a word and its vector", line=number)
-            dimension = dimension or len(values)
-            # Some files have words with spaces in them: the vector is what stands at the end.
-            word = " ".join([word, *values[:-dimension]])
-            try:
-                vector = np.array(values[-dimension:], np.float32)
-            except ValueError:
-                raise DataError(
-                    path, f"the vector of {word!r} holds what is no number", line=number
-                ) from None
-            if len(vector) != dimension:
-                raise DataError(
-                    path,
-                    f"expected {dimension} values after the word, found {len(vector)}",
-                    line=number,
-                )
-            vectors.setdefault(word.lower(), vector)
-            if limit is not None and len(vectors) >= limit:
-                break
+    for number, line in stream_lines(path):
+        word, *values = line.rstrip().split(" ")
+        if number == 1 and len(values) == 1 and word.isdecimal() and values[0].isdecimal():
+            continue
+        if not values:
+            raise DataError(path, "expected a word and its vector", line=number)
+        dimension = dimension or len(values)
+        # Some files have words with spaces in them: the vector is what stands at the end.
+        word = " ".join([word, *values[:-dimension]])
+        try:
+            vector = np.array(values[-dimension:], np.float32)
+        except ValueError:
+            raise DataError(
+                path, f"the vector of {word!r} holds what is no number", line=number
+            ) from None
+        if len(vector) != dimension:
+            raise DataError(
+                path,
+                f"expected {dimension} values after the word, found {len(vector)}",
+                line=number,
+            )
+        vectors.setdefault(word, vector)
+        if limit is not None and len(vectors) >= limit:
+            break
     if not vectors:
         raise DataError(path, "holds no word vectors; expected lines `word v1 ... vd`")
     return vectors

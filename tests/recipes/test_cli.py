@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,9 @@ import pytest
 from recipe_corpus import QUICK, write_corpus
 
 from recipes._cli import main
-from recipes._output import unfinished_folder
+from recipes._config import RunConfig
+from recipes._errors import UserError
+from recipes._output import unfinished_folder, unfinished_run
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,6 +59,7 @@ def fails(capfd, *words: str) -> str:
         ("export x --format pickle", "pickle"),
         ("tune ner --trials 0", "--trials must be at least 1, not 0"),
         ("tune ner --tuner grid", "grid"),
+        ("tune ner --data no/such/path", "no/such/path"),
     ],
 )
 def test_wrong_words(capfd, monkeypatch, tmp_path, words, message):
@@ -66,9 +70,10 @@ def test_wrong_words(capfd, monkeypatch, tmp_path, words, message):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_recipes_need_tensorflow(capfd, monkeypatch):
-    monkeypatch.setenv("KERAS_BACKEND", "jax")
-    assert "KERAS_BACKEND is 'jax'" in fails(capfd, "train", "ner")
+def test_recipes_need_tensorflow(capfd, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("keras.backend.backend", lambda: "jax")
+    assert "Keras is set to 'jax'" in fails(capfd, "train", "ner")
 
 
 # --- wrong data -----------------------------------------------------------------------------------
@@ -113,8 +118,11 @@ def test_a_finished_run_is_not_overwritten(capfd, corpus, trained):
 
 
 @pytest.mark.parametrize("overwrite", [[], ["--overwrite"]])
-def test_a_folder_of_something_else_is_never_touched(capfd, tmp_path, overwrite):
+@pytest.mark.parametrize("config", [None, "{", '{"webpack": 1}', '{"recipe": "ner"}'])
+def test_a_folder_of_something_else_is_never_touched(capfd, tmp_path, overwrite, config):
     (tmp_path / "thesis.tex").write_text("years of work")
+    if config:
+        (tmp_path / "config.json").write_text(config)
     line = fails(capfd, "train", "ner", "--out", tmp_path, *overwrite)
     assert "no rnn-zoo run" in line
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
@@ -123,6 +131,46 @@ def test_a_folder_of_something_else_is_never_touched(capfd, tmp_path, overwrite)
 def test_out_that_is_a_file(capfd, tmp_path):
     (tmp_path / "file").write_text("")
     assert "is a file" in fails(capfd, "train", "ner", "--out", tmp_path / "file")
+
+
+def test_out_that_cannot_be_replaced(capfd, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "the folder you are in" in fails(capfd, "train", "ner", "--out", ".")
+
+
+def test_a_failed_move_keeps_the_run_and_what_was_there(tmp_path, monkeypatch):
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "before.txt").write_text("kept")
+    real = Path.rename
+
+    def rename(self, target):
+        if self.name == ".out.unfinished":
+            raise OSError(16, "Device or resource busy")
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "rename", rename)
+    with (
+        pytest.raises(UserError, match="the finished run is in .*unfinished"),
+        unfinished_run(out, "ner", RunConfig(), resume=False) as folder,
+    ):
+        (folder / "model.keras").write_text("trained")
+    assert (out / "before.txt").read_text() == "kept"
+    assert (unfinished_folder(out) / "model.keras").read_text() == "trained"
+
+
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "big-disk").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "big-disk")
+    with unfinished_run(tmp_path / "link", "ner", RunConfig(), resume=False) as folder:
+        (folder / "x").write_text("")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "big-disk" / "x").exists()
+
+
+def test_resume_and_overwrite_exclude_each_other(capfd, tmp_path):
+    words = ("train", "ner", "--out", tmp_path / "x", "--resume", "--overwrite")
+    assert "exclude each other" in fails(capfd, *words)
 
 
 def test_out_that_cannot_be_written(capfd, tmp_path):
@@ -137,7 +185,7 @@ def test_evaluate_a_folder_that_is_no_run(capfd, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="limits are POSIX")
-def test_a_full_disk_is_one_line_and_keeps_what_was_done(corpus, tmp_path):
+def test_a_full_disk_is_one_line_and_nothing_half_written(corpus, tmp_path):
     """A limit on the size of files stands in for the disk: writing the model fails for real."""
     out = tmp_path / "out"
     code = (
@@ -152,6 +200,7 @@ def test_a_full_disk_is_one_line_and_keeps_what_was_done(corpus, tmp_path):
     assert "the disk is full" in done.stderr
     assert "Traceback" not in done.stderr
     assert not out.exists()
+    assert not unfinished_folder(out).exists()  # no epoch was done
 
 
 # --- right words ----------------------------------------------------------------------------------
@@ -224,7 +273,8 @@ def test_evaluate_prints_json_last(capsys, trained, corpus):
 def test_predict_takes_text_files_and_stdin(capsys, monkeypatch, trained, tmp_path):
     lines = tmp_path / "lines.txt"
     lines.write_text("Ada met Alan in Oslo.\n\nGrace met Linus in Rome.\n", encoding="utf-8")
-    monkeypatch.setattr("sys.stdin", io.StringIO("Barbara met Donald in Lima.\n"))
+    stdin = io.TextIOWrapper(io.BytesIO(b"Barbara met Donald in Lima.\n"))
+    monkeypatch.setattr("sys.stdin", stdin)
     assert main(["predict", str(trained), "Ada met Alan in Oslo.", str(lines), "-"]) == 0
     answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [answer["text"].split()[0] for answer in answers] == ["Ada", "Ada", "Grace", "Barbara"]
@@ -233,6 +283,49 @@ def test_predict_takes_text_files_and_stdin(capsys, monkeypatch, trained, tmp_pa
     assert len(first["tags"]) == 6
     assert {"text": "Oslo", "type": "LOC"}.items() <= first["entities"][-1].items()
     assert 0 < first["entities"][-1]["confidence"] <= 1
+
+
+def test_predict_takes_a_long_paragraph(capsys, trained):
+    text = "Ada met Alan in Oslo . " * 200
+    assert main(["predict", str(trained), text]) == 0
+    assert len(json.loads(capsys.readouterr().out)["tokens"]) == 1200
+
+
+def test_predict_refuses_a_folder_and_tells_of_a_missing_file(capfd, trained, tmp_path):
+    assert "is a folder" in fails(capfd, "predict", trained, tmp_path)
+    assert main(["predict", str(trained), str(tmp_path / "none.txt")]) == 0
+    assert "there is no file" in capfd.readouterr().err
+
+
+def test_predict_refuses_what_is_no_text(capfd, monkeypatch, trained):
+    assert "not UTF-8" in fails(
+        capfd, "predict", trained, b"abc \xff".decode("utf-8", "surrogateescape")
+    )
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"abc \xff\n")))
+    assert "not UTF-8" in fails(capfd, "predict", trained, "-")
+
+
+@pytest.mark.parametrize(
+    ("damage", "words", "message"),
+    [
+        (("saved_model", None), "predict DIR text", "SavedModel is missing or damaged"),
+        (("saved_model/saved_model.pb", b"x"), "evaluate DIR", "SavedModel is missing or damaged"),
+        (("labels.json", b"{}"), "predict DIR text", "labels.json: has no 'entities'"),
+        (("labels.json", b"{"), "predict DIR text", "labels.json:1: is not JSON"),
+        (("config.json", b"{"), "evaluate DIR", "config.json:1: is not JSON"),
+        (("config.json", b"{}"), "evaluate DIR", "names no recipe"),
+        (("model.keras", b"PK"), "export DIR --format litert", "Keras model is missing or damaged"),
+    ],
+)
+def test_damaged_folders(capfd, trained, tmp_path, damage, words, message):
+    name, content = damage
+    copy = tmp_path / "copy"
+    shutil.copytree(trained, copy)
+    if content is None:
+        shutil.rmtree(copy / name)
+    else:
+        (copy / name).write_bytes(content)
+    assert message in fails(capfd, *words.replace("DIR", str(copy)).split())
 
 
 def test_predict_nothing(capfd, trained):
@@ -286,6 +379,10 @@ def test_interrupt_then_resume(corpus, tmp_path, capfd):
 
     capfd.readouterr()
     assert "was interrupted" in fails(capfd, *words, "--out", out)
+    (tmp_path / "c.json").write_text('{"units": 9}')
+    config = ["--config", str(tmp_path / "c.json")]
+    line = fails(capfd, "train", "ner", "--out", out, "--resume", *config)
+    assert "--units 8, not 9" in line
     changed = [*words, "--out", str(out), "--resume", "--units", "9"]
     assert "--resume: the interrupted run has --units 8, not 9" in fails(capfd, *changed)
 

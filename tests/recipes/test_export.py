@@ -181,6 +181,27 @@ def test_export_savedmodel_copies_and_does_not_overwrite(trained, tmp_path, capf
     assert [path.name for path in tmp_path.iterdir()] == ["copy"]
 
 
+def test_export_never_replaces_anything_else(trained, tmp_path, capfd):
+    copy = tmp_path / "copy"
+    shutil.copytree(trained, copy)
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "a.tex").write_text("years of work")
+    for to in (copy, tmp_path, tmp_path / "thesis"):
+        words = ["export", str(copy), "--format", "savedmodel", "--to", str(to), "--overwrite"]
+        assert main(words) == 2
+        assert "holds something else" in capfd.readouterr().err
+    assert (copy / "model.keras").exists()
+    assert (tmp_path / "thesis" / "a.tex").exists()
+
+
+@pytest.mark.parametrize("length", ["0", "-1"])
+def test_lengths_below_one_are_refused(trained, tmp_path, capfd, length):
+    to = tmp_path / "m.tflite"
+    words = ["--format", "litert", "--to", str(to), f"--length={length}"]
+    assert main(["export", str(trained), *words]) == 2
+    assert "--length must be at least 1" in capfd.readouterr().err
+
+
 def scores_of(folder) -> tuple[dict[str, np.ndarray], np.ndarray]:
     model = for_serving(keras.models.load_model(folder / "model.keras"))
     words = np.zeros((1, 16), "int32")

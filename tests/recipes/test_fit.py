@@ -131,9 +131,24 @@ def test_a_checkpoint_of_another_model_is_refused(tmp_path):
         run(FitConfig(epochs=1), other, folder=tmp_path / "state")
 
 
+def test_a_damaged_checkpoint_is_told(tmp_path):
+    run(FitConfig(epochs=1), folder=tmp_path)
+    state = tmp_path / "checkpoints" / "model"
+    for name, content in (("epoch-1.npz", b""), ("state.json", b"{")):
+        (state / name).write_bytes(content)
+        with pytest.raises(UserError, match="the saved training is damaged"):
+            run(FitConfig(epochs=1), folder=tmp_path)
+
+
+def test_a_score_that_is_no_number_is_the_worst():
+    _, history = run(FitConfig(epochs=3, patience=1), scores=[float("nan"), 1, 0])
+    assert len(history) == 3
+
+
 def test_only_the_last_and_the_best_arrays_are_kept(tmp_path):
-    run(FitConfig(epochs=4, patience=9), scores=[1, 3, 2, 2], folder=tmp_path / "s")
-    assert sorted(p.name for p in (tmp_path / "s").iterdir()) == [
+    run(FitConfig(epochs=4, patience=9), scores=[1, 3, 2, 2], folder=tmp_path)
+    state = tmp_path / "checkpoints" / "model"
+    assert sorted(p.name for p in state.iterdir()) == [
         "best-2.npz",
         "epoch-4.npz",
         "state.json",

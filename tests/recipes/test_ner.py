@@ -11,6 +11,7 @@ from recipe_corpus import QUICK
 
 from recipes import ner
 from recipes._cli import main
+from recipes._errors import DataError
 from recipes._tagger import word_dropout
 
 CONLLU = """\
@@ -64,13 +65,15 @@ def test_word_dropout_has_the_rate_it_says():
 
 def test_word_vectors_become_the_embedding(corpus, tmp_path):
     path = tmp_path / "vectors.txt"
-    path.write_text("london 1 2 3\nneverseen 4 5 6\n", encoding="utf-8")
+    text = "london 1 2 3\nNeverseen 4 5 6\nneverseen 9 9 9\n1999 7 8 9\n"
+    path.write_text(text, encoding="utf-8")
     config = ner.Config(data=str(corpus), word_vectors=path, units=4)
     data = ner.load_data(config)
     matrix = ner.build(config, data).get_layer("word_embedding").get_weights()[0]
     words = data.vocabulary.words
     np.testing.assert_array_equal(matrix[2 + words.index("london")], [1, 2, 3])
     np.testing.assert_array_equal(matrix[2 + words.index("neverseen")], [4, 5, 6])
+    np.testing.assert_array_equal(matrix[2 + words.index("0000")], [7, 8, 9])
     assert matrix.shape == (len(words) + 2, 3)
 
 
@@ -101,6 +104,8 @@ def test_parts_of_speech(tmp_path, capsys, options):
     assert "entity_f1" not in metrics["test"]
     assert not (out / "plots" / "sentences.png").exists()
     capsys.readouterr()
+    assert main(["evaluate", str(out)]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == metrics["test"]
     assert main(["predict", str(out), "The cat sat."]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert set(answer) == {"text", "tokens", "tags"}
@@ -114,6 +119,26 @@ def test_mixed_precision_xla_and_cosine(corpus, tmp_path):
     options = ["--mixed-precision", "--jit-compile", "--schedule", "cosine", "--clipvalue", "0.5"]
     assert main(["train", "ner", *words, *options]) == 0
     assert 0 <= json.loads((out / "metrics.json").read_text())["test"]["entity_f1"] <= 1
+
+
+def test_evaluate_of_one_file_keeps_to_its_test_part(tmp_path, corpus):
+    """A single file is split for training; all of it would be an evaluation on training data."""
+    config = ner.Config(data=str(corpus / "train.conll"))
+    test = ner.load_data(config).test
+    assert len(test) < 20
+    assert ner.load_test(tmp_path, config, config.data) == test
+
+
+def test_evaluate_knows_what_kind_of_tags_the_model_has(tmp_path):
+    names = ("entities", "tags", "words", "characters")
+    (tmp_path / ner.LABELS).write_text(json.dumps(dict.fromkeys(names, True)))
+    file = tmp_path / "x.conll"
+    file.write_text("Ada\tB\nspoke\tO\n", encoding="utf-8")
+    (sentence,) = ner.load_test(tmp_path, ner.Config(), str(file))
+    assert sentence.tags == ("B-ENTITY", "O")
+    file.write_text("Ada\tPROPN\nspoke\tVERB\n", encoding="utf-8")
+    with pytest.raises(DataError, match="x.conll:1: tag 'PROPN' fits no scheme"):
+        ner.load_test(tmp_path, ner.Config(), str(file))
 
 
 def test_wnut17_trains_as_it_is(tmp_path):

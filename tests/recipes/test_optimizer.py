@@ -57,13 +57,20 @@ def test_clipped_exactly_when_the_step_changes(options, bites):
     assert optimizer.take_report().clipped_fraction == bites
 
 
-def test_embedding_gradients_count():
+def test_a_word_that_repeats_counts_whole():
+    """Its rows are summed before the norm is taken and before clipping."""
     weights = [keras.Variable(np.zeros((100, 2), "float32"))]
-    optimizer = make_optimizer(FitConfig(), 10)
+    config = FitConfig(optimizer="sgd", learning_rate=1.0, global_clipnorm=0.1)
+    optimizer = make_optimizer(config, 10)
     optimizer.build(weights)
-    rows = tf.IndexedSlices(tf.constant([[3.0, 4.0]]), tf.constant([7]), tf.constant([100, 2]))
+    rows = tf.IndexedSlices(tf.constant([[3.0, 4.0]] * 9), tf.constant([7] * 9), [100, 2])
     optimizer.apply([rows], weights)
-    assert optimizer.take_report().mean_norm == pytest.approx(5.0)
+    assert optimizer.take_report().mean_norm == pytest.approx(45.0)
+    assert np.linalg.norm(weights[0].numpy()) == pytest.approx(0.1, rel=1e-4)
+
+
+def test_cosine_of_a_single_step():
+    make_optimizer(FitConfig(schedule="cosine"), 1)
 
 
 def test_cosine_goes_up_then_down_to_zero():

@@ -45,7 +45,7 @@ def test_the_space_has_what_the_search_is_for():
         "learning_rate",
     }
     assert isinstance(config, ner.Config)
-    assert config.global_clipnorm == 1.0
+    assert config.global_clipnorm == ner.Config().global_clipnorm
     hp.values["clip"] = "none"
     hp.values["depth"] = 3
     changed = ner.space(hp, ner.Config(clipvalue=0.5, epochs=2))
@@ -112,6 +112,13 @@ def test_failed_trials_have_their_reason_and_none_completed_is_an_error(
     assert [row["status"] for row in rows(out)] == ["failed"] * 2
     assert [row["reason"] for row in rows(out)] == ["no room for this model"] * 2
     assert not (out / "best_config.json").exists()
+
+
+def test_a_space_of_cells_that_fit():
+    config = ner.Config(recurrent_initializer="identity", cell="simple")
+    hp = keras_tuner.HyperParameters()
+    ner.space(hp, config)
+    assert hp.space[[h.name for h in hp.space].index("cell")].values == ["simple"]
 
 
 def test_a_folder_of_something_else_is_never_touched(tmp_path, capfd):

@@ -88,10 +88,10 @@ def test_every_variable_is_trained(name):
 
 
 @names
-def test_it_learns_by_heart(name):
+def test_it_learns_what_the_words_say(name):
     model = build(name)
     x = inputs()
-    y = targets(x["words"])
+    y = np.where(x["words"] > 0, x["words"] % SMALL["num_tags"], -1).astype("int32")
     model.compile(keras.optimizers.Adam(0.02), loss_of(model))
     model.fit(x, y, epochs=80, verbose=0, batch_size=BATCH)
     tags = keras.ops.convert_to_numpy(zoo.tag_decoder(model)(x)["tags"])

@@ -20,17 +20,17 @@ def write(tmp_path, text):
 @pytest.mark.parametrize("header", ["", "2 3\n"])
 def test_glove_and_word2vec(tmp_path, header):
     vectors = read_vectors(write(tmp_path, header + "The 1 2 3\nüber -1 0.5 2e-1 \n"))
-    assert list(vectors) == ["the", "über"]
+    assert list(vectors) == ["The", "über"]
     np.testing.assert_allclose(vectors["über"], [-1, 0.5, 0.2])
 
 
 def test_gzip_limit_case_and_words_with_spaces(tmp_path):
     path = tmp_path / "v.txt.gz"
     with gzip.open(path, "wt", encoding="utf-8") as file:
-        file.write("The 1 2\nthe 3 4\n. . 5 6\nlast 7 8\n")
+        file.write("The 1 2\nThe 3 4\n. . 5 6\nlast 7 8\n")
     vectors = read_vectors(path, limit=2)
-    assert list(vectors) == ["the", ". ."]
-    np.testing.assert_array_equal(vectors["the"], [1, 2])
+    assert list(vectors) == ["The", ". ."]
+    np.testing.assert_array_equal(vectors["The"], [1, 2])
 
 
 @pytest.mark.parametrize(
