@@ -213,8 +213,29 @@ class CRF(keras.layers.Layer):
         }
 
 
+class _ChainLayer(keras.layers.Layer):
+    """A function of log potentials as a layer: no weights, no mask, and a dtype of its own."""
+
+    output_rank: int
+    output_dtype: str
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(autocast=False, **kwargs)  # in half precision -1e30 would be -inf
+        self.supports_masking = True
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        return None
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return tuple(input_shape[: self.output_rank])
+
+    def compute_output_spec(self, inputs: Any) -> Any:
+        check_potentials(inputs)
+        return keras.KerasTensor(self.compute_output_shape(inputs.shape), dtype=self.output_dtype)
+
+
 @keras.saving.register_keras_serializable(package="rnn_zoo")
-class ViterbiDecode(keras.layers.Layer):
+class ViterbiDecode(_ChainLayer):
     """Best tag sequence under the log potentials of a `CRF`, as a layer without weights.
 
     `y = argmax_{y'} s(y')`, see `viterbi_decode`.
@@ -252,26 +273,15 @@ class ViterbiDecode(keras.layers.Layer):
         [Viterbi, 1967](https://doi.org/10.1109/TIT.1967.1054010).
     """
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(autocast=False, **kwargs)  # in half precision -1e30 would be -inf
-        self.supports_masking = True
+    output_rank = 2
+    output_dtype = "int32"
 
     def call(self, inputs: Tensor) -> Tensor:
         return viterbi_decode(inputs)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
-        return None
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        return tuple(input_shape[:2])
-
-    def compute_output_spec(self, inputs: Any) -> Any:
-        check_potentials(inputs)
-        return keras.KerasTensor(self.compute_output_shape(inputs.shape), dtype="int32")
-
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
-class CRFMarginals(keras.layers.Layer):
+class CRFMarginals(_ChainLayer):
     """Posterior probability of each tag under the log potentials of a `CRF`, without weights.
 
     `m[t, j] = p(y_t = j)`, by forward and backward recursion, see `crf_marginals`. The probability
@@ -306,22 +316,11 @@ class CRFMarginals(keras.layers.Layer):
         [Rabiner, 1989](https://doi.org/10.1109/5.18626).
     """
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(autocast=False, **kwargs)  # in half precision -1e30 would be -inf
-        self.supports_masking = True
+    output_rank = 3
+    output_dtype = "float32"
 
     def call(self, inputs: Tensor) -> Tensor:
         return crf_marginals(inputs)
-
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
-        return None
-
-    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        return tuple(input_shape[:3])
-
-    def compute_output_spec(self, inputs: Any) -> Any:
-        check_potentials(inputs)
-        return keras.KerasTensor(self.compute_output_shape(inputs.shape), dtype="float32")
 
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
