@@ -342,5 +342,5 @@ def list_command(words: list[str]) -> int:
         for name, text in entries.items():
             extra = f"{zoo.model_info(name).parameters:,}" if title == "models" else ""
             table.add_row(f"  {name}", extra, text)
-        Console(soft_wrap=True).print(table)
+        Console(width=None if sys.stdout.isatty() else 140).print(table)
     return 0

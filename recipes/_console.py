@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +18,10 @@ from rich.progress import (
 )
 from rich.table import Table
 
-console = Console(stderr=True, highlight=False, soft_wrap=True)
+#: A log has no width of its own: tables in it are not to be squeezed.
+_WIDTH = None if sys.stderr.isatty() else 140
+
+console = Console(stderr=True, highlight=False, soft_wrap=True, width=_WIDTH)
 
 
 def note(message: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 from sklearn.metrics import confusion_matrix
 
 #: Colours that stay apart for colour-blind readers (Okabe and Ito).
@@ -45,6 +46,9 @@ def curves(history: Sequence[dict[str, float]], monitor: str, path: Path) -> Non
         epochs, [r["gradient_norm_max"] for r in history], "--", color=COLOURS[0], label="largest"
     )
     gradient.set(title="Gradient norm before clipping", xlabel="epoch", yscale="log")
+    gradient.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    gradient.yaxis.set_major_formatter(ScalarFormatter())
+    gradient.yaxis.set_minor_locator(NullLocator())
     clipped = gradient.twinx()
     clipped.plot(
         epochs, [100 * r["clipped_fraction"] for r in history], color=COLOURS[5], label="clipped"
@@ -76,7 +80,7 @@ def confusion(truth: Sequence[str], predicted: Sequence[str], path: Path) -> Non
     for row, column in np.ndindex(shares.shape):
         if counts[row, column]:
             colour = "white" if shares[row, column] > 0.5 else "black"
-            text = f"{100 * shares[row, column]:.3g}" if shares[row, column] >= 0.005 else "<1"
+            text = f"{100 * shares[row, column]:.0f}" if shares[row, column] >= 0.005 else "<1"
             axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
     figure.colorbar(image, ax=axes, shrink=0.7)
     save(figure, path)
@@ -129,7 +133,7 @@ def trials(rows: Sequence[dict[str, Any]], objective: str, path: Path) -> None:
     figure = Figure(figsize=(11, 3.4), layout="constrained")
     depth, direction, clip = figure.subplots(1, 3, sharey=True)
     thresholds = [row.get("global_clipnorm") for row in rows]
-    none_at = 3 * max([t for t in thresholds if t is not None], default=1.0)
+    none_at = 30.0  # beyond the largest threshold of the space, on a log scale
     places = (
         (depth, [row["depth"] for row in rows], "depth"),
         (direction, [float(row["bidirectional"]) for row in rows], "direction"),
@@ -144,16 +148,8 @@ def trials(rows: Sequence[dict[str, Any]], objective: str, path: Path) -> None:
     depth.xaxis.get_major_locator().set_params(integer=True)
     direction.set_xticks([0, 1], ["forward", "both"])
     direction.set_xlim(-0.5, 1.5)
-    clip.set_xscale("log")
-    if None in thresholds:
-        clip.axvline(none_at / 3**0.5, color="grey", lw=0.8, ls=":")
-        clip.annotate(
-            "none",
-            (none_at, 0),
-            xycoords=("data", "axes fraction"),
-            ha="center",
-            xytext=(0, 4),
-            textcoords="offset points",
-            color="grey",
-        )
+    clip.set(xscale="log", xlim=(0.08, 50))
+    clip.set_xticks([0.1, 0.3, 1, 3, 10, none_at], ["0.1", "0.3", "1", "3", "10", "none"])
+    clip.xaxis.set_minor_locator(NullLocator())
+    clip.axvline(17, color="grey", lw=0.8, ls=":")
     save(figure, path)

@@ -288,18 +288,27 @@ class _Search(keras_tuner.Tuner):
 
 
 def _table(rows: list[dict[str, Any]], objective: str) -> Table:
-    shown = ("depth", "bidirectional", "global_clipnorm", "cell", "units", "connection")
-    table = Table(title="trials", title_justify="left")
-    for column in ("trial", objective, *shown, "seconds", "status"):
-        table.add_column(column)
-    scores = [row["objective"] for row in rows if row["objective"] is not None]
+    shown = {
+        "objective": objective,
+        "depth": "depth",
+        "bidirectional": "direction",
+        "global_clipnorm": "clip",
+        "cell": "cell",
+        "units": "units",
+        "connection": "connection",
+        "seconds": "s",
+    }
+    table = Table("trial", *shown.values(), "status", title="trials", title_justify="left")
+    best = max((row["objective"] for row in rows if row["objective"] is not None), default=None)
     for row in rows:
-        best = row["objective"] is not None and row["objective"] == max(scores)
+        direction = "both" if row.get("bidirectional") else "forward"
+        clip = "none" if row.get("global_clipnorm") is None else row["global_clipnorm"]
+        readable = {**row, "bidirectional": direction, "global_clipnorm": clip}
         table.add_row(
             row["trial"],
-            *(_cell(row.get(column)) for column in ("objective", *shown, "seconds")),
+            *(_cell(readable.get(column)) for column in shown),
             row["status"] + (f": {row['reason']}" if row["reason"] else ""),
-            style="bold" if best else None,
+            style="bold" if best is not None and row["objective"] == best else None,
         )
     return table
 
