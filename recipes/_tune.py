@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
+import io
 import shutil
 import sys
 import time
@@ -113,7 +114,8 @@ def search(
             recipe, config, data, trials, oracle, directory=out, project_name="trials"
         )
         searcher.report()
-        searcher.search()
+        with searcher.mute:
+            searcher.search()
     rows = searcher.rows()
     done = [row for row in rows if row["status"] == "completed"]
     if not done:
@@ -192,6 +194,7 @@ class _Search(keras_tuner.Tuner):
     ) -> None:
         self.recipe, self.config, self.data, self.trials = recipe, config, data, trials
         self.reasons: dict[str, str] = {}
+        self.mute = contextlib.ExitStack()
         super().__init__(oracle=oracle, hypermodel=None, **kwargs)
         oracle.max_trials = trials
         oracle.verbose = 0
@@ -202,6 +205,9 @@ class _Search(keras_tuner.Tuner):
             return self._run(trial)
         except Exception as error:
             self.reasons[trial.trial_id] = " ".join(str(error).split()) or type(error).__name__
+            # keras-tuner prints the traceback before it calls `on_trial_end`; the table has the
+            # reason.
+            self.mute.enter_context(contextlib.redirect_stderr(io.StringIO()))
             raise
 
     def _run(self, trial: Any) -> dict[str, float]:
@@ -235,6 +241,7 @@ class _Search(keras_tuner.Tuner):
 
     def on_trial_end(self, trial: Any) -> None:
         """Keep the reason of a failure instead of its traceback."""
+        self.mute.close()
         trial.message = self.reasons.get(trial.trial_id)
         super().on_trial_end(trial)
         self.report()

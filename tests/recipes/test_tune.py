@@ -109,6 +109,8 @@ def test_failed_trials_have_their_reason_and_none_completed_is_an_error(
     assert main(["tune", "ner", *words, *FAST]) == 2
     err = capfd.readouterr().err
     assert "None of 2 trials could be completed" in err
+    assert "failed: no room for this model" in err
+    assert "Traceback" not in err
     assert [row["status"] for row in rows(out)] == ["failed"] * 2
     assert [row["reason"] for row in rows(out)] == ["no room for this model"] * 2
     assert not (out / "best_config.json").exists()
