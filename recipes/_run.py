@@ -10,7 +10,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
+import keras
+import tensorflow as tf
+
+import recipes
+from recipes import _output, _plots
+from recipes._card import model_card
+from recipes._console import note, say
 from recipes._errors import UserError
+from recipes._export import uncompiled
+from recipes._fit import write_history
+from recipes._optimizer import clipping_hint
 
 
 class Recipe(Protocol):
@@ -58,8 +68,6 @@ class Recipe(Protocol):
 
 def recipe_names() -> list[str]:
     """Names of all recipes."""
-    import recipes
-
     modules = pkgutil.iter_modules(recipes.__path__)
     return sorted(m.name for m in modules if not m.ispkg and not m.name.startswith("_"))
 
@@ -75,8 +83,6 @@ def load_recipe(name: str) -> Any:
         near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
         hint = f"did you mean {near[0]!r}?" if near else f"expected one of: {', '.join(names)}."
         raise UserError(f"unknown recipe {name!r}; {hint}")
-    import keras
-
     if keras.backend.backend() != "tensorflow":
         raise UserError(
             f"recipes run on TensorFlow, and Keras is set to {keras.backend.backend()!r} by "
@@ -107,15 +113,6 @@ def train_recipe(
     Returns:
         What `metrics.json` holds.
     """
-    import keras
-
-    from recipes import _output, _plots
-    from recipes._card import model_card
-    from recipes._console import note, say
-    from recipes._export import uncompiled
-    from recipes._fit import write_history
-    from recipes._optimizer import clipping_hint
-
     recipe = load_recipe(name)
     _output.check_free(out, overwrite=overwrite, resume=resume)
     with _output.unfinished_run(out, name, config, resume=resume) as folder:
@@ -164,9 +161,6 @@ def train_recipe(
 @contextmanager
 def precision(mixed: bool) -> Iterator[None]:
     """Build layers for mixed precision: float16 where there is a GPU, bfloat16 elsewhere."""
-    import keras
-    import tensorflow as tf
-
     before = keras.config.dtype_policy()
     if mixed:
         gpu = bool(tf.config.list_physical_devices("GPU"))

@@ -343,6 +343,17 @@ def test_python_m_is_train():
     assert "--epochs" in done.stderr
 
 
+def test_without_the_extra_it_says_what_to_install():
+    code = (
+        "import sys; sys.modules['tyro'] = None; from recipes._cli import main;"
+        "sys.exit(main(['list']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 2
+    assert "pip install 'rnn-zoo[recipes]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_importing_a_recipe_runs_nothing():
     code = "import sys; sys.argv = ['x', '--epochs', '1']; import recipes.ner"
     done = subprocess.run(
