@@ -1,5 +1,25 @@
 """Recurrent layers for Keras 3 on TensorFlow, JAX and PyTorch, and what trains with them.
 
+Every recurrent layer takes masks, `initial_state`, `return_sequences`, `return_state` and
+`go_backwards`, works inside `keras.layers.Bidirectional`, and computes the same numbers as
+`keras.layers.RNN` around its cell, faster. Equations in short; sources are in the docstrings.
+
+Recurrent layers, each with its cell
+    LeakyRNN          s_t = (1 - 1/T) s_{t-1} + (1/T) f(W s_{t-1} + U x_t + b)     Jaeger 2007
+    DelayRNN          h_t = f(U x_t + sum_d W_d h_{t-d} + b)                       Lin 1996
+    Reservoir         h_t = (1-a) h_{t-1} + a f(W h_{t-1} + U x_t + b), W, U fixed Jaeger 2001
+    LegendreMemory    m_t = A m_{t-1} + B u_t,  h_t = f(W_x x_t + W_h h_{t-1} + W_m m_t)
+                                                                                   Voelker 2019
+    LRU               s_t = lambda * s_{t-1} + exp(gamma) B x_t, y_t = Re(C s_t) + D x_t
+                                                                                   Orvieto 2023
+    MinGRU            h_t = (1 - z_t) h_{t-1} + z_t U x_t,  z_t = sigmoid(U_z x_t) Feng 2024
+    MinLSTM           h_t = f'_t h_{t-1} + i'_t U x_t,  f' + i' = 1                Feng 2024
+
+Around any recurrent layer
+    ResidualRNN         y = F(N(x)) + P x, or [x, F(N(x))]                         He 2016
+    AttentionPooling1D  y = sum_t a_t x_t, a = softmax(v . tanh(W x_t + b))        Yang 2016
+    InitialState        h_0 = 0, learned, or noise                                 Zimmermann 2012
+
 Conditional random field (`custom_layers.crf`)
     CRF                  potentials[t, i, j] = A[i, j] + x[t, j]      a linear chain
     CRFLoss              loss = -log p(y)                             negative log-likelihood
@@ -12,24 +32,57 @@ Conditional random field (`custom_layers.crf`)
 
 Initialisers (`custom_layers.initializers`)
     PerGateOrthogonal    W = gain * [Q_1 | ... | Q_g], Q_k^T Q_k = I  for kernels of gated layers
+    SpectralRadius       max |eigenvalue of W| = radius               for reservoirs
+    SparseUniform        uniform values at random places              for what drives them
 """
 
 from __future__ import annotations
 
+from custom_layers.attention import AttentionPooling1D
 from custom_layers.crf import CRF, CRFLoss, CRFMarginals, ViterbiDecode
-from custom_layers.initializers import PerGateOrthogonal
+from custom_layers.delay import DelayCell, DelayRNN
+from custom_layers.initial_state import InitialState
+from custom_layers.initializers import PerGateOrthogonal, SparseUniform, SpectralRadius
+from custom_layers.leaky import LeakyCell, LeakyRNN
+from custom_layers.legendre_memory import LegendreMemory, LegendreMemoryCell
 from custom_layers.linear_chain import (
     crf_log_likelihood,
     crf_log_partition,
     crf_marginals,
     viterbi_decode,
 )
+from custom_layers.lru import LRU, LRUCell
+from custom_layers.minimal import MinGRU, MinGRUCell, MinLSTM, MinLSTMCell
+from custom_layers.recurrent_layer import RecurrentCell, RecurrentLayer
+from custom_layers.reservoir import Reservoir, ReservoirCell
+from custom_layers.residual import ResidualRNN
 
 __all__ = [
     "CRF",
+    "LRU",
+    "AttentionPooling1D",
     "CRFLoss",
     "CRFMarginals",
+    "DelayCell",
+    "DelayRNN",
+    "InitialState",
+    "LRUCell",
+    "LeakyCell",
+    "LeakyRNN",
+    "LegendreMemory",
+    "LegendreMemoryCell",
+    "MinGRU",
+    "MinGRUCell",
+    "MinLSTM",
+    "MinLSTMCell",
     "PerGateOrthogonal",
+    "RecurrentCell",
+    "RecurrentLayer",
+    "Reservoir",
+    "ReservoirCell",
+    "ResidualRNN",
+    "SparseUniform",
+    "SpectralRadius",
     "ViterbiDecode",
     "crf_log_likelihood",
     "crf_log_partition",

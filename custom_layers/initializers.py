@@ -1,16 +1,53 @@
-"""Initialisers for recurrent kernels."""
+"""Initialisers for kernels that are trained, and for those of reservoirs, which are not."""
 
 from __future__ import annotations
 
+import functools
+import math
 import random
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
+
+Array = np.ndarray[Any, np.dtype[np.float64]]
+
+TOPOLOGIES = ("random", "orthogonal", "ring")
+_DRAWS = 100
+"""Matrices drawn before `SpectralRadius` gives up looking for an eigenvalue other than 0."""
+
+
+class _Seeded(keras.initializers.Initializer):
+    """The seed of the initialisers below, as Keras's initialisers have it."""
+
+    def __init__(self, seed: Any) -> None:
+        # What is serialised is the argument: a copy of an unseeded initialiser is unseeded.
+        self._seed_argument = seed
+        if isinstance(seed, dict):
+            seed = keras.saving.deserialize_keras_object(seed)
+        if seed is None:
+            # From the generator that `keras.utils.set_random_seed` seeds, as Keras does.
+            seed = random.randint(1, 2**31 - 1)
+        elif isinstance(seed, bool) or not isinstance(seed, (int, keras.random.SeedGenerator)):
+            raise ValueError(
+                f"`seed` must be an integer, a keras.random.SeedGenerator or None, found {seed!r}."
+            )
+        self.seed = seed
+
+    def _entropy(self) -> tuple[int, ...]:
+        """Seed of a NumPy generator: its numbers are the same under every backend."""
+        if isinstance(self.seed, keras.random.SeedGenerator):
+            state = np.asarray(ops.convert_to_numpy(self.seed.next()))
+            return tuple(int(number) for number in state)
+        return self.seed % 2**64, 0  # NumPy takes no negative seed, Keras does.
+
+    def get_config(self) -> dict[str, Any]:
+        return {"seed": keras.saving.serialize_keras_object(self._seed_argument)}
 
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
-class PerGateOrthogonal(keras.initializers.Initializer):
+class PerGateOrthogonal(_Seeded):
     """Orthogonal initialiser that treats every gate of a recurrent kernel by itself.
 
     `W = gain * [Q_1 | Q_2 | ... | Q_g]` with every `Q_k` orthogonal, `Q_k^T Q_k = I`, and drawn
@@ -53,19 +90,8 @@ class PerGateOrthogonal(keras.initializers.Initializer):
     """
 
     def __init__(self, gain: float = 1.0, seed: Any = None) -> None:
+        super().__init__(seed)
         self.gain = gain
-        # What is serialised is the argument: a copy of an unseeded initialiser is unseeded.
-        self._seed_argument = seed
-        if isinstance(seed, dict):
-            seed = keras.saving.deserialize_keras_object(seed)
-        if seed is None:
-            # From the generator that `keras.utils.set_random_seed` seeds, as Keras does.
-            seed = random.randint(1, 2**31 - 1)
-        elif isinstance(seed, bool) or not isinstance(seed, (int, keras.random.SeedGenerator)):
-            raise ValueError(
-                f"`seed` must be an integer, a keras.random.SeedGenerator or None, found {seed!r}."
-            )
-        self.seed = seed
 
     def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
         shape = tuple(shape)
@@ -87,5 +113,199 @@ class PerGateOrthogonal(keras.initializers.Initializer):
         return ops.cast(self.gain * kernel, dtype)
 
     def get_config(self) -> dict[str, Any]:
-        seed = keras.saving.serialize_keras_object(self._seed_argument)
-        return {"gain": self.gain, "seed": seed}
+        return {"gain": self.gain, **super().get_config()}
+
+
+@keras.saving.register_keras_serializable(package="rnn_zoo")
+class SpectralRadius(_Seeded):
+    """Fixed recurrent kernel of a given spectral radius, for reservoirs.
+
+    `W = radius * A / max_i |lambda_i(A)|` with the eigenvalues `lambda_i` of `A`, which is::
+
+        "random"        A[i, j] from the standard normal, kept with probability density, else 0
+        "orthogonal"    A^T A = I, drawn uniformly (Haar measure)
+        "ring"          A[i, i + 1] = 1 and, from the last unit to the first, A[-1, 0] = 1; else 0
+
+    Eigenvalues are those of the matrix as it is used, after entries were dropped, so the spectral
+    radius of the kernel is `radius` and not about `radius`. A layer holds it as
+    `add_weight(..., initializer=SpectralRadius(0.9), trainable=False)`.
+
+    Args:
+        radius: Largest absolute eigenvalue, at least 0. Defaults to `0.9`.
+        density: Probability that an entry is kept, above 0 and at most 1; matters to `"random"`
+            only. Defaults to `0.1`.
+        topology: `"random"`, `"orthogonal"` or `"ring"`. Defaults to `"random"`.
+        seed: Integer, `keras.random.SeedGenerator` or `None`, as for `PerGateOrthogonal`. The same
+            integer gives the same kernel under every backend. `"ring"` draws nothing. Defaults to
+            `None`.
+
+    Call arguments:
+        shape: Shape of the kernel, `(units, units)`.
+        dtype: Dtype of the result. Defaults to `None`, Keras's default float type. The kernel is
+            computed in float64 by NumPy, then rounded.
+
+    Output shape:
+        `shape`.
+
+    Raises:
+        ValueError: if an argument or the shape does not fit, or `density` is so low for the units
+            that 100 draws had no eigenvalue other than 0.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> kernel = keras.ops.convert_to_numpy(SpectralRadius(0.8, seed=0)((100, 100)))
+    >>> print(np.round(np.abs(np.linalg.eigvals(kernel)).max(), 4))
+    0.8
+    >>> print(np.round(np.mean(kernel != 0), 1))
+    0.1
+
+    Reference:
+        [Jaeger, 2001](https://www.ai.rug.nl/minds/uploads/EchoStatesTechRep.pdf); the ring is the
+        simple cycle reservoir of [Rodan and Tino, 2011](https://doi.org/10.1109/TNN.2010.2089641),
+        whose weights are all the same number.
+    """
+
+    def __init__(
+        self,
+        radius: float = 0.9,
+        density: float = 0.1,
+        topology: str = "random",
+        seed: Any = None,
+    ) -> None:
+        super().__init__(seed)
+        _check_number("radius", radius)
+        _check_density(density)
+        if topology not in TOPOLOGIES:
+            raise ValueError(f"`topology` must be one of {TOPOLOGIES}, found {topology!r}.")
+        self.radius = radius
+        self.density = density
+        self.topology = topology
+
+    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
+        shape = tuple(shape)
+        if len(shape) != 2 or shape[0] != shape[1] or shape[0] < 1:
+            raise ValueError(f"`shape` must be (units, units), found {shape}.")
+        if self.topology == "ring":
+            unit = np.roll(np.eye(shape[0]), 1, axis=1)
+        else:
+            density = self.density if self.topology == "random" else None
+            unit = _unit_radius(shape[0], density, self._entropy())
+        return _to_tensor(self.radius * unit, dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "radius": self.radius,
+            "density": self.density,
+            "topology": self.topology,
+            **super().get_config(),
+        }
+
+
+@keras.saving.register_keras_serializable(package="rnn_zoo")
+class SparseUniform(_Seeded):
+    """Uniform values of which only some are kept, for what leads into a reservoir.
+
+    `W[i, j] = scale * u * k` with `u` uniform in `[-1, 1)` and `k` 1 with probability `density`,
+    otherwise 0.
+
+    Args:
+        scale: Largest absolute value, at least 0. Defaults to `1.0`.
+        density: Probability that an entry is kept, above 0 and at most 1. Defaults to `1.0`.
+        seed: Integer, `keras.random.SeedGenerator` or `None`, as for `PerGateOrthogonal`. The same
+            integer gives the same values under every backend; a layer gives each of its weights
+            a seed of its own. Defaults to `None`.
+
+    Call arguments:
+        shape: Shape of the weight, any number of axes.
+        dtype: Dtype of the result. Defaults to `None`, Keras's default float type. The values are
+            drawn in float64 by NumPy, then rounded.
+
+    Output shape:
+        `shape`.
+
+    Raises:
+        ValueError: if an argument does not fit.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> kernel = keras.ops.convert_to_numpy(SparseUniform(0.5, density=0.2, seed=0)((10, 100)))
+    >>> print(np.round(np.abs(kernel).max(), 1), np.round(np.mean(kernel != 0), 1))
+    0.5 0.2
+
+    Reference:
+        [Lukosevicius, 2012](https://doi.org/10.1007/978-3-642-35289-8_36), section 3.2.
+    """
+
+    def __init__(self, scale: float = 1.0, density: float = 1.0, seed: Any = None) -> None:
+        super().__init__(seed)
+        _check_number("scale", scale)
+        _check_density(density)
+        self.scale = scale
+        self.density = density
+
+    def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
+        shape = tuple(shape)
+        # The 1 keeps the numbers apart from those that SpectralRadius has with the same seed.
+        generator = np.random.default_rng((*self._entropy(), 1))
+        values = self.scale * generator.uniform(-1, 1, shape)
+        return _to_tensor(values * (generator.random(shape) < self.density), dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"scale": self.scale, "density": self.density, **super().get_config()}
+
+
+@functools.lru_cache(maxsize=4)
+def _unit_radius(units: int, density: float | None, entropy: tuple[int, ...]) -> Array:
+    """Matrix of spectral radius 1: sparse and normal, or orthogonal if `density` is None.
+
+    The eigenvalues of a large matrix take seconds; a search over radii pays for them once.
+    """
+    generator = np.random.default_rng(entropy)
+    if density is None:
+        q, r = np.linalg.qr(generator.normal(size=(units, units)))
+        return _read_only(q * np.where(np.diagonal(r) < 0, -1.0, 1.0))
+    for _ in range(_DRAWS):
+        matrix = generator.normal(size=(units, units))
+        matrix *= generator.random((units, units)) < density
+        if _has_cycle(matrix != 0):
+            return _read_only(matrix / np.abs(np.linalg.eigvals(matrix)).max())
+    raise ValueError(
+        f"`density` must be higher for {units} units, found {density!r}: none of {_DRAWS} matrices "
+        "had an eigenvalue other than 0."
+    )
+
+
+def _has_cycle(edges: np.ndarray[Any, np.dtype[np.bool_]]) -> bool:
+    """Whether a signal can come back: without it all eigenvalues are 0, though rounded they differ.
+
+    Takes away units that lead nowhere until none is left, or none leads nowhere.
+    """
+    while edges.size:
+        leads = edges.any(axis=1)
+        if leads.all():
+            return True
+        edges = edges[np.ix_(leads, leads)]
+    return False
+
+
+def _read_only(matrix: Array) -> Array:
+    matrix.flags.writeable = False
+    return matrix
+
+
+def _to_tensor(values: Array, dtype: Any) -> Any:
+    dtype = keras.backend.standardize_dtype(dtype)
+    working = dtype if dtype == "float64" else "float32"
+    return ops.cast(ops.convert_to_tensor(values.astype(working), dtype=working), dtype)
+
+
+def _check_number(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
+        raise ValueError(f"`{name}` must be a number of at least 0, found {value!r}.")
+
+
+def _check_density(value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= 1:
+        raise ValueError(f"`density` must be above 0 and at most 1, found {value!r}.")

@@ -20,10 +20,16 @@ from typing import Any, Literal, TypeVar
 import tyro
 
 from recipes._errors import DataError, UserError
-from zoo import StackOptions
+from zoo import StackOptions, recurrent_layer
 
 C = TypeVar("C", bound="RunConfig")
 T = TypeVar("T")
+
+
+Cell = Literal[
+    "simple", "lstm", "gru", "leaky", "delay", "reservoir", "lmu", "lru", "mingru", "minlstm"
+]
+"""The names in `zoo.CELLS`, for the command line."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +108,11 @@ class FitConfig(RunConfig):
 class StackConfig(RunConfig):
     """The recurrent stack (`zoo.recurrent_stack`)."""
 
-    cell: Literal["simple", "lstm", "gru"] = "lstm"
+    cell: Cell = "lstm"
     """Recurrent layer."""
+    cell_options: str = "{}"
+    """Further arguments of that layer as JSON: '{"time_constant": 8}' with --cell leaky,
+    '{"delays": [1, 8]}' with --cell delay (see the layer's docstring)."""
     units: int = 128
     """Width of each recurrent layer and direction."""
     depth: int = 1
@@ -122,6 +131,8 @@ class StackConfig(RunConfig):
     """Share of recurrent connections dropped, the same at every step. Turns cuDNN off."""
     recurrent_initializer: Literal["orthogonal", "glorot", "identity"] = "orthogonal"
     """Recurrent weights at the start; identity needs --cell simple and makes the IRNN."""
+    initial_state: Literal["zeros", "learned", "random"] = "zeros"
+    """States before the first step; random = small noise in training."""
     l2: float = 0.0
     """Weight of the squared weights in the loss."""
 
@@ -137,11 +148,34 @@ class StackConfig(RunConfig):
                 "--recurrent-initializer identity makes the IRNN and needs --cell simple, "
                 f"not {self.cell}."
             )
+        try:  # what the layer itself refuses, said before any data is read
+            recurrent_layer(
+                self.cell,
+                self.units,
+                recurrent_dropout=self.recurrent_dropout,
+                recurrent_initializer=self.recurrent_initializer,
+                cell_options=self._parsed_cell_options(),
+            )
+        except (TypeError, ValueError) as error:
+            raise UserError(f"--cell {self.cell}: {str(error).rstrip('.')}") from None
+
+    def _parsed_cell_options(self) -> dict[str, Any]:
+        try:
+            options = json.loads(self.cell_options)
+        except json.JSONDecodeError as error:
+            raise UserError(
+                f"--cell-options is not JSON ({error}): expected an object such as "
+                f"'{{\"time_constant\": 8}}', found {self.cell_options!r}"
+            ) from None
+        if not isinstance(options, dict):
+            raise UserError(f"--cell-options must be a JSON object, found {self.cell_options!r}")
+        return options
 
     @property
     def stack(self) -> StackOptions:
         """The options as keyword arguments for `zoo` models."""
-        return StackOptions(**{name: getattr(self, name) for name in StackOptions.__annotations__})
+        options = {name: getattr(self, name) for name in StackOptions.__annotations__}
+        return StackOptions(**{**options, "cell_options": self._parsed_cell_options()})
 
 
 def to_json(config: RunConfig) -> dict[str, Any]:

@@ -33,11 +33,16 @@ SEARCH = "search.json"
 def stack_space(hp: keras_tuner.HyperParameters, config: Any) -> Any:
     """The search space of every recipe with a recurrent stack trained by gradient descent.
 
-    Depth, direction and clipping threshold (none, or 0.1 to 10 on a log scale) first; then cell,
-    units, connection, dropout and learning rate (a factor of ten around the config's, log scale).
+    Depth, direction and clipping threshold (none, or 0.1 to 10 on a log scale) first; then cell
+    (simple, lstm, gru and the config's), units, connection, dropout and learning rate (a factor of
+    ten around the config's, log scale).
     All other options stay those of the config.
     """
-    cells = ["simple"] if config.recurrent_initializer == "identity" else ["simple", "lstm", "gru"]
+    cells = ["simple", "lstm", "gru"]
+    if config.recurrent_initializer == "identity" or config.cell_options != "{}":
+        cells = [config.cell]  # what is asked for fits no other
+    elif config.cell not in cells:
+        cells.append(config.cell)
     clip = hp.Choice("clip", ["global_clipnorm", "none"])
     threshold = None
     if clip == "global_clipnorm":

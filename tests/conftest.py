@@ -7,3 +7,5 @@ import os
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "Agg")
+# Tests compile thousands of small programs for JAX and run each once or twice.
+os.environ.setdefault("JAX_DISABLE_MOST_OPTIMIZATIONS", "1")

@@ -7,18 +7,29 @@ themselves are here too. `recurrent_stack` is what they are made of.
 """
 
 from zoo._registry import ModelInfo, create_model, list_models, model_info, register_model
+from zoo.echo_state import echo_state_network, fit_readout, free_run
 from zoo.many_to_many import tag_decoder, tagger
 from zoo.one_to_one import mlp_tagger
-from zoo.recurrent import CELLS, StackOptions, recurrent_stack, register_cell
+from zoo.recurrent import (
+    CELLS,
+    StackOptions,
+    recurrent_layer,
+    recurrent_stack,
+    register_cell,
+)
 
 __all__ = [
     "CELLS",
     "ModelInfo",
     "StackOptions",
     "create_model",
+    "echo_state_network",
+    "fit_readout",
+    "free_run",
     "list_models",
     "mlp_tagger",
     "model_info",
+    "recurrent_layer",
     "recurrent_stack",
     "register_cell",
     "register_model",

@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
+import zoo
 from recipes import ner
-from recipes._config import FitConfig, StackConfig, parse_options, read_config, to_json
+from recipes._config import Cell, FitConfig, StackConfig, parse_options, read_config, to_json
 from recipes._errors import DataError, UserError
 from recipes._output import run_record
 
@@ -35,6 +37,11 @@ def test_options_are_fields_with_dashes():
         ("--learning-rate nan", "--learning-rate must be a positive number"),
         ("--clipnorm 1 --clipvalue 1", "--clipnorm and --clipvalue exclude each other"),
         ("--recurrent-initializer identity", "needs --cell simple, not lstm"),
+        ("--cell-options x", "--cell-options is not JSON"),
+        ("--cell-options [1]", "--cell-options must be a JSON object"),
+        ('--cell leaky --cell-options {"T":1}', "--cell leaky: .* time_constant, .* not 'T'"),
+        ('--cell leaky --cell-options {"time_constant":0.5}', "--cell leaky: .*at least 1 step"),
+        ("--cell mingru --recurrent-dropout 0.5", "--cell mingru: .*nothing to drop"),
         ("--word-dropout -1", "--word-dropout must be at least 0"),
         ("surplus", "surplus"),
     ],
@@ -66,6 +73,9 @@ def test_the_clipping_rules_exclude_each_other():
 
 def test_stack_options_come_from_the_fields():
     assert StackConfig(units=3, cell="gru").stack["units"] == 3
+    options = StackConfig(cell="delay", cell_options='{"delays": [1, 2]}').stack
+    assert options["cell_options"] == {"delays": [1, 2]}
+    assert set(get_args(Cell)) == set(zoo.CELLS)
     assert set(StackConfig().stack) <= {f.name for f in dataclasses.fields(StackConfig)}
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import zoo
+from custom_layers import ResidualRNN
 
 pytestmark = pytest.mark.backend
 
@@ -50,9 +51,16 @@ def layer_norm(x, gamma, beta, epsilon=1e-3):
 
 def reference(model, x, mask, *, depth, bidirectional, merge_mode, connection, norm):
     """What the stack should give, from the weights of the model's layers by their names."""
+    layers = {layer.name: layer for layer in model.layers}
+    for layer in model.layers:
+        if isinstance(layer, ResidualRNN):
+            layers[layer.layer.name] = layer.layer
+            layers[f"{layer.layer.name}_norm"] = layer.normalization
+            layers[f"{layer.layer.name}_projection"] = layer.projection
     weights = {
-        layer.name: [np.asarray(w, np.float64) for w in layer.get_weights()]
-        for layer in model.layers
+        name: [np.asarray(w, np.float64) for w in layer.get_weights()]
+        for name, layer in layers.items()
+        if layer is not None
     }
     x = x.astype(np.float64)
     for index in range(depth):
@@ -131,6 +139,36 @@ def test_recurrent_weights_start_orthogonal_in_each_gate(cell, gates):
     assert recurrent.shape == (UNITS, gates * UNITS)
     for gate in np.split(recurrent, gates, axis=1):
         np.testing.assert_allclose(gate @ gate.T, np.eye(UNITS), atol=1e-5)
+
+
+@pytest.mark.parametrize("cell", sorted(set(zoo.CELLS) - {"simple", "lstm", "gru"}))
+def test_every_cell_stacks_in_both_directions_and_saves(cell, tmp_path):
+    options = {"depth": 2, "bidirectional": True, "connection": "residual", "layer_norm": True}
+    model = make(cell=cell, units=UNITS, initial_state="learned", dropout=0.1, **options)
+    x = sequence()
+    found = keras.ops.convert_to_numpy(model({"x": x, "mask": RIGHT}))
+    other = np.where(RIGHT[..., None], x, 7.0).astype("float32")
+    again = keras.ops.convert_to_numpy(model({"x": other, "mask": RIGHT}))
+    np.testing.assert_allclose(found[RIGHT], again[RIGHT], rtol=1e-5, atol=1e-6)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(
+        keras.ops.convert_to_numpy(loaded({"x": x, "mask": RIGHT})), found, rtol=1e-5, atol=1e-6
+    )
+
+
+def test_cell_options_reach_the_layer_and_are_checked():
+    x = keras.Input((None, FEATURES))
+    y = zoo.recurrent_stack(x, cell="delay", units=UNITS, cell_options={"delays": [2, 3]})
+    assert keras.Model(x, y).get_layer("recurrent_0").cell.delays == [2, 3]
+    with pytest.raises(ValueError, match="not 'delay'; did you mean 'delays'"):
+        zoo.recurrent_stack(x, cell="delay", units=UNITS, cell_options={"delay": 2})
+    with pytest.raises(ValueError, match="recurrent kernel that trains"):
+        zoo.recurrent_stack(x, cell="mingru", units=UNITS, recurrent_initializer="glorot")
+    with pytest.raises(ValueError, match="`recurrent_dropout` has nothing to drop in LRU"):
+        zoo.recurrent_stack(x, cell="lru", units=UNITS, recurrent_dropout=0.5)
+    with pytest.raises(ValueError, match="`initial_state` must be one of"):
+        zoo.recurrent_stack(x, cell="gru", units=UNITS, initial_state="ones")
 
 
 def test_identity_makes_the_irnn():

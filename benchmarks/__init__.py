@@ -1,0 +1,1 @@
+"""Ratios against Keras and reservoirpy, side by side in one run: `python -m benchmarks.layers`."""

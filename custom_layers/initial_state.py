@@ -1,0 +1,215 @@
+"""Initial states of recurrent layers that are learned, or noisy, instead of zero."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+Tensor = Any
+
+_MODES = ("zeros", "learned", "random")
+
+
+@keras.saving.register_keras_serializable(package="rnn_zoo")
+class InitialState(keras.layers.Layer):
+    """Initial states for a recurrent layer, to be passed to it as `initial_state`.
+
+    One vector a state, for every row of the batch::
+
+        zeros     s_0 = 0
+        learned   s_0 = w                                      trained with everything else
+        random    s_0 ~ Normal(0, stddev) while training, 0 at inference
+
+    A learned state spares the layer the first steps, in which it would move from 0 to where it
+    works. Noise makes it forget where it started: what it says later then depends on the inputs
+    alone, as it has to where a sequence is cut out of a longer one.
+
+    Args:
+        state_size: Size of the state, or list of the sizes where there are several, as in
+            `cell.state_size`; for `keras.layers.Bidirectional` those of the forward layer, then
+            those of the backward layer. A list may hold lists, as that of stacked cells does.
+            `InitialState.for_layer` finds the sizes out.
+        mode: `"zeros"`, `"learned"` or `"random"`. Defaults to `"learned"`.
+        stddev: Standard deviation of the noise; with `mode="learned"` that of the normal values
+            from which the weights start. At least 0. Defaults to `0.01`.
+        seed: Integer or `None`, the seed of the noise or of the first weights. Defaults to `None`.
+        **kwargs: Keyword arguments of `keras.layers.Layer`, such as `name`.
+
+    Call arguments:
+        inputs: Any tensor with the batch as its first axis, such as the inputs of the recurrent
+            layer. Only the batch size is read.
+        training: Whether there is noise with `mode="random"`.
+
+    Input shape:
+        `(batch, ...)`, the batch may be unknown.
+
+    Output shape:
+        List of `(batch, size)`, one a state, also if there is only one; nested as `state_size` is.
+        The dtype is the compute dtype of the policy.
+
+    Masking:
+        A mask of the inputs is ignored and not passed on. But as soon as `initial_state` is given,
+        Keras does not hand the mask that comes with the inputs to the recurrent layer: pass `mask`
+        to it as an argument.
+
+    Raises:
+        ValueError: if an argument does not fit.
+
+    Example:
+
+    >>> import keras
+    >>> inputs = keras.Input((None, 3))
+    >>> layer = keras.layers.LSTM(5)
+    >>> states = InitialState.for_layer(layer, mode="learned")(inputs)
+    >>> [state.shape for state in states]
+    [(None, 5), (None, 5)]
+    >>> model = keras.Model(inputs, layer(inputs, initial_state=states))
+
+    Reference:
+        [Gers et al., 2002](https://www.jmlr.org/papers/v3/gers02a.html) for the learned state.
+        [Zimmermann et al., 2012](https://doi.org/10.1007/978-3-642-35289-8_37) for the noise, which
+        they fit to the error that reaches the state; here `stddev` is fixed.
+    """
+
+    def __init__(
+        self,
+        state_size: int | Sequence[Any],
+        mode: str = "learned",
+        stddev: float = 0.01,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if mode not in _MODES:
+            raise ValueError(f"`mode` must be one of {_MODES}, found {mode!r}.")
+        if isinstance(stddev, bool) or not isinstance(stddev, (int, float)) or not stddev >= 0:
+            raise ValueError(f"`stddev` must be a number of at least 0, found {stddev!r}.")
+        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
+            raise ValueError(f"`seed` must be an integer or None, found {seed!r}.")
+        self.state_size = _checked(state_size, whole=state_size)
+        self.mode = mode
+        self.stddev = stddev
+        self.seed = seed
+        if mode == "random" and stddev > 0:
+            self.seed_generator = keras.random.SeedGenerator(seed)
+        self.supports_masking = True
+
+    @classmethod
+    def for_layer(
+        cls, layer: keras.layers.Layer, mode: str = "learned", **kwargs: Any
+    ) -> InitialState:
+        """Initial states that fit a recurrent layer.
+
+        Args:
+            layer: A recurrent layer of Keras or of this package, `keras.layers.RNN` of a cell or of
+                stacked cells, a `keras.layers.Bidirectional` or a `ResidualRNN` of any of these.
+                It need not be built.
+            mode: As in `InitialState`. Defaults to `"learned"`.
+            **kwargs: Other arguments of `InitialState`.
+
+        Returns:
+            A new `InitialState`.
+
+        Raises:
+            ValueError: if the layer has no states that are vectors.
+        """
+        return cls(_sizes(layer), mode=mode, **kwargs)
+
+    def build(self, input_shape: Any) -> None:
+        self.states: list[Any] = []
+        if self.mode == "learned":
+            for i, size in enumerate(keras.tree.flatten(self.state_size)):
+                # A seed of its own each, lest h and c of an LSTM start alike.
+                seed = None if self.seed is None else self.seed + i
+                self.states.append(
+                    self.add_weight(
+                        name=f"state_{i}",
+                        shape=(size,),
+                        initializer=keras.initializers.RandomNormal(stddev=self.stddev, seed=seed),
+                    )
+                )
+
+    def call(self, inputs: Tensor, training: bool | None = None) -> list[Any]:
+        batch = ops.shape(inputs)[0]
+        sizes = keras.tree.flatten(self.state_size)
+        if self.mode == "learned":
+            flat = [
+                ops.broadcast_to(ops.convert_to_tensor(state), (batch, size))
+                for state, size in zip(self.states, sizes, strict=True)
+            ]
+        elif self.mode == "random" and self.stddev > 0 and training:
+            flat = [
+                keras.random.normal(
+                    (batch, size),
+                    stddev=self.stddev,
+                    dtype=self.compute_dtype,
+                    seed=self.seed_generator,
+                )
+                for size in sizes
+            ]
+        else:
+            flat = [ops.zeros((batch, size), dtype=self.compute_dtype) for size in sizes]
+        return self._packed(flat)
+
+    def _packed(self, flat: Sequence[Any]) -> list[Any]:
+        """The list that nests as `state_size` does."""
+        packed = _pack(self.state_size, iter(flat))
+        return packed if isinstance(packed, list) else [packed]
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        return None
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> list[Any]:
+        sizes = keras.tree.flatten(self.state_size)
+        return self._packed([(input_shape[0], size) for size in sizes])
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "state_size": self.state_size,
+            "mode": self.mode,
+            "stddev": self.stddev,
+            "seed": self.seed,
+        }
+
+
+def _checked(size: Any, whole: Any) -> Any:
+    """The size as integer or list, sizes in it checked."""
+    if isinstance(size, (list, tuple)) and size:
+        return [_checked(part, whole) for part in size]
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        raise ValueError(
+            f"`state_size` must be a positive integer or a list of positive integers, "
+            f"found {whole!r}."
+        )
+    return size
+
+
+def _pack(size: Any, flat: Iterator[Any]) -> Any:
+    # `keras.tree.pack_sequence_as` would make the kind of list that Keras makes of an attribute.
+    return [_pack(part, flat) for part in size] if isinstance(size, list) else next(flat)
+
+
+def _sizes(layer: Any) -> list[Any]:
+    """Sizes of all states that a recurrent layer takes, as the list that it takes them in."""
+    if hasattr(layer, "forward_layer") and hasattr(layer, "backward_layer"):
+        return _sizes(layer.forward_layer) + _sizes(layer.backward_layer)
+    images = (keras.layers.ConvLSTM1D, keras.layers.ConvLSTM2D, keras.layers.ConvLSTM3D)
+    takes_states = isinstance(layer, keras.layers.Layer) and (
+        "initial_state" in inspect.signature(layer.call).parameters
+    )
+    if takes_states and not isinstance(layer, images):
+        for owner in (layer, getattr(layer, "cell", None)):
+            size = getattr(owner, "state_size", None)
+            if size is not None:
+                return list(size) if isinstance(size, (list, tuple)) else [size]
+        if isinstance(layer, keras.layers.Wrapper):
+            return _sizes(layer.layer)
+    raise ValueError(
+        "`layer` must be a recurrent layer, whose `call` takes `initial_state` and whose "
+        f"`state_size` gives the sizes of states that are vectors, found {layer!r}."
+    )

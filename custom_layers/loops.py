@@ -1,0 +1,194 @@
+"""Loops over time, several steps to an iteration, with room for a written-out backward pass.
+
+A recurrence is computed as `states = forward_loop(step, initial, inputs)`, and its gradient, which
+is another recurrence from the last step to the first, with `backward_loop`. Between the two, what
+is the same for all steps is done at once: the weights' gradients are one matrix product over batch
+and time. Two things make this quicker than differentiating the loop:
+
+* nothing is accumulated or kept in a list per step of the backward pass;
+* an iteration of a TensorFlow loop costs tens of microseconds whatever it computes, so
+  `STEPS_PER_ITERATION` steps share one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+Tensor = Any
+
+STEPS_PER_ITERATION = 5
+"""More gain little in a TensorFlow graph and cost under XLA, which copies a block when it ends."""
+
+
+def forward_loop(
+    step: Callable[[list[Tensor], Tensor], list[Tensor]],
+    initial: Sequence[Tensor],
+    inputs: Tensor,
+) -> list[Tensor]:
+    """All states of `states = step(states, inputs[:, t])`, t = 1..T.
+
+    Runs in the loop of `keras.layers.RNN`, which also converts to ONNX and LiteRT.
+
+    Args:
+        step: Function of the list of states, each `(batch, size)`, and the input of a step
+            `(batch, features)`; returns the next states, of the same shapes and dtypes.
+        initial: States before the first step.
+        inputs: `(batch, time, features)`.
+
+    Returns:
+        For each state its values after every step, `(batch, time, size)`.
+    """
+    time, features = ops.shape(inputs)[1], inputs.shape[2]
+    sizes = [state.shape[-1] for state in initial]
+    block, blocks = _blocks(inputs.shape[1], time)
+    inputs = _pad(inputs, blocks * block - time, axis=1)
+
+    def iteration(x: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        states, after = list(states), []
+        for i in range(block):
+            states = step(states, x[:, i * features : (i + 1) * features])
+            after.extend(states)
+        return _concatenate(after), states
+
+    inputs = ops.reshape(inputs, (-1, blocks, block * features))
+    if isinstance(blocks, int) and blocks == 1:
+        after, _ = iteration(inputs[:, 0], list(initial))
+    else:
+        loop = keras.layers.RNN(_Iteration(iteration, sizes), return_sequences=True, name="loop")
+        _, after, _ = loop.inner_loop(inputs, list(initial), mask=None)
+    after = ops.reshape(after, (-1, blocks * block, sum(sizes)))[:, :time]
+    bounds = [sum(sizes[: i + 1]) for i in range(len(sizes) - 1)]
+    return ops.split(after, bounds, axis=-1) if bounds else [after]
+
+
+def backward_loop(
+    step: Callable[[list[Tensor], list[Tensor]], list[Tensor]],
+    initial: Sequence[Tensor],
+    inputs: Sequence[Tensor],
+) -> list[Tensor]:
+    """All states of `states = step(states, [x[t] for x in inputs])`, t = T..1, time first.
+
+    Args:
+        step: As in `forward_loop`, but with a list of inputs. With zero states and zero inputs it
+            has to return zeros, as the adjoint of any recurrence does: the time axis is padded.
+        initial: States after the last step: zeros.
+        inputs: Tensors of shape `(time, batch, ...)`.
+
+    Returns:
+        For each state its values after every step, `(time, batch, size)`, in the order of time:
+        at index 0 the last one computed.
+    """
+    time, batch = ops.shape(inputs[0])[0], ops.shape(inputs[0])[1]
+    block, blocks = _blocks(inputs[0].shape[0], time)
+
+    def iteration(carry: Sequence[Tensor], xs: Sequence[Tensor]) -> Any:
+        states = [c[0] for c in carry]
+        after: list[list[Tensor]] = []
+        for i in reversed(range(block)):
+            states = step(states, [x[i] for x in xs])
+            after.insert(0, states)
+        stacked = [ops.stack(values) for values in zip(*after, strict=True)]
+        return stacked, stacked  # of one structure, as TensorFlow's scan demands
+
+    xs = [
+        ops.reshape(_pad(x, blocks * block - time, axis=0), (blocks, block, batch, *x.shape[2:]))
+        for x in inputs
+    ]
+    carry = [ops.broadcast_to(s[None], (block, batch, s.shape[-1])) for s in initial]
+    if isinstance(blocks, int) and blocks == 1:
+        after = [a[None] for a in iteration(carry, [x[0] for x in xs])[1]]
+    else:
+        _, after = ops.scan(iteration, carry, xs, reverse=True)
+    return [ops.reshape(a, (blocks * block, batch, a.shape[-1]))[:time] for a in after]
+
+
+def time_first(x: Tensor) -> Tensor:
+    """`(batch, time, ...)` to `(time, batch, ...)` and back."""
+    return ops.transpose(x, (1, 0, *range(2, len(x.shape))))
+
+
+def previous(initial: Tensor, states: Tensor) -> Tensor:
+    """Time first: the states before every step, given those after it and the initial one."""
+    return ops.concatenate([initial[None], states[:-1]], axis=0)
+
+
+def following(states: Tensor) -> Tensor:
+    """Time first: what comes back to every step from the one after it, zero to the last."""
+    return ops.concatenate([states[1:], ops.zeros_like(states[:1])], axis=0)
+
+
+def project(inputs: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Tensor:
+    """`inputs @ kernel + bias` for all steps in one matrix product."""
+    features, units = kernel.shape
+    flat = ops.matmul(ops.reshape(inputs, (-1, features)), kernel)
+    if bias is not None:
+        flat = flat + bias
+    return ops.reshape(flat, (-1, *ops.shape(inputs)[1:-1], units))
+
+
+def outer(left: Tensor, right: Tensor) -> Tensor:
+    """Sum of the outer products over all leading axes: the gradient of a kernel."""
+    left = ops.reshape(left, (-1, left.shape[-1]))
+    return ops.matmul(ops.transpose(left), ops.reshape(right, (-1, right.shape[-1])))
+
+
+def with_gradient(
+    forward: Callable[..., Tensor],
+    backward: Callable[..., tuple[Tensor, ...]],
+    *args: Tensor,
+) -> Tensor:
+    """`forward(*args)`, whose gradients are those that `backward` gives.
+
+    Args:
+        forward: Function of tensors that returns one tensor.
+        backward: Function of the upstream gradient, of what `forward` returned and of `args`;
+            returns a gradient for each of `args`.
+        *args: Tensors or variables.
+    """
+
+    @ops.custom_gradient
+    def function(*args: Tensor) -> Any:
+        result = forward(*args)
+
+        def gradient(*by_position: Tensor, upstream: Tensor | None = None) -> tuple[Tensor, ...]:
+            # torch hands it over by name, the others by position.
+            return backward(by_position[0] if upstream is None else upstream, result, *args)
+
+        return result, gradient
+
+    # TensorFlow wants the values of variables, not variables.
+    return function(*(ops.copy(arg) for arg in args))
+
+
+class _Iteration:
+    """What `keras.layers.RNN` needs of a cell: a function and the sizes of its states."""
+
+    def __init__(self, function: Callable[..., Any], state_size: list[int]) -> None:
+        self.call = function
+        self.state_size = state_size
+
+    def __call__(self, inputs: Tensor, states: Sequence[Tensor]) -> Any:
+        return self.call(inputs, states)
+
+
+def _blocks(static_time: int | None, time: Any) -> tuple[int, Any]:
+    """Steps to an iteration, and how many iterations."""
+    block = STEPS_PER_ITERATION if static_time is None else min(STEPS_PER_ITERATION, static_time)
+    return block, (time + block - 1) // block
+
+
+def _pad(x: Tensor, steps: Any, axis: int) -> Tensor:
+    """Zeros at the end of the time axis."""
+    if isinstance(steps, int) and steps == 0:
+        return x
+    shape = list(ops.shape(x))
+    shape[axis] = steps
+    return ops.concatenate([x, ops.zeros(shape, dtype=x.dtype)], axis=axis)
+
+
+def _concatenate(parts: Sequence[Tensor]) -> Tensor:
+    return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)

@@ -1,0 +1,116 @@
+"""Echo state networks: the readout against a direct solution, streaming, and free runs."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from sklearn.linear_model import Ridge
+
+import zoo
+from zoo import echo_state
+
+pytestmark = pytest.mark.backend
+
+
+def sines(count: int, steps: int, seed: int = 0) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    periods = rng.uniform(8, 30, size=(count, 1, 2))
+    return np.sin(2 * np.pi * np.arange(steps)[None, :, None] / periods).sum(-1, keepdims=True)
+
+
+def states(model: keras.Model, x: np.ndarray) -> np.ndarray:
+    seen = keras.Model(model.input, model.get_layer("states").output)
+    return np.asarray(seen.predict(x.astype("float32"), verbose=0), "float64")
+
+
+def test_readout_is_the_ridge_regression_of_all_states(monkeypatch) -> None:
+    monkeypatch.setattr(echo_state, "_CHUNK_ROWS", 32)  # several chunks, the last one padded
+    model = zoo.echo_state_network(units=20, depth=2, leak_rate=0.5, seed=0)
+    data = sines(3, 62)
+    x, y = data[:, :-1], data[:, 1:]
+    error = zoo.fit_readout(model, x, y, alpha=1e-3, washout=10)
+    seen = states(model, x)[:, 10:].reshape(-1, 41)
+    wanted = y[:, 10:].reshape(-1, 1)
+    direct = Ridge(alpha=1e-3, solver="svd").fit(seen, wanted)
+    kernel, bias = (np.asarray(w) for w in model.get_layer("readout").get_weights())
+    np.testing.assert_allclose(kernel[:, 0], np.ravel(direct.coef_), rtol=1e-2, atol=1e-3)
+    np.testing.assert_allclose(bias, np.ravel(direct.intercept_), atol=1e-3)
+    assert error == pytest.approx(
+        (
+            (direct.predict(seen) - wanted.ravel()[:, None].reshape(direct.predict(seen).shape))
+            ** 2
+        ).mean(),
+        rel=1e-2,
+    )
+    found = model.predict(x.astype("float32"), verbose=0)[:, 10:]
+    assert ((found - y[:, 10:]) ** 2).mean() == pytest.approx(error, rel=1e-2)
+
+
+def test_sequences_of_different_lengths_are_fitted_as_each_by_itself() -> None:
+    data = sines(2, 50)
+    x, y = [data[0, :-1], data[1, :29]], [data[0, 1:], data[1, 1:30]]
+    model = zoo.echo_state_network(units=10, seed=1)
+    zoo.fit_readout(model, x, y, alpha=1e-2, washout=5)
+    seen = np.concatenate([states(model, a[None])[0, 5:] for a in x])
+    direct = Ridge(alpha=1e-2, solver="svd").fit(seen, np.concatenate([b[5:] for b in y]))
+    kernel = np.asarray(model.get_layer("readout").get_weights()[0])
+    np.testing.assert_allclose(kernel[:, 0], np.ravel(direct.coef_), rtol=1e-2, atol=1e-3)
+
+
+def test_free_run_goes_on_with_its_own_predictions() -> None:
+    model = zoo.echo_state_network(units=60, seed=0)
+    data = sines(2, 400)
+    zoo.fit_readout(model, data[:, :-1], data[:, 1:], alpha=1e-6, washout=50)
+    warmup = data[:, :300].astype("float32")
+    found = zoo.free_run(model, warmup, 5)
+    series = warmup
+    for step in range(5):  # the slow way: the whole series again for every step
+        last = model.predict(series, verbose=0)[:, -1:]
+        np.testing.assert_allclose(found[:, step], last[:, 0], atol=2e-3)
+        series = np.concatenate([series, last], axis=1)
+    np.testing.assert_allclose(zoo.free_run(model, warmup[0], 5), found[0], atol=2e-3)
+
+
+def test_feedback_generates_without_inputs() -> None:
+    model = zoo.echo_state_network(
+        features=0, feedback=True, units=60, bias_scaling=0.2, seed=0, read_inputs=False
+    )
+    y = sines(1, 500)
+    nothing = np.zeros((1, 500, 0))
+    assert zoo.fit_readout(model, nothing, y, alpha=1e-6, washout=50) < 1e-3
+    found = zoo.free_run(model, nothing[:, :400], 5, outputs=y[:, :400])
+    np.testing.assert_allclose(found, y[:, 400:405], atol=0.1)
+
+
+def test_saved_and_loaded(tmp_path) -> None:
+    model = zoo.echo_state_network(units=10, seed=1)
+    data = sines(1, 40)
+    zoo.fit_readout(model, data[:, :-1], data[:, 1:])
+    x = data.astype("float32")
+    before = model.predict(x, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(loaded.predict(x, verbose=0), before, atol=1e-6)
+    assert [w.shape for w in loaded.trainable_weights] == [(11, 1), (1,)]
+
+
+def test_wrong_arguments() -> None:
+    model = zoo.echo_state_network(units=10, seed=1)
+    x = np.zeros((2, 20, 1))
+    for arguments, message in (
+        ((x[0], x[0]), "`x` must be an array"),
+        ((x, x[:1]), "as many sequences"),
+        ((x, np.zeros((2, 20, 2))), "Sequence 0 must have shapes"),
+        (([x[0]], [x[0, :9]]), "20 inputs and 9 targets"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            zoo.fit_readout(model, *arguments)
+    with pytest.raises(ValueError, match="`washout` 20 leaves nothing"):
+        zoo.fit_readout(model, x, x, washout=20)
+    with pytest.raises(ValueError, match="`features` must be at least 1"):
+        zoo.echo_state_network(features=0)
+    with pytest.raises(ValueError, match="2 targets are not 1 features"):
+        zoo.free_run(zoo.echo_state_network(targets=2, units=10, seed=1), x, 3)
+    with pytest.raises(ValueError, match="`warmup` must have shape"):
+        zoo.free_run(model, np.zeros((2, 20, 3)), 3)
