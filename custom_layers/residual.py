@@ -25,8 +25,9 @@ class ResidualRNN(keras.layers.Wrapper):
         dense      y_t = [x_t, F(N(x))_t]
 
     Stacked, the layers are joined by a path on which neither values nor gradients are squashed:
-    eight layers and more learn where a plain stack does not. A stack with `layer_norm=True` wants a
-    last `keras.layers.LayerNormalization` behind it, for on that path the values add up.
+    eight LSTMs, whose half-open gates quarter a signal in each layer, learn where the plain stack
+    stands still. With `layer_norm=True` put a last `keras.layers.LayerNormalization` behind the
+    stack, for on that path the values add up.
 
     Args:
         layer: Recurrent layer `F` with `return_sequences=True`: one of Keras or of this package,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +26,19 @@ def for_serving(model: keras.Model) -> keras.Model:
 
     copy = _copy(model, _without_dropout(model.get_config()))
     for layer in copy.layers:
-        for part in (
-            layer,
-            *(getattr(layer, n, None) for n in ("forward_layer", "backward_layer")),
-        ):
+        for part in _with_those_inside(layer):
             if hasattr(part, "use_cudnn"):
                 part.use_cudnn = False
     return copy
+
+
+def _with_those_inside(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
+    """A layer and the layers that it wraps, such as the two of a Bidirectional."""
+    yield layer
+    for name in ("layer", "forward_layer", "backward_layer"):
+        inside = getattr(layer, name, None)
+        if isinstance(inside, keras.layers.Layer):
+            yield from _with_those_inside(inside)
 
 
 def uncompiled(model: keras.Model) -> keras.Model:

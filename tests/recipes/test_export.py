@@ -13,6 +13,7 @@ import pytest
 import tensorflow as tf
 
 import zoo
+from custom_layers import ResidualRNN
 from recipes._cli import main
 from recipes._export import for_serving, uncompiled
 
@@ -84,7 +85,8 @@ def test_a_copy_for_serving_has_no_dropout_no_seed_and_no_cudnn():
     assert "_dropout" in str([layer.get_config() for layer in copy.layers])
     for layer in copy.layers:
         assert getattr(layer, "rate", 0) == 0
-    recurrent = [layer for layer in copy.layers if isinstance(layer, keras.layers.Bidirectional)]
+        assert getattr(layer, "dropout", 0) == 0
+    recurrent = [layer.layer for layer in copy.layers if isinstance(layer, ResidualRNN)]
     assert len(recurrent) == 2
     for layer in recurrent:
         assert layer.forward_layer.use_cudnn is False
