@@ -5,6 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
+WORKERS ?= auto
+PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist loadfile
 SENTENCE := Virat Kohli and Rohit Sharma play cricket for India.
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
@@ -28,11 +30,11 @@ saved_models/demo/metrics.json: | $(VENV)/.recipes
 	else $(BIN)/rnn-zoo train ner --out saved_models/demo --overwrite; fi
 
 test: $(VENV)/.dev lint types
-	$(BIN)/python -m pytest
+	$(PYTEST)
 	@for backend in jax torch; do \
 		if $(BIN)/python -c "import $$backend" 2>/dev/null; then \
 			echo "== the layers and models on $$backend"; \
-			KERAS_BACKEND=$$backend $(BIN)/python -m pytest -m backend || exit 1; \
+			KERAS_BACKEND=$$backend $(PYTEST) -m backend || exit 1; \
 		else \
 			echo "!! $$backend COULD NOT BE INSTALLED HERE: its backend was NOT tested !!"; \
 		fi; \

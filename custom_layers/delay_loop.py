@@ -15,6 +15,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from custom_layers.loops import Iteration, pad, side_by_side, split
+
 Tensor = Any
 
 FEWEST, MOST = 5, 16
@@ -55,16 +57,16 @@ def delay_loop(
     widths, block, blocks = _plan(sorted(kernels), inputs.shape[1], time)
 
     def iteration(x: Tensor, history: Sequence[Tensor]) -> Tensor:
-        parts = _split(x, [block * units] * (len(given) - 1))
+        parts = split(x, [block * units] * len(given))
         return _block(parts, history, block, widths, kernels, product, finish)
 
-    given = [_pad(x, blocks * block - time) for x in given]
+    given = [pad(x, blocks * block - time) for x in given]
     if isinstance(blocks, int) and blocks == 1:
-        x = _concatenate([ops.reshape(x, (-1, block * units)) for x in given])
+        x = side_by_side([ops.reshape(x, (-1, block * units)) for x in given])
         after = iteration(x, [ops.reshape(past, (-1, depth * units))])
     else:
         kept = -(-depth // block)
-        past = _pad(past, kept * block - depth, front=True)
+        past = pad(past, kept * block - depth, front=True)
         carry = [
             ops.reshape(past[:, i * block : (i + 1) * block], (-1, block * units))
             for i in range(kept)
@@ -74,8 +76,8 @@ def delay_loop(
             y = iteration(x, carry)
             return y, [*carry[1:], y]
 
-        x = _concatenate([ops.reshape(x, (-1, blocks, block * units)) for x in given])
-        cell = _Cell(step, [block * units] * kept)
+        x = side_by_side([ops.reshape(x, (-1, blocks, block * units)) for x in given])
+        cell = Iteration(step, [block * units] * kept)
         loop = keras.layers.RNN(cell, return_sequences=True, name="loop")
         _, after, _ = loop.inner_loop(x, carry, mask=None)
     return ops.reshape(after, (-1, blocks * block, units))[:, :time]
@@ -113,7 +115,7 @@ def _block(
                 found.append(values)
             elif a < b:
                 found.append(values[:, (a - first) * units : (b - first) * units])
-        return _concatenate(found)
+        return side_by_side(found)
 
     def advance(remaining: list[tuple[int, int]], parts: list[Tensor], a: int, b: int) -> None:
         """Steps `a..b-1`, of which `parts` holds the inputs, longer delays included."""
@@ -122,7 +124,7 @@ def _block(
             return
         delay, width = remaining[0]
         starts = range(a, b, width)
-        pieces = [_split(part, [width * units] * (len(starts) - 1)) for part in parts]
+        pieces = [split(part, [width * units] * len(starts)) for part in parts]
         for start, (z, *rest) in zip(starts, zip(*pieces, strict=True), strict=True):
             stop = min(start + width, b)
             seen = product(outputs(start - delay, stop - delay), kernels[delay], stop - start)
@@ -167,32 +169,3 @@ def times_per_step(x: Tensor, factor: Tensor | None, steps: int) -> Tensor:
     if factor is None:
         return x
     return x * (factor if steps == 1 else ops.tile(factor, (1, steps)))
-
-
-def _split(x: Tensor, sizes: Sequence[int]) -> list[Tensor]:
-    """`x` in parts of these sizes and what is left."""
-    bounds = [sum(sizes[: i + 1]) for i in range(len(sizes))]
-    return ops.split(x, bounds, axis=-1) if bounds else [x]
-
-
-class _Cell:
-    """What `keras.layers.RNN` needs of a cell: a function and the sizes of its states."""
-
-    def __init__(self, function: Callable[..., Any], state_size: list[int]) -> None:
-        self.call = function
-        self.state_size = state_size
-
-    def __call__(self, inputs: Tensor, states: Sequence[Tensor]) -> Any:
-        return self.call(inputs, states)
-
-
-def _pad(x: Tensor, steps: Any, front: bool = False) -> Tensor:
-    """Zeros at the end, or in front, of the time axis."""
-    if isinstance(steps, int) and steps == 0:
-        return x
-    zeros = ops.zeros((ops.shape(x)[0], steps, x.shape[2]), dtype=x.dtype)
-    return ops.concatenate([zeros, x] if front else [x, zeros], axis=1)
-
-
-def _concatenate(parts: Sequence[Tensor]) -> Tensor:
-    return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import random
+from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -14,8 +15,6 @@ from keras import ops
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
 TOPOLOGIES = ("random", "orthogonal", "ring")
-_DRAWS = 100
-"""Matrices drawn before `SpectralRadius` gives up looking for an eigenvalue other than 0."""
 
 
 class _Seeded(keras.initializers.Initializer):
@@ -122,7 +121,8 @@ class SpectralRadius(_Seeded):
 
     `W = radius * A / max_i |lambda_i(A)|` with the eigenvalues `lambda_i` of `A`, which is::
 
-        "random"        A[i, j] from the standard normal, kept with probability density, else 0
+        "random"        of every column as many entries as `density` says, at random places, from
+                        the standard normal; the others 0
         "orthogonal"    A^T A = I, drawn uniformly (Haar measure)
         "ring"          A[i, i + 1] = 1 and, from the last unit to the first, A[-1, 0] = 1; else 0
 
@@ -132,8 +132,8 @@ class SpectralRadius(_Seeded):
 
     Args:
         radius: Largest absolute eigenvalue, at least 0. Defaults to `0.9`.
-        density: Probability that an entry is kept, above 0 and at most 1; matters to `"random"`
-            only. Defaults to `0.1`.
+        density: Share of the entries that are not 0, above 0 and at most 1, for `"random"`. Every
+            unit has the same number of incoming connections, at least one. Defaults to `0.1`.
         topology: `"random"`, `"orthogonal"` or `"ring"`. Defaults to `"random"`.
         seed: Integer, `keras.random.SeedGenerator` or `None`, as for `PerGateOrthogonal`. The same
             integer gives the same kernel under every backend. `"ring"` draws nothing. Defaults to
@@ -148,8 +148,7 @@ class SpectralRadius(_Seeded):
         `shape`.
 
     Raises:
-        ValueError: if an argument or the shape does not fit, or `density` is so low for the units
-            that 100 draws had no eigenvalue other than 0.
+        ValueError: if an argument or the shape does not fit.
 
     Example:
 
@@ -256,6 +255,11 @@ class SparseUniform(_Seeded):
         return {"scale": self.scale, "density": self.density, **super().get_config()}
 
 
+def given(values: np.ndarray[Any, Any]) -> Callable[..., Any]:
+    """An initialiser that returns these values, for a layer that computes them itself."""
+    return lambda shape, dtype=None: ops.cast(ops.convert_to_tensor(values), dtype)
+
+
 @functools.lru_cache(maxsize=4)
 def _unit_radius(units: int, density: float | None, entropy: tuple[int, ...]) -> Array:
     """Matrix of spectral radius 1: sparse and normal, or orthogonal if `density` is None.
@@ -266,28 +270,12 @@ def _unit_radius(units: int, density: float | None, entropy: tuple[int, ...]) ->
     if density is None:
         q, r = np.linalg.qr(generator.normal(size=(units, units)))
         return _read_only(q * np.where(np.diagonal(r) < 0, -1.0, 1.0))
-    for _ in range(_DRAWS):
-        matrix = generator.normal(size=(units, units))
-        matrix *= generator.random((units, units)) < density
-        if _has_cycle(matrix != 0):
-            return _read_only(matrix / np.abs(np.linalg.eigvals(matrix)).max())
-    raise ValueError(
-        f"`density` must be higher for {units} units, found {density!r}: none of {_DRAWS} matrices "
-        "had an eigenvalue other than 0."
-    )
-
-
-def _has_cycle(edges: np.ndarray[Any, np.dtype[np.bool_]]) -> bool:
-    """Whether a signal can come back: without it all eigenvalues are 0, though rounded they differ.
-
-    Takes away units that lead nowhere until none is left, or none leads nowhere.
-    """
-    while edges.size:
-        leads = edges.any(axis=1)
-        if leads.all():
-            return True
-        edges = edges[np.ix_(leads, leads)]
-    return False
+    connections = max(1, round(density * units))
+    # As each unit has one, a signal comes back somewhere: not all eigenvalues are 0.
+    places = generator.random((units, units)).argpartition(connections - 1, axis=0)[:connections]
+    matrix = np.zeros((units, units))
+    np.put_along_axis(matrix, places, generator.normal(size=places.shape), axis=0)
+    return _read_only(matrix / np.abs(np.linalg.eigvals(matrix)).max())
 
 
 def _read_only(matrix: Array) -> Array:

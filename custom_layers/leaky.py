@@ -10,6 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from custom_layers.initializers import given
 from custom_layers.leaky_recurrence import leaky_recurrence, leaky_step
 from custom_layers.loops import project
 from custom_layers.recurrent_layer import (
@@ -96,13 +97,13 @@ class LeakyCell(RecurrentCell):
             self.rate_bias = self.add_weight(
                 name="rate_bias",
                 shape=(self.units,),
-                initializer=_given(-np.log(constants - 1)),
+                initializer=given(-np.log(constants - 1)),
             )
         elif self.trainable_time_constant:
             self.log_time_constant = self.add_weight(
                 name="log_time_constant",
                 shape=(self.units,),
-                initializer=_given(np.log(constants)),
+                initializer=given(np.log(constants)),
                 constraint=_Between(0.0, math.log(self.max_time_constant)),
             )
 
@@ -267,8 +268,3 @@ class _Between(keras.constraints.Constraint):
 
     def get_config(self) -> dict[str, Any]:
         return {"low": self.low, "high": self.high}
-
-
-def _given(values: np.ndarray) -> Any:
-    """An initialiser that returns these values."""
-    return lambda shape, dtype=None: ops.convert_to_tensor(values, dtype)

@@ -22,6 +22,7 @@ from keras import ops
 
 from custom_layers.activations import derivative_from_output
 from custom_layers.loops import (
+    STEPS_PER_ITERATION,
     backward_loop,
     following,
     forward_loop,
@@ -54,6 +55,7 @@ def leaky_recurrence(
     rate: Tensor | None = None,
     mask: Tensor | None = None,
     recurrent_dropout_mask: Tensor | None = None,
+    product: Callable[[Tensor], Tensor] | None = None,
 ) -> Tensor:
     """All states of the leaky recurrence.
 
@@ -67,6 +69,7 @@ def leaky_recurrence(
         rate: `k`, `(units,)`; `None` for 1, or where it is chosen at each step.
         mask: Booleans `(batch, time)`.
         recurrent_dropout_mask: `r`, `(batch, units)`.
+        product: Another way to multiply a state by `W`, where it is sparse.
 
     Returns:
         `s_1..s_T`, `(batch, time, units)`.
@@ -82,7 +85,7 @@ def leaky_recurrence(
 
     def forward(projected: Tensor, initial: Tensor, kernel: Tensor, *rest: Tensor) -> Tensor:
         return _forward(
-            projected, initial, kernel, activation, **dict(zip(names, rest, strict=True))
+            projected, initial, kernel, activation, product, **dict(zip(names, rest, strict=True))
         )
 
     def backward(upstream: Tensor, states: Tensor, *args: Tensor) -> tuple[Tensor, ...]:
@@ -99,6 +102,7 @@ def _forward(
     initial: Tensor,
     kernel: Tensor,
     activation: Callable[[Tensor], Tensor],
+    product: Callable[[Tensor], Tensor] | None,
     rate: Tensor | None = None,
     valid: Tensor | None = None,
     dropout: Tensor | None = None,
@@ -109,10 +113,12 @@ def _forward(
     def step(states: list[Tensor], x: Tensor) -> list[Tensor]:
         (state,) = states
         seen = state if dropout is None else state * dropout
-        z = x[:, :width] + ops.matmul(seen, kernel)
+        driven = ops.matmul(seen, kernel) if product is None else product(seen)
+        z = x[:, :width] + driven
         return [leaky_step(state, z, _rate(rate, x[:, width:]), activation)]
 
-    return forward_loop(step, [initial], inputs)[0]
+    steps = STEPS_PER_ITERATION if product is None else 1
+    return forward_loop(step, [initial], inputs, steps)[0]
 
 
 def _rate(rate: Tensor | None, valid: Tensor) -> Tensor | None:

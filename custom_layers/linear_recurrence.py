@@ -19,12 +19,13 @@ it computes in float32 whatever the dtype, and on JAX, where it works, blocks we
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import Any
 
 import keras
 from keras import ops
+
+from custom_layers.loops import backward_loop, forward_loop, time_first
 
 Tensor = Any
 """A tensor of whichever backend Keras runs on."""
@@ -228,28 +229,18 @@ def _parallel(
 
 
 def _sequential(a: Tensor, b: Tensor, h: Tensor, parts: int, reverse: bool = False) -> Tensor:
-    """Step after step. A turn of the loop does a block of steps, which saves its overhead."""
-    block = _block_length(b.shape[1])
-    # One tensor, since the scan of the TensorFlow backend takes no two of unknown time.
+    """Step after step."""
+    width = h.shape[-1]
     steps = ops.concatenate([ops.broadcast_to(a, ops.shape(b)), b], axis=-1)
-    steps = ops.transpose(_blocks(steps, block, 2 * parts), (1, 0, 2, 3))
-    # What is carried is the states of a whole block, since that scan wants the outputs to be like
-    # what is carried.
-    carry = ops.tile(ops.reshape(h, (-1, parts, h.shape[-1] // parts)), (1, block, 1))
-    _, states = ops.scan(_block_step(parts, reverse), carry, steps, reverse=reverse)
-    return _join(ops.transpose(states, (1, 0, 2, 3)), b)
 
+    def step(states: list[Tensor], x: Tensor) -> list[Tensor]:
+        a, state, b = (_split(y, parts) for y in (x[:, :width], states[0], x[:, width:]))
+        return [_pack(_step(a, state, b))]
 
-@functools.cache  # JAX compiles a scan once for each step function
-def _block_step(parts: int, reverse: bool) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    def step(carry: Tensor, x: Tensor) -> tuple[Tensor, Tensor]:
-        steps = _steps(x, 1, 2 * parts, reverse)
-        last = _steps(carry, 1, parts, reverse)[-1]
-        states = _follow([s[:parts] for s in steps], [s[parts:] for s in steps], last)
-        carry = _stack(states, 1, reverse)
-        return carry, carry
-
-    return step
+    if not reverse:
+        return forward_loop(step, [h], steps)[0]
+    (states,) = backward_loop(lambda states, xs: step(states, xs[0]), [h], [time_first(steps)])
+    return time_first(states)
 
 
 def _follow(a_steps: list[Number], b_steps: list[Number], h: Number) -> list[Number]:

@@ -28,6 +28,7 @@ def forward_loop(
     step: Callable[[list[Tensor], Tensor], list[Tensor]],
     initial: Sequence[Tensor],
     inputs: Tensor,
+    steps_per_iteration: int = STEPS_PER_ITERATION,
 ) -> list[Tensor]:
     """All states of `states = step(states, inputs[:, t])`, t = 1..T.
 
@@ -38,31 +39,32 @@ def forward_loop(
             `(batch, features)`; returns the next states, of the same shapes and dtypes.
         initial: States before the first step.
         inputs: `(batch, time, features)`.
+        steps_per_iteration: Steps of an iteration. XLA may compute a step again for each one after
+            it in the iteration, unless there is a matrix product between them.
 
     Returns:
         For each state its values after every step, `(batch, time, size)`.
     """
-    time, features = ops.shape(inputs)[1], inputs.shape[2]
+    batch, time, features = ops.shape(inputs)
     sizes = [state.shape[-1] for state in initial]
-    block, blocks = _blocks(inputs.shape[1], time)
-    inputs = _pad(inputs, blocks * block - time, axis=1)
+    block, blocks = _blocks(inputs.shape[1], time, steps_per_iteration)
+    inputs = pad(inputs, blocks * block - time, axis=1)
 
     def iteration(x: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
         states, after = list(states), []
         for i in range(block):
             states = step(states, x[:, i * features : (i + 1) * features])
             after.extend(states)
-        return _concatenate(after), states
+        return side_by_side(after), states
 
-    inputs = ops.reshape(inputs, (-1, blocks, block * features))
+    inputs = ops.reshape(inputs, (batch, blocks, block * features))
     if isinstance(blocks, int) and blocks == 1:
         after, _ = iteration(inputs[:, 0], list(initial))
     else:
-        loop = keras.layers.RNN(_Iteration(iteration, sizes), return_sequences=True, name="loop")
+        loop = keras.layers.RNN(Iteration(iteration, sizes), return_sequences=True, name="loop")
         _, after, _ = loop.inner_loop(inputs, list(initial), mask=None)
-    after = ops.reshape(after, (-1, blocks * block, sum(sizes)))[:, :time]
-    bounds = [sum(sizes[: i + 1]) for i in range(len(sizes) - 1)]
-    return ops.split(after, bounds, axis=-1) if bounds else [after]
+    after = ops.reshape(after, (batch, blocks * block, sum(sizes)))[:, :time]
+    return split(after, sizes)
 
 
 def backward_loop(
@@ -76,26 +78,31 @@ def backward_loop(
         step: As in `forward_loop`, but with a list of inputs. With zero states and zero inputs it
             has to return zeros, as the adjoint of any recurrence does: the time axis is padded.
         initial: States after the last step: zeros.
-        inputs: Tensors of shape `(time, batch, ...)`.
+        inputs: Tensors of shape `(time, batch, size)`.
 
     Returns:
         For each state its values after every step, `(time, batch, size)`, in the order of time:
         at index 0 the last one computed.
     """
     time, batch = ops.shape(inputs[0])[0], ops.shape(inputs[0])[1]
-    block, blocks = _blocks(inputs[0].shape[0], time)
+    block, blocks = _blocks(inputs[0].shape[0], time, STEPS_PER_ITERATION)
+
+    sizes = [x.shape[-1] for x in inputs]
+    if inputs[0].shape[0] is None:  # TensorFlow's scan takes no two tensors of unknown length
+        inputs = [side_by_side(inputs)]
 
     def iteration(carry: Sequence[Tensor], xs: Sequence[Tensor]) -> Any:
         states = [c[0] for c in carry]
         after: list[list[Tensor]] = []
         for i in reversed(range(block)):
-            states = step(states, [x[i] for x in xs])
+            given = [x[i] for x in xs]
+            states = step(states, given if len(given) == len(sizes) else split(given[0], sizes))
             after.insert(0, states)
         stacked = [ops.stack(values) for values in zip(*after, strict=True)]
         return stacked, stacked  # of one structure, as TensorFlow's scan demands
 
     xs = [
-        ops.reshape(_pad(x, blocks * block - time, axis=0), (blocks, block, batch, *x.shape[2:]))
+        ops.reshape(pad(x, blocks * block - time, axis=0), (blocks, block, batch, x.shape[-1]))
         for x in inputs
     ]
     carry = [ops.broadcast_to(s[None], (block, batch, s.shape[-1])) for s in initial]
@@ -155,8 +162,9 @@ def with_gradient(
         result = forward(*args)
 
         def gradient(*by_position: Tensor, upstream: Tensor | None = None) -> tuple[Tensor, ...]:
-            # torch hands it over by name, the others by position.
-            return backward(by_position[0] if upstream is None else upstream, result, *args)
+            # torch hands it over by name, the others by position; saving a SavedModel, of any rank.
+            upstream = by_position[0] if upstream is None else upstream
+            return backward(ops.reshape(upstream, ops.shape(result)), result, *args)
 
         return result, gradient
 
@@ -164,7 +172,7 @@ def with_gradient(
     return function(*(ops.copy(arg) for arg in args))
 
 
-class _Iteration:
+class Iteration:
     """What `keras.layers.RNN` needs of a cell: a function and the sizes of its states."""
 
     def __init__(self, function: Callable[..., Any], state_size: list[int]) -> None:
@@ -175,20 +183,28 @@ class _Iteration:
         return self.call(inputs, states)
 
 
-def _blocks(static_time: int | None, time: Any) -> tuple[int, Any]:
+def _blocks(static_time: int | None, time: Any, block: int) -> tuple[int, Any]:
     """Steps to an iteration, and how many iterations."""
-    block = STEPS_PER_ITERATION if static_time is None else min(STEPS_PER_ITERATION, static_time)
+    block = block if static_time is None else min(block, static_time)
     return block, (time + block - 1) // block
 
 
-def _pad(x: Tensor, steps: Any, axis: int) -> Tensor:
-    """Zeros at the end of the time axis."""
+def pad(x: Tensor, steps: Any, axis: int = 1, front: bool = False) -> Tensor:
+    """`x` with that many steps of zeros at the end, or in front, of the time axis."""
     if isinstance(steps, int) and steps == 0:
         return x
     shape = list(ops.shape(x))
     shape[axis] = steps
-    return ops.concatenate([x, ops.zeros(shape, dtype=x.dtype)], axis=axis)
+    zeros = ops.zeros(shape, dtype=x.dtype)
+    return ops.concatenate([zeros, x] if front else [x, zeros], axis=axis)
 
 
-def _concatenate(parts: Sequence[Tensor]) -> Tensor:
+def side_by_side(parts: Sequence[Tensor]) -> Tensor:
+    """`parts` concatenated on the last axis."""
     return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-1)
+
+
+def split(x: Tensor, sizes: Sequence[int]) -> list[Tensor]:
+    """Reverse of `side_by_side`; the last part is what is left."""
+    bounds = [sum(sizes[: i + 1]) for i in range(len(sizes) - 1)]
+    return ops.split(x, bounds, axis=-1) if bounds else [x]

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from custom_layers.initializers import SparseUniform, SpectralRadius
+from custom_layers.initializers import SparseUniform, SpectralRadius, given
 from custom_layers.leaky_recurrence import leaky_recurrence, leaky_step
 from custom_layers.loops import project
 from custom_layers.recurrent_layer import (
@@ -22,7 +22,11 @@ from custom_layers.recurrent_layer import (
 Tensor = Any
 
 _CONNECTIONS = 10
-"""Connections that a unit has on average where no density is given (Lukosevicius, 2012)."""
+"""Connections of a unit where no density is given (Lukosevicius, 2012)."""
+
+_SPARSE = 20
+"""A kernel is kept sparse where only one in that many entries of a column, or fewer, are not 0: a
+gathered entry takes about as long as that many of a matrix product."""
 
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
@@ -92,13 +96,57 @@ class ReservoirCell(RecurrentCell):
                 f"found {input_shape[-1]}."
             )
         self.kernel = self._fixed("kernel", (features, self.units)) if features else None
-        self.recurrent_kernel = self._fixed("recurrent_kernel", (self.units, self.units))
+        self._add_recurrent_kernel()
         self.bias = self._fixed("bias", (self.units,)) if self.bias_scaling else None
         self.feedback_kernel = (
             self._fixed("feedback_kernel", (self.feedback_units, self.units))
             if self.feedback_units
             else None
         )
+
+    def _add_recurrent_kernel(self) -> None:
+        """One square, or, where few are not 0, the entries of every column and their rows."""
+        square = (self.units, self.units)
+        kernel = ops.convert_to_numpy(self._initializers["recurrent_kernel"](square))
+        connections = int((kernel != 0).sum(axis=0).max())
+        self._sparse = connections * _SPARSE <= self.units
+        if not self._sparse:
+            self._kernel = self._fixed("recurrent_kernel", square)
+            return
+        sources = np.argsort(kernel == 0, axis=0, kind="stable")[:connections]
+        self._values = self.add_weight(
+            name="recurrent_values",
+            shape=sources.shape,
+            initializer=given(np.take_along_axis(kernel, sources, axis=0)),
+            trainable=False,
+        )
+        self._sources = self.add_weight(
+            name="recurrent_sources",
+            shape=sources.shape,
+            initializer=given(sources),
+            # TensorFlow keeps variables of 32 bits on the host, JAX has none of 64.
+            dtype="int64" if keras.config.backend() == "tensorflow" else "int32",
+            trainable=False,
+        )
+
+    @property
+    def recurrent_kernel(self) -> Tensor:
+        """`W`, `(units, units)`."""
+        if not self._sparse:
+            return ops.convert_to_tensor(self._kernel)
+        rows = ops.convert_to_tensor(self._sources)
+        columns = ops.broadcast_to(ops.arange(self.units, dtype=rows.dtype), rows.shape)
+        places = ops.reshape(ops.stack([rows, columns], axis=-1), (-1, 2))
+        values = ops.reshape(ops.convert_to_tensor(self._values), (-1,))
+        return ops.scatter(places, values, (self.units, self.units))
+
+    def _times_kernel(self, state: Tensor) -> Tensor:
+        """`state @ W` of a sparse `W`: gathered from the transpose, where batches lie together."""
+        sources = ops.reshape(ops.convert_to_tensor(self._sources), (-1,))
+        seen = ops.take(ops.transpose(state), sources, axis=0)
+        seen = ops.reshape(seen, (*self._values.shape, ops.shape(state)[0]))
+        values = ops.convert_to_tensor(self._values)[:, :, None]
+        return ops.transpose(ops.sum(values * seen, axis=0))
 
     def _fixed(self, name: str, shape: tuple[int, ...]) -> Any:
         initializer = self._initializers[name]
@@ -108,7 +156,9 @@ class ReservoirCell(RecurrentCell):
         self, inputs: Tensor, states: list[Tensor], training: bool = False
     ) -> tuple[Tensor, list[Tensor]]:
         state = states[0]
-        z = self._project(inputs) + ops.matmul(state, self.recurrent_kernel)
+        sparse, kernel = self._sparse, self.recurrent_kernel
+        driven = self._times_kernel(state) if sparse else ops.matmul(state, kernel)
+        z = self._project(inputs) + driven
         state = leaky_step(state, z, self._rate(), self.activation)
         return state, [state]
 
@@ -127,6 +177,7 @@ class ReservoirCell(RecurrentCell):
             rate=self._rate(),
             mask=mask,
             recurrent_dropout_mask=recurrent_dropout_mask,
+            product=self._times_kernel if self._sparse else None,
         )
         return states, [states[:, -1]]
 
@@ -179,8 +230,9 @@ class Reservoir(RecurrentLayer):
             `LeakyRNN`. Defaults to `1.0`.
         input_scaling: Entries of `U` are uniform between minus this and this. Defaults to `1.0`.
         bias_scaling: The same of `b`. Defaults to `0.0`, there is no bias.
-        density: Share of the entries of `W` that are not zero, for the random topology. Defaults to
-            `None`, as many that a unit has ten connections on average.
+        density: Share of the entries of `W` that are not zero, for the random topology, the same
+            for every unit. Defaults to `None`, ten for each unit. A sparse `W` is kept and
+            multiplied as such where that is quicker, from 200 units on with ten connections.
         input_density: Share of the entries of `U` that are not zero. Defaults to `1.0`.
         topology: `"random"` (normal entries at random places), `"orthogonal"` (a random orthogonal
             matrix times the spectral radius: all eigenvalues on one circle) or `"ring"` (every unit

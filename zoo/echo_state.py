@@ -8,6 +8,7 @@ free_run(model, x, steps=200)                          predictions fed back as i
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -22,8 +23,8 @@ from zoo._ridge import RidgeAccumulator
 
 _JAEGER, _GALLICCHIO = "Jaeger 2001", "Gallicchio et al. 2017"
 
-_CHUNK_ROWS = 4096
-"""About how many steps, over all sequences of a batch, are in memory at once."""
+_CHUNK = 2**22
+"""About how many numbers that the readout sees are in memory at once: 16 MB."""
 
 _BATCH = 64
 """Sequences of different lengths that run side by side."""
@@ -155,18 +156,19 @@ def fit_readout(
             np.concatenate([a, _delayed(b)], axis=1) for a, b in zip(inputs, wanted, strict=True)
         ]
     ridge = RidgeAccumulator(width, targets, smallest_alpha=alpha)
-    stream = StateStream(model)
+    stream = _stream_of(model)
+    lengths = np.array([len(one) for one in inputs])
     for rows in _similar_lengths(inputs):
         longest = len(inputs[rows[-1]])
         batch = np.stack([np.pad(inputs[r], ((0, longest - len(inputs[r])), (0, 0))) for r in rows])
         start = 0
         for seen, _ in stream.chunks(batch):
-            for states, row in zip(seen, rows, strict=True):
-                stop = min(start + len(states), len(inputs[row]))
-                first = max(start, washout)
-                if first < stop:
-                    ridge.add(states[first - start : stop - start], wanted[row][first:stop])
-            start += seen.shape[1]
+            stop = start + seen.shape[1]
+            steps = np.arange(start, stop)
+            used = (steps >= washout) & (steps < lengths[rows, None])
+            outputs = np.concatenate([wanted[r][max(start, washout) : stop] for r in rows])
+            ridge.add(seen[used], outputs)
+            start = stop
     solution = ridge.solve(alpha)
     readout.set_weights([solution.weights, solution.bias])
     return float(np.mean(solution.mean_square))
@@ -227,7 +229,7 @@ def free_run(
     driving = np.zeros((batch, steps, 0), "float32")
     if outside:
         driving = _expected("inputs", inputs, (batch, steps, features))
-    stream = StateStream(model)
+    stream = _stream_of(model)
     for seen, states in stream.chunks(warmup, pad=False):
         last_seen, last_states = seen[:, -1], states
     if fed_back:
@@ -272,7 +274,8 @@ class StateStream:
                 after it are then of no use.
         """
         batch, time, _ = sequences.shape
-        length = min(time, max(1, _CHUNK_ROWS // batch))
+        pieces = -(-time * batch * self.width // _CHUNK)
+        length = -(-time // pieces)
         states = [np.zeros((batch, r.units), "float32") for r in self.reservoirs]
         for start in range(0, time, length):
             chunk = sequences[:, start : start + length]
@@ -280,6 +283,16 @@ class StateStream:
                 chunk = np.pad(chunk, ((0, 0), (0, length - chunk.shape[1]), (0, 0)))
             seen, *states = self._model.predict_on_batch([chunk, *states])
             yield seen, states
+
+
+_STREAMS: weakref.WeakKeyDictionary[keras.Model, StateStream] = weakref.WeakKeyDictionary()
+
+
+def _stream_of(model: keras.Model) -> StateStream:
+    """The stream of a model, compiled once: a second fit with another `alpha` compiles nothing."""
+    if model not in _STREAMS:
+        _STREAMS[model] = StateStream(model)
+    return _STREAMS[model]
 
 
 class _FreeRun(keras.layers.Layer):

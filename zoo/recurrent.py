@@ -42,6 +42,9 @@ CELLS: dict[str, Callable[..., keras.layers.Layer]] = {
     "minlstm": MinLSTM,
 }
 
+#: What a cell needs in a stack. The LRU is linear: without this a stack of them would be, too.
+CELL_DEFAULTS: dict[str, Mapping[str, Any]] = {"lru": {"activation": "silu"}}
+
 #: From this depth on a plain stack is hard to train: gradients pass every layer's squashing.
 DEEP = 4
 
@@ -115,7 +118,8 @@ def recurrent_stack(
             cuDNN is wanted.
         cell: `"simple"` (tanh), `"lstm"`, `"gru"` (Keras's own: h = z h' + (1 - z) candidate,
             `reset_after=True`); `"leaky"`, `"delay"`, `"reservoir"`, `"lmu"`, `"lru"`, `"mingru"`,
-            `"minlstm"` (of `custom_layers`); or a name given to `register_cell`.
+            `"minlstm"` (of `custom_layers`; the LRU, linear by itself, with SiLU behind it); or a
+            name given to `register_cell`.
         units: Width of each layer and direction.
         depth: Number of recurrent layers, at least 1.
         bidirectional: Run a second layer backwards in time and merge. Not for causal tasks.
@@ -226,7 +230,7 @@ def recurrent_layer(
         name=name,
         **_weights(cell, recurrent_initializer, l2),
         **({"recurrent_dropout": recurrent_dropout} if recurrent_dropout else {}),
-        **(cell_options or {}),
+        **{**CELL_DEFAULTS.get(cell, {}), **(cell_options or {})},
     )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from layer_checks import CHECKS, LayerCase
-from recurrent_checks import RECURRENT_CHECKS, RecurrentCase
+from recurrent_checks import RECURRENT_CHECKS, RecurrentCase, gradients, inputs, masks, run
 
 from custom_layers.leaky import LeakyRNN
 
@@ -81,3 +82,61 @@ def test_contract(name: str) -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_equation(case: str, name: str) -> None:
     RECURRENT_CHECKS[name](CASES[case])
+
+
+def test_a_time_constant_of_one_is_the_plain_network() -> None:
+    """Outputs, states and gradients are those of `keras.layers.SimpleRNN`."""
+    case = RecurrentCase(LeakyRNN, {"units": 4, "time_constant": 1.0}, leaky_step(1.0))
+    leaky = case.new_layer()
+    plain = keras.layers.SimpleRNN(4, return_sequences=True, return_state=True)
+    plain.build((None, None, 3))
+    plain.set_weights(leaky.get_weights())
+    x, states = inputs(), case.new_states(leaky)
+    for mask in (None, masks()["between"]):
+        found, expected = (run(layer, x, states, mask=mask) for layer in (leaky, plain))
+        if mask is not None:  # where a row begins masked, Keras has zeros and we the initial state
+            found[0], expected[0] = (y[0] * mask[:, :, None] for y in (found, expected))
+        for a, b in zip(found, expected, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-6)
+        upstream = [np.random.default_rng(3).normal(size=y.shape) * (y != 0) for y in expected]
+        found, expected = (gradients(one, x, states, mask, upstream) for one in (leaky, plain))
+        for a, b in zip(found.values(), expected.values(), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("options", [{"trainable_time_constant": True}, {"adaptive": True}])
+def test_learned_time_constants_start_where_they_are_told(options: dict[str, Any]) -> None:
+    """Without recurrent weights, the first step from a state of 1 keeps 1 - 1/T of it."""
+    layer = LeakyRNN(
+        2, time_constant=[4.0, 10.0], recurrent_initializer="zeros", use_bias=False, **options
+    )
+    (y,) = run(layer, np.zeros((1, 1, 3)), [np.ones((1, 2))])
+    np.testing.assert_allclose(y, [[0.75, 0.9]], rtol=1e-5)
+
+
+def test_a_learned_time_constant_stays_in_its_bounds() -> None:
+    layer = LeakyRNN(2, trainable_time_constant=True, max_time_constant=20.0)
+    layer.build((None, None, 3))
+    weight = layer.cell.log_time_constant
+    for value, bound in ((9.0, np.log(20.0)), (-1.0, 0.0)):
+        weight.assign(np.full((2,), value))
+        weight.assign(weight.constraint(weight))
+        np.testing.assert_allclose(keras.ops.convert_to_numpy(weight), bound, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"time_constant": 0.5}, "`time_constant`"),
+        ({"time_constant": [2.0, 3.0]}, "`time_constant`"),
+        ({"time_constant": 5.0, "max_time_constant": 4.0, "trainable_time_constant": True}, "max"),
+        ({"adaptive": True, "trainable_time_constant": True}, "`adaptive"),
+        ({"adaptive": True, "time_constant": 1.0}, "`time_constant` must be above 1"),
+        ({"dropout": 1.0}, "`dropout`"),
+        ({"units": 0}, "`units`"),
+        ({"speed": 3}, "speed"),
+    ],
+)
+def test_wrong_arguments(options: dict[str, Any], message: str) -> None:
+    with pytest.raises((ValueError, TypeError), match=message):
+        LeakyRNN(**{"units": 4, **options})

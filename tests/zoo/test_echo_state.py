@@ -25,7 +25,7 @@ def states(model: keras.Model, x: np.ndarray) -> np.ndarray:
 
 
 def test_readout_is_the_ridge_regression_of_all_states(monkeypatch) -> None:
-    monkeypatch.setattr(echo_state, "_CHUNK_ROWS", 32)  # several chunks, the last one padded
+    monkeypatch.setattr(echo_state, "_CHUNK", 1300)  # six chunks, the last one padded
     model = zoo.echo_state_network(units=20, depth=2, leak_rate=0.5, seed=0)
     data = sines(3, 62)
     x, y = data[:, :-1], data[:, 1:]
