@@ -134,7 +134,7 @@ def project(inputs: Tensor, kernel: Tensor, bias: Tensor | None = None) -> Tenso
     flat = ops.matmul(ops.reshape(inputs, (-1, features)), kernel)
     if bias is not None:
         flat = flat + bias
-    return ops.reshape(flat, (-1, *ops.shape(inputs)[1:-1], units))
+    return ops.reshape(flat, (*ops.shape(inputs)[:-1], units))
 
 
 def outer(left: Tensor, right: Tensor) -> Tensor:

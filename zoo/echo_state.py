@@ -30,9 +30,9 @@ _BATCH = 64
 """Sequences of different lengths that run side by side."""
 
 
-@register_model("echo_state_small", parameters=40_402, paper=_JAEGER, units=200)
-@register_model("echo_state_base", parameters=1_002_002, paper=_JAEGER, units=1000)
-@register_model("deep_echo_state_base", parameters=361_202, paper=_GALLICCHIO, units=200, depth=5)
+@register_model("echo_state_small", parameters=4_402, paper=_JAEGER, units=200)
+@register_model("echo_state_base", parameters=22_002, paper=_JAEGER, units=1000)
+@register_model("deep_echo_state_base", parameters=181_202, paper=_GALLICCHIO, units=200, depth=5)
 def echo_state_network(
     *,
     features: int = 1,
