@@ -28,6 +28,7 @@ from rich.progress import Progress, TaskID
 from recipes._config import FitConfig
 from recipes._console import progress_bar, say
 from recipes._errors import UserError
+from recipes._interrupt import DeferredInterrupt
 from recipes._optimizer import GradientReport, make_optimizer
 from recipes._output import CHECKPOINTS
 
@@ -99,7 +100,7 @@ def fit(
             say(f"{title}: going on after epoch {state.epoch}")
     curves = _tensorboard(folder / "tensorboard" / name) if folder and config.tensorboard else None
 
-    with progress_bar() as bar:
+    with progress_bar() as bar, DeferredInterrupt() as interrupt:
         while not state.finished(config):
             if config.schedule != "cosine":
                 optimizer.learning_rate = config.learning_rate * state.rate_scale
@@ -108,7 +109,7 @@ def fit(
             task = bar.add_task(
                 f"{title} {state.epoch + 1}/{config.epochs}", total=steps, status=""
             )
-            watch = _Watch(bar, task)
+            watch = _Watch(bar, task, interrupt)
             logs = model.fit(
                 batches(state.epoch),
                 steps_per_epoch=steps,
@@ -142,6 +143,7 @@ def fit(
                 _write_curves(curves, row)
             if checkpoint:
                 checkpoint.save(state, best_weights, improved)
+            interrupt.check()
 
     model.set_weights(best_weights)
     stopped = f", stopped after {state.epoch}" if state.epoch < config.epochs else ""
@@ -170,11 +172,11 @@ def _keep_score(state: FitState, value: float, mode: str) -> bool:
 
 
 class _Watch(keras.callbacks.Callback):
-    """Moves the bar, and stops at the first loss that is not a number."""
+    """Moves the bar, and stops at Ctrl-C and at the first loss that is not a number."""
 
-    def __init__(self, bar: Progress, task: TaskID) -> None:
+    def __init__(self, bar: Progress, task: TaskID, interrupt: DeferredInterrupt) -> None:
         super().__init__()
-        self.bar, self.task = bar, task
+        self.bar, self.task, self.interrupt = bar, task, interrupt
         self.diverged_at: int | None = None
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
@@ -183,6 +185,7 @@ class _Watch(keras.callbacks.Callback):
             self.diverged_at = batch + 1
             self.model.stop_training = True
         self.bar.update(self.task, advance=1, status=f"loss {loss:.4f}")
+        self.interrupt.check()
 
 
 def _divergence(config: FitConfig, epoch: int, step: int | None, report: GradientReport) -> str:
