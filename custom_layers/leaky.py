@@ -136,8 +136,9 @@ class LeakyCell(RecurrentCell):
     def _project(self, inputs: Tensor) -> Tensor:
         bias = self.bias
         if self.adaptive:
-            plain = ops.zeros_like(self.rate_bias) if bias is None else bias
-            bias = ops.concatenate([plain, self.rate_bias])
+            rate_bias = ops.convert_to_tensor(self.rate_bias)
+            plain = ops.zeros_like(rate_bias) if bias is None else ops.convert_to_tensor(bias)
+            bias = ops.concatenate([plain, rate_bias])
         return project(inputs, self.kernel, bias)
 
     def _rate(self) -> Tensor | None:
