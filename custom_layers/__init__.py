@@ -20,6 +20,11 @@ Around any recurrent layer
     AttentionPooling1D  y = sum_t a_t x_t, a = softmax(v . tanh(W x_t + b))        Yang 2016
     InitialState        h_0 = 0, learned, or noise                                 Zimmermann 2012
 
+Images, pixel after pixel (`custom_layers.pixel`)
+    MaskedConv2D        y[i, j] = sum_{a, b} (M K)[a, b] x[i + a, j + b], M = 0 ahead   van den Oord
+    RowLSTM             an LSTM of K x_i + W h_{i-1}, convolutions along the rows       et al. 2016
+    DiagonalBiLSTM      LSTMs of K x_{i,j} + W [h_{i,j-1}, h_{i-1,j}], from both sides
+
 Conditional random field (`custom_layers.crf`)
     CRF                  potentials[t, i, j] = A[i, j] + x[t, j]      a linear chain
     CRFLoss              loss = -log p(y)                             negative log-likelihood
@@ -53,11 +58,15 @@ from custom_layers.linear_chain import (
 )
 from custom_layers.lru import LRU, LRUCell
 from custom_layers.minimal import MinGRU, MinGRUCell, MinLSTM, MinLSTMCell
+from custom_layers.pixel import DiagonalBiLSTM, MaskedConv2D, RowLSTM
 from custom_layers.recurrent_layer import RecurrentCell, RecurrentLayer
 from custom_layers.reservoir import Reservoir, ReservoirCell
 from custom_layers.residual import ResidualRNN
 
 __all__ = [
+    "RowLSTM",
+    "MaskedConv2D",
+    "DiagonalBiLSTM",
     "CRF",
     "LRU",
     "AttentionPooling1D",

@@ -1,0 +1,270 @@
+"""PixelRNN: masked convolutions, and LSTMs over the rows and the diagonals of images.
+
+What they return at a pixel depends on the pixels before it in raster order and, with mask "B", on
+the pixel itself, where a channel group sees itself and the groups before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from custom_layers.pixel_walk import (
+    MaskType,
+    PixelLSTM,
+    WalkWeights,
+    check_groups,
+    check_image,
+    pixel_mask,
+    skew,
+    unskew,
+)
+
+Tensor = Any
+
+
+@keras.saving.register_keras_serializable(package="rnn_zoo")
+class MaskedConv2D(keras.layers.Layer):
+    """Convolution that sees, at a pixel, the pixels before it in raster order.
+
+    With inputs `x`, kernel `K`, and the mask `M` of `pixel_mask`::
+
+        y[i, j] = sum_{a, b} (M * K)[a, b]^T x[i + a - height // 2, j + b - width // 2] + bias
+
+    Args:
+        filters: Number of output channels.
+        kernel_size: Odd height and width, one number or two.
+        mask_type: `"A"`, for the first layer: a channel group sees the groups before it in its own
+            pixel; or `"B"`, for all others: it also sees itself. Defaults to `"B"`.
+        channel_groups: 3 for RGB, where channels belong to red, green and blue by thirds; 1 for
+            grey. Defaults to `1`.
+        use_bias: Whether there is a bias. Defaults to `True`.
+        kernel_initializer: Of `K`, before masking. Defaults to `"glorot_uniform"`.
+        bias_initializer: Defaults to `"zeros"`.
+        **kwargs: Those of `keras.layers.Layer`.
+
+    Call arguments:
+        images: `(batch, height, width, channels)`.
+
+    Output shape:
+        `(batch, height, width, filters)`.
+
+    Raises:
+        ValueError: if an argument does not fit.
+
+    Example:
+
+    >>> import numpy as np
+    >>> layer = MaskedConv2D(1, 3, mask_type="A", kernel_initializer="ones")
+    >>> ones = layer(np.ones((1, 2, 3, 1), dtype="float32"))  # how many pixels are seen
+    >>> keras.ops.convert_to_numpy(ones)[0, :, :, 0].tolist()
+    [[0.0, 1.0, 1.0], [2.0, 4.0, 3.0]]
+
+    Reference:
+        [van den Oord et al., 2016](https://arxiv.org/abs/1601.06759), section 3.4.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | Sequence[int],
+        mask_type: MaskType = "B",
+        channel_groups: int = 1,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        sizes = (kernel_size,) * 2 if isinstance(kernel_size, int) else tuple(kernel_size)
+        if len(sizes) != 2 or any(size < 1 or size % 2 == 0 for size in sizes):
+            raise ValueError(
+                f"`kernel_size` must be one or two odd numbers, found {kernel_size!r}."
+            )
+        if mask_type not in ("A", "B"):
+            raise ValueError(f"`mask_type` must be 'A' or 'B', found {mask_type!r}.")
+        check_groups("filters", filters, channel_groups)
+        self.filters = filters
+        self.kernel_size = sizes
+        self.mask_type = mask_type
+        self.channel_groups = channel_groups
+        self.use_bias = use_bias
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+
+    def build(self, input_shape: tuple[Any, ...]) -> None:
+        channels = input_shape[-1]
+        check_groups("channels of the images", channels, self.channel_groups)
+        self.kernel = self.add_weight(
+            name="kernel",
+            shape=(*self.kernel_size, channels, self.filters),
+            initializer=self.kernel_initializer,
+        )
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                name="bias", shape=(self.filters,), initializer=self.bias_initializer
+            )
+        self._mask = pixel_mask(
+            self.kernel_size, channels, self.filters, self.mask_type, self.channel_groups
+        )
+
+    def call(self, images: Tensor) -> Tensor:
+        kernel = self.kernel * ops.convert_to_tensor(self._mask, self.compute_dtype)
+        outputs = ops.conv(images, kernel, padding="same", data_format="channels_last")
+        outputs = outputs if self.bias is None else outputs + self.bias
+        return ops.cast(outputs, self.compute_dtype)  # torch convolves float16 in float32
+
+    def get_config(self) -> dict[str, Any]:
+        config = {
+            "filters": self.filters,
+            "kernel_size": list(self.kernel_size),
+            "mask_type": self.mask_type,
+            "channel_groups": self.channel_groups,
+            "use_bias": self.use_bias,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+        }
+        return {**super().get_config(), **config}
+
+
+@keras.saving.register_keras_serializable(package="rnn_zoo")
+class RowLSTM(PixelLSTM):
+    """LSTM over the rows of an image, from the top, all pixels of a row at once.
+
+    With inputs `x`, at row `i`, where `*` is a convolution along the row::
+
+        [i, f, o] = sigmoid(K * x_i + W * h_{i-1} + b)        K masked ("B"), W not
+        g = tanh(K_g * x_i + W_g * h_{i-1} + b_g)
+        c_i = f c_{i-1} + i g          h_i = o tanh(c_i)      h_0 and c_0 learned, for all columns
+
+    A pixel sees a triangle of the rows above it, as wide as `kernel_size` lets it grow.
+
+    Args:
+        units: Number of features of each pixel.
+        kernel_size: Odd width of both convolutions. Defaults to `3`.
+        channel_groups: 3 for RGB, 1 for grey. Defaults to `1`.
+        kernel_initializer: Of `K`, before masking. Defaults to `"glorot_uniform"`.
+        recurrent_initializer: Of `W`, a matrix `(kernel_size * units, 4 * units)`. Defaults to
+            `"orthogonal"`.
+        bias_initializer: Of `b`. Defaults to `"zeros"`.
+        unit_forget_bias: Add 1 to the forget gate's bias at the start. Defaults to `True`.
+        **kwargs: Those of `keras.layers.Layer`.
+
+    Call arguments:
+        images: `(batch, height, width, channels)`, height and width known.
+
+    Output shape:
+        `(batch, height, width, units)`.
+
+    Raises:
+        ValueError: if an argument does not fit.
+
+    Example:
+
+    >>> import numpy as np
+    >>> tuple(RowLSTM(4)(np.ones((2, 5, 6, 3), dtype="float32")).shape)
+    (2, 5, 6, 4)
+
+    Reference:
+        [van den Oord et al., 2016](https://arxiv.org/abs/1601.06759), section 3.1.
+    """
+
+    def __init__(self, units: int, kernel_size: int = 3, **kwargs: Any) -> None:
+        super().__init__(units, **kwargs)
+        if isinstance(kernel_size, bool) or kernel_size < 1 or kernel_size % 2 == 0:
+            raise ValueError(f"`kernel_size` must be an odd number, found {kernel_size!r}.")
+        self.kernel_size = kernel_size
+
+    def build(self, input_shape: tuple[Any, ...]) -> None:
+        check_image(input_shape, self.channel_groups)
+        self._weights = self.add_walk("", input_shape[-1], self.kernel_size, self.kernel_size)
+
+    def call(self, images: Tensor) -> Tensor:
+        reach = self.kernel_size // 2
+        width = images.shape[2]
+
+        def neighbours(hidden: Tensor, _: Tensor) -> Tensor:
+            padded = ops.pad(hidden, ((0, 0), (reach, reach), (0, 0)))
+            return ops.concatenate(
+                [padded[:, k : k + width] for k in range(self.kernel_size)], axis=-1
+            )
+
+        return self.walk(self.project_inputs(images, self._weights), self._weights, neighbours)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "kernel_size": self.kernel_size}
+
+
+@keras.saving.register_keras_serializable(package="rnn_zoo")
+class DiagonalBiLSTM(PixelLSTM):
+    """Two LSTMs over the diagonals of an image, from the top left and from the top right.
+
+    With inputs `x`, at pixel `(i, j)`, from the left::
+
+        [i, f, o] = sigmoid(K x_{i,j} + W [h_{i,j-1}, h_{i-1,j}] + b)      K masked ("B")
+        g = tanh(K_g x_{i,j} + W_g [h_{i,j-1}, h_{i-1,j}] + b_g)
+        c_{i,j} = f c_{i,j-1} + i g          h_{i,j} = o tanh(c_{i,j})
+
+    with learned `h` and `c` outside the image; from the right the same on the mirrored image, with
+    weights of its own, shifted down by a row, so that it tells a pixel of nothing but the rows
+    above it. The outputs are added. A pixel sees all pixels before it, in `height + width - 1`
+    steps.
+
+    Args:
+        units: Number of features of each pixel.
+        channel_groups: 3 for RGB, 1 for grey. Defaults to `1`.
+        kernel_initializer: Of `K`, before masking. Defaults to `"glorot_uniform"`.
+        recurrent_initializer: Of `W`, a matrix `(2 * units, 4 * units)`, first the rows for the
+            pixel on the left. Defaults to `"orthogonal"`.
+        bias_initializer: Of `b`. Defaults to `"zeros"`.
+        unit_forget_bias: Add 1 to the forget gate's bias at the start. Defaults to `True`.
+        **kwargs: Those of `keras.layers.Layer`.
+
+    Call arguments:
+        images: `(batch, height, width, channels)`, height and width known.
+
+    Output shape:
+        `(batch, height, width, units)`.
+
+    Raises:
+        ValueError: if an argument does not fit.
+
+    Example:
+
+    >>> import numpy as np
+    >>> tuple(DiagonalBiLSTM(4)(np.ones((2, 5, 6, 3), dtype="float32")).shape)
+    (2, 5, 6, 4)
+
+    Reference:
+        [van den Oord et al., 2016](https://arxiv.org/abs/1601.06759), section 3.2.
+    """
+
+    def build(self, input_shape: tuple[Any, ...]) -> None:
+        check_image(input_shape, self.channel_groups)
+        self._left = self.add_walk("left_", input_shape[-1], 1, 2)
+        self._right = self.add_walk("right_", input_shape[-1], 1, 2)
+
+    def call(self, images: Tensor) -> Tensor:
+        left = self._diagonals(images, self._left)
+        right = ops.flip(self._diagonals(ops.flip(images, axis=2), self._right), axis=2)
+        below = ops.pad(right[:, :-1], ((0, 0), (1, 0), (0, 0), (0, 0)))
+        return left + below
+
+    def _diagonals(self, images: Tensor, weights: WalkWeights) -> Tensor:
+        height, width = images.shape[1:3]
+
+        def neighbours(hidden: Tensor, outside: Tensor) -> Tensor:
+            first = ops.broadcast_to(outside, (ops.shape(hidden)[0], 1, self.units))
+            above = ops.concatenate([first, hidden[:, :-1]], axis=1)
+            return ops.concatenate([hidden, above], axis=-1)
+
+        columns = np.arange(height + width - 1)[:, None] - np.arange(height)[None, :]
+        inside = (columns >= 0) & (columns < width)
+        gates = ops.transpose(skew(self.project_inputs(images, weights)), (0, 2, 1, 3))
+        hidden = self.walk(gates, weights, neighbours, inside)
+        return unskew(ops.transpose(hidden, (0, 2, 1, 3)))

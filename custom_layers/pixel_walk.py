@@ -1,0 +1,218 @@
+"""What the layers of PixelRNN are made of: masks, the LSTM that walks over an image, diagonals.
+
+Pixels stand in raster order, row after row from the left, and within a pixel the channel groups
+(red, green, blue). Feature `c` of `n` belongs to group `c * groups // n`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal, NamedTuple
+
+import keras
+import numpy as np
+from keras import ops
+
+from custom_layers.loops import forward_loop
+
+Tensor = Any
+MaskType = Literal["A", "B"]
+
+
+def pixel_mask(
+    kernel_size: Sequence[int],
+    inputs: int,
+    filters: int,
+    mask_type: MaskType,
+    channel_groups: int = 1,
+) -> np.ndarray:
+    """1 where a kernel may look, 0 at the pixels to come, `(height, width, inputs, filters)`."""
+    height, width = kernel_size
+    mask = np.zeros((height, width, inputs, filters), "float32")
+    mask[: height // 2] = 1
+    mask[height // 2, : width // 2] = 1
+    source = np.arange(inputs)[:, None] * channel_groups // inputs
+    target = np.arange(filters)[None, :] * channel_groups // filters
+    mask[height // 2, width // 2] = source < target if mask_type == "A" else source <= target
+    return mask
+
+
+class WalkWeights(NamedTuple):
+    """Of a walk over the image; gates stand in the order input, forget, output, candidate."""
+
+    kernel: Any
+    recurrent: Any
+    bias: Any
+    hidden: Any
+    cell: Any
+
+
+class PixelLSTM(keras.layers.Layer):
+    """The LSTM that walks over an image, a row or a diagonal at a step, all its pixels at once."""
+
+    def __init__(
+        self,
+        units: int,
+        channel_groups: int = 1,
+        kernel_initializer: Any = "glorot_uniform",
+        recurrent_initializer: Any = "orthogonal",
+        bias_initializer: Any = "zeros",
+        unit_forget_bias: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        check_groups("units", units, channel_groups)
+        self.units = units
+        self.channel_groups = channel_groups
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.recurrent_initializer = keras.initializers.get(recurrent_initializer)
+        self.bias_initializer = keras.initializers.get(bias_initializer)
+        self.unit_forget_bias = unit_forget_bias
+
+    def add_walk(self, prefix: str, channels: int, width: int, neighbours: int) -> WalkWeights:
+        """The weights of a walk over the image."""
+        n = self.units
+        kernel = self.add_weight(
+            name=f"{prefix}kernel",
+            shape=(1, width, channels, 4 * n),
+            initializer=_another(self.kernel_initializer),
+        )
+        recurrent = self.add_weight(
+            name=f"{prefix}recurrent_kernel",
+            shape=(neighbours * n, 4 * n),
+            initializer=_another(self.recurrent_initializer),
+        )
+        bias = self.add_weight(
+            name=f"{prefix}bias", shape=(4 * n,), initializer=self._bias_initializer
+        )
+        start = [
+            self.add_weight(name=f"{prefix}{name}", shape=(n,), initializer="zeros")
+            for name in ("initial_hidden", "initial_cell")
+        ]
+        return WalkWeights(kernel, recurrent, bias, *start)
+
+    def _bias_initializer(self, shape: tuple[int, ...], dtype: Any = None) -> Tensor:
+        values = self.bias_initializer(shape, dtype=dtype)
+        if not self.unit_forget_bias:
+            return values
+        forget = np.repeat([0.0, 1.0, 0.0, 0.0], self.units)
+        return values + ops.cast(ops.convert_to_tensor(forget), values.dtype)
+
+    def project_inputs(self, images: Tensor, weights: WalkWeights) -> Tensor:
+        """What the gates see of the inputs: mask "B", each gate with its own groups."""
+        _, width, channels, _ = weights.kernel.shape
+        mask = pixel_mask((1, width), channels, self.units, "B", self.channel_groups)
+        mask = ops.convert_to_tensor(np.tile(mask, 4), self.compute_dtype)
+        kernel = weights.kernel * mask
+        return ops.conv(images, kernel, padding="same", data_format="channels_last") + weights.bias
+
+    def walk(
+        self,
+        gates: Tensor,
+        weights: WalkWeights,
+        neighbours: Callable[[Tensor, Tensor], Tensor],
+        inside: np.ndarray | None = None,
+    ) -> Tensor:
+        """The LSTM along axis 1.
+
+        Args:
+            gates: What the gates see of the inputs, `(batch, steps, positions, 4 * units)`.
+            weights: Those of the walk.
+            neighbours: Function of the hidden states `(batch, positions, units)` of the step before
+                and of the initial one; returns what each position sees of them, side by side.
+            inside: Booleans `(steps, positions)`; elsewhere the states stay the initial ones.
+
+        Returns:
+            The hidden states, `(batch, steps, positions, units)`.
+        """
+        _, steps, positions, width = gates.shape
+        n, size, batch = self.units, positions * self.units, ops.shape(gates)[0]
+        kernel = ops.convert_to_tensor(weights.recurrent)
+        start = [ops.convert_to_tensor(w) for w in (weights.hidden, weights.cell)]
+        inputs = ops.reshape(gates, (batch, steps, positions * width))
+        if inside is not None:
+            known = ops.convert_to_tensor(inside[None].astype("float32"), gates.dtype)
+            known = ops.broadcast_to(known, (batch, steps, positions))
+            inputs = ops.concatenate([inputs, known], axis=-1)
+
+        def step(states: list[Tensor], x: Tensor) -> list[Tensor]:
+            hidden, cell = (ops.reshape(s, (batch, positions, n)) for s in states)
+            z = ops.reshape(x[:, : positions * width], (batch, positions, width))
+            z = z + ops.matmul(neighbours(hidden, start[0]), kernel)
+            take, keep, give = (ops.sigmoid(z[..., k * n : (k + 1) * n]) for k in range(3))
+            cell = keep * cell + take * ops.tanh(z[..., 3 * n :])
+            new = [give * ops.tanh(cell), cell]
+            if inside is not None:
+                known = x[:, positions * width :, None]
+                new = [first + known * (s - first) for s, first in zip(new, start, strict=True)]
+            return [ops.reshape(s, (batch, size)) for s in new]
+
+        initial = [ops.broadcast_to(ops.tile(s, [positions])[None], (batch, size)) for s in start]
+        hidden, _ = forward_loop(step, initial, inputs, steps_per_iteration=1)
+        return ops.reshape(hidden, (batch, steps, positions, n))
+
+    def get_config(self) -> dict[str, Any]:
+        config = {
+            "units": self.units,
+            "channel_groups": self.channel_groups,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "recurrent_initializer": keras.initializers.serialize(self.recurrent_initializer),
+            "bias_initializer": keras.initializers.serialize(self.bias_initializer),
+            "unit_forget_bias": self.unit_forget_bias,
+        }
+        return {**super().get_config(), **config}
+
+
+def skew(images: Tensor) -> Tensor:
+    """Shift row `i` to the right by `i`: diagonals become columns.
+
+    Args:
+        images: `(batch, height, width, channels)`.
+
+    Returns:
+        `(batch, height, height + width - 1, channels)`, zeros beside the rows.
+
+    Example:
+
+    >>> import numpy as np
+    >>> rows = skew(np.array([[1.0, 2.0], [3.0, 4.0]])[None, :, :, None])
+    >>> keras.ops.convert_to_numpy(rows)[0, :, :, 0].tolist()
+    [[1.0, 2.0, 0.0], [0.0, 3.0, 4.0]]
+    """
+    batch, height, width, channels = ops.shape(images)
+    wide = ops.pad(images, ((0, 0), (0, 0), (0, height), (0, 0)))
+    flat = ops.reshape(wide, (batch, height * (width + height), channels))
+    cut = flat[:, : height * (width + height - 1)]
+    return ops.reshape(cut, (batch, height, width + height - 1, channels))
+
+
+def unskew(images: Tensor) -> Tensor:
+    """Reverse of `skew`."""
+    batch, height, length, channels = ops.shape(images)
+    flat = ops.reshape(images, (batch, height * length, channels))
+    flat = ops.pad(flat, ((0, 0), (0, height), (0, 0)))
+    wide = ops.reshape(flat, (batch, height, length + 1, channels))
+    return wide[:, :, : length + 1 - height]
+
+
+def _another(initializer: Any) -> Any:
+    """A copy: an initialiser draws the same numbers each time it is used."""
+    if isinstance(initializer, keras.initializers.Initializer):
+        return initializer.clone()
+    return initializer
+
+
+def check_image(shape: tuple[Any, ...], groups: int) -> None:
+    if len(shape) != 4 or None in shape[1:]:
+        raise ValueError(
+            "`images` must have shape (batch, height, width, channels), all but the batch known, "
+            f"found {tuple(shape)}."
+        )
+    check_groups("channels of the images", shape[-1], groups)
+
+
+def check_groups(name: str, width: int, groups: int) -> None:
+    if groups not in (1, 3):
+        raise ValueError(f"`channel_groups` must be 1 or 3, found {groups!r}.")
+    if width < 1 or width % groups:
+        raise ValueError(f"`{name}` must be a multiple of {groups} groups, found {width!r}.")
