@@ -133,6 +133,12 @@ class LeakyCell(RecurrentCell):
         )
         return states, [states[:, -1]]
 
+    def infer(
+        self, inputs: Tensor, initial_state: list[Tensor], mask: Tensor | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        run = self.in_steps if self.adaptive else self.scan
+        return run(inputs, initial_state, mask)
+
     def _project(self, inputs: Tensor) -> Tensor:
         bias = self.bias
         if self.adaptive:

@@ -180,6 +180,11 @@ class LegendreMemoryCell(RecurrentCell):
         last = states[:, -1]
         return states[..., : self.units], [last[:, : self.units], last[:, self.units :]]
 
+    def infer(
+        self, inputs: Tensor, initial_state: list[Tensor], mask: Tensor | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        return self.in_steps(inputs, initial_state, mask)
+
     def _kernels(self) -> tuple[Tensor, Tensor]:
         """`K_x` and `K` of the docstring."""
         held, b = self._memory()

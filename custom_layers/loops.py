@@ -8,6 +8,9 @@ and time. Two things make this quicker than differentiating the loop:
 * nothing is accumulated or kept in a list per step of the backward pass;
 * an iteration of a TensorFlow loop costs tens of microseconds whatever it computes, so
   `STEPS_PER_ITERATION` steps share one.
+
+Where nothing is differentiated and the sequence is large, `in_chunks` goes over it a piece at a time:
+what is computed on the way stays in the cache, and only outputs and the last states are kept.
 """
 
 from __future__ import annotations
@@ -111,6 +114,56 @@ def backward_loop(
     else:
         _, after = ops.scan(iteration, carry, xs, reverse=True)
     return [ops.reshape(a, (blocks * block, batch, a.shape[-1]))[:time] for a in after]
+
+
+def in_chunks(
+    run: Callable[[Tensor, list[Tensor], Tensor | None], tuple[Tensor, list[Tensor]]],
+    inputs: Tensor,
+    initial: Sequence[Tensor],
+    mask: Tensor | None,
+    steps: int,
+) -> tuple[Tensor, list[Tensor]]:
+    """What `run` gives for a whole sequence, from `steps` steps at a time.
+
+    Args:
+        run: Function of inputs `(batch, some steps, features)`, the list of states before them and
+            their mask; returns outputs `(batch, some steps, units)` and the states after them.
+        inputs: `(batch, time, features)`, of known time.
+        initial: States before the first step.
+        mask: Optional booleans `(batch, time)`.
+        steps: Length of a chunk; the last one is what is left.
+
+    Returns:
+        Outputs `(batch, time, units)`, and the states after the last step.
+    """
+    batch, time, features = ops.shape(inputs)
+    whole = time // steps * steps
+    if whole <= steps:
+        return run(inputs, list(initial), mask)
+    width = features if mask is None else features + 1
+    columns = [inputs] if mask is None else [inputs, ops.cast(mask[:, :, None], inputs.dtype)]
+    chunks = ops.reshape(side_by_side(columns)[:, :whole], (batch, whole // steps, steps * width))
+
+    def iteration(x: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+        x = ops.reshape(x, (batch, steps, width))
+        valid = None if mask is None else x[:, :, features] > 0
+        outputs, states = run(x[:, :, :features], list(states), valid)
+        return ops.reshape(outputs, (batch, steps * outputs.shape[-1])), states
+
+    sizes = [state.shape[-1] for state in initial]
+    loop = keras.layers.RNN(Iteration(iteration, sizes), return_sequences=True, name="chunks")
+    _, outputs, states = loop.inner_loop(chunks, list(initial), mask=None)
+    outputs = ops.reshape(outputs, (batch, whole, outputs.shape[-1] // steps))
+    if whole == time:
+        return outputs, states
+    rest = None if mask is None else mask[:, whole:]
+    last, states = run(inputs[:, whole:], states, rest)
+    return ops.concatenate([outputs, last], axis=1), states
+
+
+def assumed_batch(inputs: Tensor) -> int:
+    """Rows of a batch; 32, as `fit` and `predict` have them by default, where they are unknown."""
+    return inputs.shape[0] or 32
 
 
 def time_first(x: Tensor) -> Tensor:

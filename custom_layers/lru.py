@@ -149,6 +149,11 @@ class LRUCell(RecurrentCell):
         outputs = take_steps(outputs, count)
         return outputs, [outputs[:, -1], take_steps(states, count[:, -1:])[:, 0]]
 
+    def infer(
+        self, inputs: Tensor, initial_state: list[Tensor], mask: Tensor | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        return self.in_chunks(inputs, initial_state, mask)
+
     def get_config(self) -> dict[str, Any]:
         config = {
             "state_units": self.state_units,

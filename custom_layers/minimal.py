@@ -77,6 +77,11 @@ class _MinimalCell(RecurrentCell):
         states = linear_recurrence(keep, add, initial_state[0], parallel=self.parallel)
         return states, [states[:, -1]]
 
+    def infer(
+        self, inputs: Tensor, initial_state: list[Tensor], mask: Tensor | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        return self.in_chunks(inputs, initial_state, mask)
+
     def get_config(self) -> dict[str, Any]:
         config = {
             "activation": keras.activations.serialize(self.activation),

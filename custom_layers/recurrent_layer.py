@@ -9,8 +9,18 @@ import keras
 from keras import ops
 
 from custom_layers.initializers import PerGateOrthogonal
+from custom_layers.loops import assumed_batch, in_chunks
 
 Tensor = Any
+
+_CACHE = 2**18
+"""Numbers of all states at all steps that stay in a cache with all that is computed from them."""
+
+_CHUNK = (10, 50)
+"""Fewest and most steps of a chunk: the fewer, the more counts starting the operations."""
+
+_MANY_ROWS = 8
+"""Rows of a batch, from which on the operations of a step take longer than starting them."""
 
 _GET = {
     "initializer": (keras.initializers.get, keras.initializers.serialize),
@@ -58,7 +68,8 @@ class RecurrentCell(keras.layers.Layer):
     """One step of a recurrence (`call`, as `keras.layers.RNN` wants it) and all of them (`scan`).
 
     Subclasses set `state_size` and write `build`, `call` and `scan`. Both compute the same numbers:
-    `call` in the fewest lines, `scan` fast. The output is the first state, so that a masked step,
+    `call` in the fewest lines, `scan` fast. `infer` is `scan` unless there is a faster order for
+    large sequences that are not trained on. The output is the first state, so that a masked step,
     which carries all states over, repeats the output before it. A cell draws no random numbers:
     dropout is the layer's.
 
@@ -136,6 +147,41 @@ class RecurrentCell(keras.layers.Layer):
             The first state after every step `(batch, time, units)`, and all states after the last.
         """
         raise NotImplementedError
+
+    def infer(
+        self, inputs: Tensor, initial_state: list[Tensor], mask: Tensor | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """`scan` for inference: where it pays, in another order of the same operations."""
+        return self.scan(inputs, initial_state, mask)
+
+    def in_chunks(
+        self, inputs: Tensor, initial_state: list[Tensor], mask: Tensor | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """`scan` over pieces of the sequence where all of it at once would leave the cache."""
+        sizes = [self.state_size] if isinstance(self.state_size, int) else self.state_size
+        rows, time = assumed_batch(inputs), inputs.shape[1]
+        fitting = _CACHE // (rows * sum(sizes))
+        if time is None or rows < _MANY_ROWS or time <= fitting:
+            return self.scan(inputs, initial_state, mask)
+        steps = min(max(fitting, _CHUNK[0]), _CHUNK[1])
+        return in_chunks(self.scan, inputs, initial_state, mask, steps)
+
+    def in_steps(
+        self, inputs: Tensor, initial_state: list[Tensor], mask: Tensor | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """`scan` by one `call` after the other, as Keras does, where a step is work enough."""
+        rows, time = assumed_batch(inputs), inputs.shape[1]
+        if time is None or rows < _MANY_ROWS or keras.config.backend() == "torch":
+            return self.scan(inputs, initial_state, mask)
+        return in_chunks(self._one_step, inputs, initial_state, mask, 1)
+
+    def _one_step(
+        self, inputs: Tensor, states: list[Tensor], mask: Tensor | None
+    ) -> tuple[Tensor, list[Tensor]]:
+        _, new = self.call(inputs[:, 0], states)
+        if mask is not None:
+            new = [ops.where(mask, n, s) for n, s in zip(new, states, strict=True)]
+        return new[0][:, None], new
 
     def get_config(self) -> dict[str, Any]:
         config = {"units": self.units}
@@ -225,16 +271,15 @@ class RecurrentLayer(keras.layers.RNN):
         if self.go_backwards:
             sequences = ops.flip(sequences, axis=1)
             mask = None if mask is None else ops.flip(mask, axis=1)
-        outputs, states = self.cell.scan(
-            self._drop_inputs(sequences) if training and self.dropout else sequences,
-            list(initial_state),
-            mask=mask,
-            recurrent_dropout_mask=(
-                self._dropout_mask((ops.shape(sequences)[0], self.units), self.recurrent_dropout)
-                if training and self.recurrent_dropout
-                else None
-            ),
-        )
+        if training:
+            outputs, states = self.cell.scan(
+                self._drop_inputs(sequences) if self.dropout else sequences,
+                list(initial_state),
+                mask=mask,
+                recurrent_dropout_mask=self._recurrent_dropout_mask(sequences),
+            )
+        else:
+            outputs, states = self.cell.infer(sequences, list(initial_state), mask)
         last_output = states[0]
         if self.zero_output_for_mask and mask is not None:
             outputs = outputs * ops.cast(mask[:, :, None], outputs.dtype)
@@ -244,6 +289,11 @@ class RecurrentLayer(keras.layers.RNN):
     def _drop_inputs(self, sequences: Tensor) -> Tensor:
         batch, _, features = ops.shape(sequences)
         return sequences * self._dropout_mask((batch, 1, features), self.dropout)
+
+    def _recurrent_dropout_mask(self, sequences: Tensor) -> Tensor | None:
+        if not self.recurrent_dropout:
+            return None
+        return self._dropout_mask((ops.shape(sequences)[0], self.units), self.recurrent_dropout)
 
     def _dropout_mask(self, shape: tuple[Any, ...], rate: float) -> Tensor:
         ones = ops.ones(shape, dtype=self.compute_dtype)

@@ -16,6 +16,7 @@ from layer_checks import disturb_weights
 from recurrent_checks import run
 
 import custom_layers
+from custom_layers import recurrent_layer
 
 pytestmark = pytest.mark.backend
 
@@ -59,6 +60,50 @@ def test_any_shape_and_mask(
     plain = keras.layers.RNN(layer.cell, **options)
     for a, b in zip(run(layer, x, None, mask=mask), run(plain, x, None, mask=mask), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize("name", LAYERS)
+def test_large_sequences(name: str, masked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Inference may go over them in another order, in chunks: 23 steps are two of 10 and the rest."""
+    monkeypatch.setattr(recurrent_layer, "_CACHE", 1)
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(9, 23, 3))
+    mask = rng.random((9, 23)) > 0.3 if masked else None
+    layer = LAYERS[name](4, return_sequences=True, return_state=True)
+    layer.build(x.shape)
+    disturb_weights(layer)
+    sizes = layer.cell.state_size
+    initial = [rng.normal(size=(9, n)) for n in ([sizes] if isinstance(sizes, int) else sizes)]
+    at_once = run(layer, x, initial, mask=mask, training=True)
+    for a, b in zip(run(layer, x, initial, mask=mask), at_once, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=2e-5)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a function of TensorFlow's")
+@pytest.mark.parametrize("jit_compile", [False, True])
+@pytest.mark.parametrize("name", LAYERS)
+def test_gradients_of_inference(
+    name: str, jit_compile: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A layer called with `training=False` is trained through as well, as one that is frozen is."""
+    import tensorflow as tf
+
+    monkeypatch.setattr(recurrent_layer, "_CACHE", 1)
+    layer = LAYERS[name](4, return_sequences=True)
+    layer.build((9, 23, 3))
+    disturb_weights(layer)
+
+    @tf.function(jit_compile=jit_compile)
+    def gradients(x: Any, training: bool) -> Any:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            loss = tf.reduce_sum(layer(x, training=training) ** 2)
+        return tape.gradient(loss, [x, *(w.value for w in layer.trainable_weights)])
+
+    x = tf.constant(np.random.default_rng(0).normal(size=(9, 23, 3)), "float32")
+    for a, b in zip(gradients(x, False), gradients(x, True), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a function of TensorFlow's")
