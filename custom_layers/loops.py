@@ -9,8 +9,8 @@ and time. Two things make this quicker than differentiating the loop:
 * an iteration of a TensorFlow loop costs tens of microseconds whatever it computes, so
   `STEPS_PER_ITERATION` steps share one.
 
-Where nothing is differentiated and the sequence is large, `in_chunks` goes over it a piece at a time:
-what is computed on the way stays in the cache, and only outputs and the last states are kept.
+Where nothing is differentiated and the sequence is large, `in_chunks` goes over it a piece at a
+time: what is computed on the way stays in the cache, and only outputs and last states are kept.
 """
 
 from __future__ import annotations

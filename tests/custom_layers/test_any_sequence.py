@@ -65,7 +65,7 @@ def test_any_shape_and_mask(
 @pytest.mark.parametrize("masked", [False, True])
 @pytest.mark.parametrize("name", LAYERS)
 def test_large_sequences(name: str, masked: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Inference may go over them in another order, in chunks: 23 steps are two of 10 and the rest."""
+    """Inference may go over them in chunks: 23 steps are two chunks of 10 and the rest."""
     monkeypatch.setattr(recurrent_layer, "_CACHE", 1)
     rng = np.random.default_rng(0)
     x = rng.normal(size=(9, 23, 3))
