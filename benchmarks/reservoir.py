@@ -82,7 +82,6 @@ def compare(units: int, count: int, steps: int, repeats: int) -> list[Any]:
 
 
 def main(options: Options) -> None:
-    reservoirpy.verbosity(0) if hasattr(reservoirpy, "verbosity") else None
     logging.disable(logging.WARNING)
     jobs = [(units, 1) for units in options.units]
     if options.batch:

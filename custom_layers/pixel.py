@@ -13,8 +13,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from custom_layers.loops import forward_loop
 from custom_layers.pixel_walk import (
     MaskType,
+    PixelByPixel,
     PixelLSTM,
     WalkWeights,
     check_groups,
@@ -28,7 +30,7 @@ Tensor = Any
 
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
-class MaskedConv2D(keras.layers.Layer):
+class MaskedConv2D(PixelByPixel):
     """Convolution that sees, at a pixel, the pixels before it in raster order.
 
     With inputs `x`, kernel `K`, and the mask `M` of `pixel_mask`::
@@ -114,10 +116,46 @@ class MaskedConv2D(keras.layers.Layer):
         )
 
     def call(self, images: Tensor) -> Tensor:
-        kernel = self.kernel * ops.convert_to_tensor(self._mask, self.compute_dtype)
-        outputs = ops.conv(images, kernel, padding="same", data_format="channels_last")
-        outputs = outputs if self.bias is None else outputs + self.bias
+        outputs = self._convolve(images, self._masked_kernel(), padding="same")
         return ops.cast(outputs, self.compute_dtype)  # torch convolves float16 in float32
+
+    def _masked_kernel(self) -> Tensor:
+        kernel = ops.convert_to_tensor(self.kernel)
+        return kernel * ops.convert_to_tensor(self._mask, kernel.dtype)
+
+    def _convolve(self, images: Tensor, kernel: Tensor, padding: str) -> Tensor:
+        outputs = ops.conv(images, kernel, padding=padding, data_format="channels_last")
+        return outputs if self.bias is None else outputs + self.bias
+
+    def begin(self, batch: Any, width: int) -> Tensor:
+        """The inputs of the rows above that the kernel sees, side by side."""
+        return ops.zeros((batch, width, self.kernel_size[0] // 2 * self.kernel.shape[2]))
+
+    def above(self, memory: Tensor) -> Tensor:
+        height, reach = self.kernel_size[0] // 2, self.kernel_size[1] // 2
+        batch, width, _ = ops.shape(memory)
+        if not height:
+            zeros = ops.zeros((batch, width, self.filters), memory.dtype)
+            return zeros if self.bias is None else zeros + self.bias
+        rows = ops.reshape(memory, (batch, width, height, self.kernel.shape[2]))
+        rows = ops.pad(ops.transpose(rows, (0, 2, 1, 3)), ((0, 0), (0, 0), (reach, reach), (0, 0)))
+        return self._convolve(rows, self._masked_kernel()[:height], padding="valid")[:, 0]
+
+    def carry(self, batch: Any) -> Tensor:
+        """The inputs on the left that the kernel sees, side by side."""
+        return ops.zeros((batch, self.kernel_size[1] // 2 * self.kernel.shape[2]))
+
+    def pixel(self, x: Tensor, above: Tensor, carry: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        height, reach = self.kernel_size[0] // 2, self.kernel_size[1] // 2
+        seen = ops.concatenate([carry, x], axis=-1)
+        kernel = self._masked_kernel()[height, : reach + 1]
+        kernel = ops.reshape(kernel, (seen.shape[-1], self.filters))
+        return above + ops.matmul(seen, kernel), seen[:, x.shape[-1] :], x
+
+    def end_row(self, memory: Tensor, kept: Tensor) -> Tensor:
+        if self.kernel_size[0] == 1:
+            return memory
+        return ops.concatenate([memory[:, :, kept.shape[-1] :], kept], axis=-1)
 
     def get_config(self) -> dict[str, Any]:
         config = {
@@ -185,16 +223,40 @@ class RowLSTM(PixelLSTM):
         self._weights = self.add_walk("", input_shape[-1], self.kernel_size, self.kernel_size)
 
     def call(self, images: Tensor) -> Tensor:
-        reach = self.kernel_size // 2
-        width = images.shape[2]
+        gates = self.project_inputs(images, self._weights)
+        return self.walk(gates, self._weights, lambda hidden, _: self._neighbours(hidden))
 
-        def neighbours(hidden: Tensor, _: Tensor) -> Tensor:
-            padded = ops.pad(hidden, ((0, 0), (reach, reach), (0, 0)))
-            return ops.concatenate(
-                [padded[:, k : k + width] for k in range(self.kernel_size)], axis=-1
-            )
+    def _neighbours(self, hidden: Tensor) -> Tensor:
+        """The hidden states `(batch, width, units)` that each pixel of the next row sees."""
+        reach, width = self.kernel_size // 2, hidden.shape[1]
+        padded = ops.pad(hidden, ((0, 0), (reach, reach), (0, 0)))
+        return ops.concatenate([padded[:, k : k + width] for k in range(self.kernel_size)], axis=-1)
 
-        return self.walk(self.project_inputs(images, self._weights), self._weights, neighbours)
+    def begin(self, batch: Any, width: int) -> Tensor:
+        """Hidden and cell states of the row above."""
+        start = ops.concatenate([self._weights.hidden, self._weights.cell])
+        return ops.broadcast_to(start, (batch, width, 2 * self.units))
+
+    def above(self, memory: Tensor) -> Tensor:
+        hidden, cell = ops.split(memory, 2, axis=-1)
+        z = ops.matmul(self._neighbours(hidden), self._weights.recurrent) + self._weights.bias
+        return ops.concatenate([z, cell], axis=-1)
+
+    def carry(self, batch: Any) -> Tensor:
+        """The inputs on the left that the kernel sees, side by side."""
+        return ops.zeros((batch, self.kernel_size // 2 * self._weights.kernel.shape[2]))
+
+    def pixel(self, x: Tensor, above: Tensor, carry: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        seen = ops.concatenate([carry, x], axis=-1)
+        kernel = self.input_kernel(self._weights)[0, : self.kernel_size // 2 + 1]
+        z = above[:, : -self.units] + ops.matmul(
+            seen, ops.reshape(kernel, (seen.shape[-1], 4 * self.units))
+        )
+        hidden, cell = self.lstm_step(z, above[:, -self.units :])
+        return hidden, seen[:, x.shape[-1] :], ops.concatenate([hidden, cell], axis=-1)
+
+    def end_row(self, memory: Tensor, kept: Tensor) -> Tensor:
+        return kept
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "kernel_size": self.kernel_size}
@@ -254,6 +316,48 @@ class DiagonalBiLSTM(PixelLSTM):
         right = ops.flip(self._diagonals(ops.flip(images, axis=2), self._right), axis=2)
         below = ops.pad(right[:, :-1], ((0, 0), (1, 0), (0, 0), (0, 0)))
         return left + below
+
+    def begin(self, batch: Any, width: int) -> Tensor:
+        """Of the row above: hidden states from the left, from the right, and what the latter say
+        of it to the row below; there is no row above the first one."""
+        n = self.units
+        start = ops.concatenate([self._left.hidden, self._right.hidden, ops.zeros((n,))])
+        return ops.broadcast_to(start, (batch, width, 3 * n))
+
+    def above(self, memory: Tensor) -> Tensor:
+        hidden, _, right = ops.split(memory, 3, axis=-1)
+        z = ops.matmul(hidden, self._left.recurrent[self.units :]) + self._left.bias
+        return ops.concatenate([z, right], axis=-1)
+
+    def carry(self, batch: Any) -> Tensor:
+        """Hidden and cell states on the left."""
+        start = ops.concatenate([self._left.hidden, self._left.cell])
+        return ops.broadcast_to(start, (batch, 2 * self.units))
+
+    def pixel(self, x: Tensor, above: Tensor, carry: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        n = self.units
+        z = above[:, :-n] + ops.matmul(x, self.input_kernel(self._left)[0, 0])
+        z = z + ops.matmul(carry[:, :n], self._left.recurrent[:n])
+        hidden, cell = self.lstm_step(z, carry[:, n:])
+        carry = ops.concatenate([hidden, cell], axis=-1)
+        return hidden + above[:, -n:], carry, ops.concatenate([hidden, x], axis=-1)
+
+    def end_row(self, memory: Tensor, kept: Tensor) -> Tensor:
+        """Goes back over the row from the right, now that all of it is known."""
+        n = self.units
+        before = memory[:, :, n : 2 * n]
+        z = ops.matmul(kept[:, :, n:], self.input_kernel(self._right)[0, 0])
+        z = z + ops.matmul(before, self._right.recurrent[n:]) + self._right.bias
+
+        def step(states: list[Tensor], z: Tensor) -> list[Tensor]:
+            z = z + ops.matmul(states[0], self._right.recurrent[:n])
+            return list(self.lstm_step(z, states[1]))
+
+        batch = ops.shape(kept)[0]
+        start = [ops.broadcast_to(w, (batch, n)) for w in (self._right.hidden, self._right.cell)]
+        right, _ = forward_loop(step, start, ops.flip(z, axis=1), steps_per_iteration=1)
+        right = ops.flip(right, axis=1)
+        return ops.concatenate([kept[:, :, :n], right, right], axis=-1)
 
     def _diagonals(self, images: Tensor, weights: WalkWeights) -> Tensor:
         height, width = images.shape[1:3]

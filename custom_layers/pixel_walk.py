@@ -47,7 +47,41 @@ class WalkWeights(NamedTuple):
     cell: Any
 
 
-class PixelLSTM(keras.layers.Layer):
+class PixelByPixel(keras.layers.Layer):
+    """A layer that can also be followed pixel by pixel, which is how images are sampled.
+
+    What a row gets from the rows above it is known before its first pixel, for all its columns at
+    once; from the pixels on the left it gets a carry. So every pixel is the same work. In the
+    order of the calls, with `x` the inputs of a pixel::
+
+        memory = begin(batch, width)                              (batch, width, ...)
+        for each row:    above, carry = above(memory), carry(batch)
+        for each pixel:      y, carry, kept = pixel(x, above[:, j], carry)
+                         memory = end_row(memory, kept of all its pixels)
+    """
+
+    def begin(self, batch: Any, width: int) -> Tensor:
+        """What the first row is told, `(batch, width, any)`."""
+        raise NotImplementedError
+
+    def above(self, memory: Tensor) -> Tensor:
+        """What each pixel of a row gets from the rows above, `(batch, width, any)`."""
+        raise NotImplementedError
+
+    def carry(self, batch: Any) -> Tensor:
+        """What the first pixel of a row gets from the left, `(batch, any)`."""
+        raise NotImplementedError
+
+    def pixel(self, x: Tensor, above: Tensor, carry: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Outputs at a pixel, the carry to the next one, and what is kept for `end_row`."""
+        raise NotImplementedError
+
+    def end_row(self, memory: Tensor, kept: Tensor) -> Tensor:
+        """What the next row is told, from what the pixels kept, `(batch, width, any)`."""
+        raise NotImplementedError
+
+
+class PixelLSTM(PixelByPixel):
     """The LSTM that walks over an image, a row or a diagonal at a step, all its pixels at once."""
 
     def __init__(
@@ -98,13 +132,24 @@ class PixelLSTM(keras.layers.Layer):
         forget = np.repeat([0.0, 1.0, 0.0, 0.0], self.units)
         return values + ops.cast(ops.convert_to_tensor(forget), values.dtype)
 
-    def project_inputs(self, images: Tensor, weights: WalkWeights) -> Tensor:
-        """What the gates see of the inputs: mask "B", each gate with its own groups."""
-        _, width, channels, _ = weights.kernel.shape
+    def input_kernel(self, weights: WalkWeights) -> Tensor:
+        """The kernel of the inputs: mask "B", each gate with its own groups."""
+        kernel = ops.convert_to_tensor(weights.kernel)
+        _, width, channels, _ = kernel.shape
         mask = pixel_mask((1, width), channels, self.units, "B", self.channel_groups)
-        mask = ops.convert_to_tensor(np.tile(mask, 4), self.compute_dtype)
-        kernel = weights.kernel * mask
+        return kernel * ops.convert_to_tensor(np.tile(mask, 4), kernel.dtype)
+
+    def project_inputs(self, images: Tensor, weights: WalkWeights) -> Tensor:
+        """What the gates see of the inputs."""
+        kernel = self.input_kernel(weights)
         return ops.conv(images, kernel, padding="same", data_format="channels_last") + weights.bias
+
+    def lstm_step(self, z: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+        """Hidden and cell states after a step, from the gates before their activations."""
+        n = self.units
+        take, keep, give = (ops.sigmoid(z[..., k * n : (k + 1) * n]) for k in range(3))
+        cell = keep * cell + take * ops.tanh(z[..., 3 * n :])
+        return give * ops.tanh(cell), cell
 
     def walk(
         self,
@@ -139,9 +184,7 @@ class PixelLSTM(keras.layers.Layer):
             hidden, cell = (ops.reshape(s, (batch, positions, n)) for s in states)
             z = ops.reshape(x[:, : positions * width], (batch, positions, width))
             z = z + ops.matmul(neighbours(hidden, start[0]), kernel)
-            take, keep, give = (ops.sigmoid(z[..., k * n : (k + 1) * n]) for k in range(3))
-            cell = keep * cell + take * ops.tanh(z[..., 3 * n :])
-            new = [give * ops.tanh(cell), cell]
+            new = list(self.lstm_step(z, cell))
             if inside is not None:
                 known = x[:, positions * width :, None]
                 new = [first + known * (s - first) for s, first in zip(new, start, strict=True)]

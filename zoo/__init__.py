@@ -10,6 +10,8 @@ from zoo._registry import ModelInfo, create_model, list_models, model_info, regi
 from zoo.echo_state import echo_state_network, fit_readout, free_run
 from zoo.many_to_many import tag_decoder, tagger
 from zoo.one_to_one import mlp_tagger
+from zoo.pixel_rnn import PixelLoss, image_nats, pixel_rnn
+from zoo.pixel_sampling import complete_images, pixel_sampler, sample_images
 from zoo.recurrent import (
     CELLS,
     StackOptions,
@@ -21,18 +23,24 @@ from zoo.recurrent import (
 __all__ = [
     "CELLS",
     "ModelInfo",
+    "PixelLoss",
     "StackOptions",
+    "complete_images",
     "create_model",
     "echo_state_network",
     "fit_readout",
     "free_run",
+    "image_nats",
     "list_models",
     "mlp_tagger",
     "model_info",
+    "pixel_rnn",
+    "pixel_sampler",
     "recurrent_layer",
     "recurrent_stack",
     "register_cell",
     "register_model",
+    "sample_images",
     "tag_decoder",
     "tagger",
 ]

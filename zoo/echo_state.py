@@ -8,7 +8,6 @@ free_run(model, x, steps=200)                          predictions fed back as i
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -20,11 +19,9 @@ from custom_layers import Reservoir
 from custom_layers.loops import forward_loop
 from zoo._registry import register_model
 from zoo._ridge import RidgeAccumulator
+from zoo._state_stream import compiled, reads_inputs, reservoirs_of, stream_of
 
 _JAEGER, _GALLICCHIO = "Jaeger 2001", "Gallicchio et al. 2017"
-
-_CHUNK = 2**22
-"""About how many numbers that the readout sees are in memory at once: 16 MB."""
 
 _BATCH = 64
 """Sequences of different lengths that run side by side."""
@@ -156,7 +153,7 @@ def fit_readout(
             np.concatenate([a, _delayed(b)], axis=1) for a, b in zip(inputs, wanted, strict=True)
         ]
     ridge = RidgeAccumulator(width, targets, smallest_alpha=alpha)
-    stream = _stream_of(model)
+    stream = stream_of(model)
     lengths = np.array([len(one) for one in inputs])
     for rows in _similar_lengths(inputs):
         longest = len(inputs[rows[-1]])
@@ -229,7 +226,7 @@ def free_run(
     driving = np.zeros((batch, steps, 0), "float32")
     if outside:
         driving = _expected("inputs", inputs, (batch, steps, features))
-    stream = _stream_of(model)
+    stream = stream_of(model)
     for seen, states in stream.chunks(warmup, pad=False):
         last_seen, last_states = seen[:, -1], states
     if fed_back:
@@ -242,67 +239,14 @@ def free_run(
     return found[0] if single else found
 
 
-class StateStream:
-    """The states of an echo state network, chunk by chunk, in a compiled model.
-
-    Args:
-        model: Of `echo_state_network`.
-    """
-
-    def __init__(self, model: keras.Model) -> None:
-        self.reservoirs = _reservoirs(model)
-        self.width = model.get_layer("readout").kernel.shape[0]
-        x = keras.Input((None, model.input.shape[-1]), name="x")
-        before = [keras.Input((r.units,), name=f"before_{r.name}") for r in self.reservoirs]
-        seen = [x] if _reads_inputs(model) else []
-        after, y = [], x
-        for reservoir, state in zip(self.reservoirs, before, strict=True):
-            y, state = reservoir(y, initial_state=[state])
-            seen.append(y)
-            after.append(state)
-        joined = seen[0] if len(seen) == 1 else keras.layers.Concatenate()(seen)
-        self._model = _compiled(keras.Model([x, *before], [joined, *after]))
-
-    def chunks(
-        self, sequences: Any, pad: bool = True
-    ) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
-        """What the readout sees, in chunks of equal length, and the states after each.
-
-        Args:
-            sequences: `(batch, time, features)`.
-            pad: Make the last chunk as long as the others, which spares a compilation; the states
-                after it are then of no use.
-        """
-        batch, time, _ = sequences.shape
-        pieces = -(-time * batch * self.width // _CHUNK)
-        length = -(-time // pieces)
-        states = [np.zeros((batch, r.units), "float32") for r in self.reservoirs]
-        for start in range(0, time, length):
-            chunk = sequences[:, start : start + length]
-            if pad and chunk.shape[1] < length:
-                chunk = np.pad(chunk, ((0, 0), (0, length - chunk.shape[1]), (0, 0)))
-            seen, *states = self._model.predict_on_batch([chunk, *states])
-            yield seen, states
-
-
-_STREAMS: weakref.WeakKeyDictionary[keras.Model, StateStream] = weakref.WeakKeyDictionary()
-
-
-def _stream_of(model: keras.Model) -> StateStream:
-    """The stream of a model, compiled once: a second fit with another `alpha` compiles nothing."""
-    if model not in _STREAMS:
-        _STREAMS[model] = StateStream(model)
-    return _STREAMS[model]
-
-
 class _FreeRun(keras.layers.Layer):
     """The loop of a network that sees its own outputs."""
 
     def __init__(self, model: keras.Model, outside: int) -> None:
         super().__init__()
-        self.reservoirs = _reservoirs(model)
+        self.reservoirs = reservoirs_of(model)
         self.readout = model.get_layer("readout")
-        self.reads_inputs = _reads_inputs(model)
+        self.reads_inputs = reads_inputs(model)
         self.outside = outside
 
     def call(self, driving: Any, states: list[Any]) -> Any:
@@ -327,23 +271,9 @@ def _run_freely(
     inputs = keras.Input(driving.shape[1:])
     before = [keras.Input(s.shape[1:]) for s in (*states, last)]
     outputs = _FreeRun(model, outside)(inputs, before)
-    return _compiled(keras.Model([inputs, *before], outputs)).predict_on_batch(
+    return compiled(keras.Model([inputs, *before], outputs)).predict_on_batch(
         [driving, *states, last]
     )
-
-
-def _compiled(model: keras.Model) -> keras.Model:
-    model.compile(jit_compile=keras.config.backend() != "torch")
-    return model
-
-
-def _reservoirs(model: keras.Model) -> list[Reservoir]:
-    return [layer for layer in model.layers if isinstance(layer, Reservoir)]
-
-
-def _reads_inputs(model: keras.Model) -> bool:
-    width = model.get_layer("readout").kernel.shape[0]
-    return width > sum(reservoir.units for reservoir in _reservoirs(model))
 
 
 def _seeds(seed: int | None, count: int) -> list[int | None]:

@@ -8,7 +8,7 @@ import pytest
 from sklearn.linear_model import Ridge
 
 import zoo
-from zoo import echo_state
+from zoo import _state_stream
 
 pytestmark = pytest.mark.backend
 
@@ -25,7 +25,7 @@ def states(model: keras.Model, x: np.ndarray) -> np.ndarray:
 
 
 def test_readout_is_the_ridge_regression_of_all_states(monkeypatch) -> None:
-    monkeypatch.setattr(echo_state, "_CHUNK", 1300)  # six chunks, the last one padded
+    monkeypatch.setattr(_state_stream, "_CHUNK", 1300)  # six chunks, the last one padded
     model = zoo.echo_state_network(units=20, depth=2, leak_rate=0.5, seed=0)
     data = sines(3, 62)
     x, y = data[:, :-1], data[:, 1:]
