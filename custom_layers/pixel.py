@@ -14,6 +14,7 @@ import numpy as np
 from keras import ops
 
 from custom_layers.loops import forward_loop
+from custom_layers.pixel_recurrence import lstm_step
 from custom_layers.pixel_walk import (
     MaskType,
     PixelByPixel,
@@ -224,7 +225,8 @@ class RowLSTM(PixelLSTM):
 
     def call(self, images: Tensor) -> Tensor:
         gates = self.project_inputs(images, self._weights)
-        return self.walk(gates, self._weights, lambda hidden, _: self._neighbours(hidden))
+        reach = self.kernel_size // 2
+        return self.walk(gates, self._weights, range(-reach, reach + 1))
 
     def _neighbours(self, hidden: Tensor) -> Tensor:
         """The hidden states `(batch, width, units)` that each pixel of the next row sees."""
@@ -252,7 +254,7 @@ class RowLSTM(PixelLSTM):
         z = above[:, : -self.units] + ops.matmul(
             seen, ops.reshape(kernel, (seen.shape[-1], 4 * self.units))
         )
-        hidden, cell = self.lstm_step(z, above[:, -self.units :])
+        hidden, cell = lstm_step(z, above[:, -self.units :])
         return hidden, seen[:, x.shape[-1] :], ops.concatenate([hidden, cell], axis=-1)
 
     def end_row(self, memory: Tensor, kept: Tensor) -> Tensor:
@@ -338,7 +340,7 @@ class DiagonalBiLSTM(PixelLSTM):
         n = self.units
         z = above[:, :-n] + ops.matmul(x, self.input_kernel(self._left)[0, 0])
         z = z + ops.matmul(carry[:, :n], self._left.recurrent[:n])
-        hidden, cell = self.lstm_step(z, carry[:, n:])
+        hidden, cell = lstm_step(z, carry[:, n:])
         carry = ops.concatenate([hidden, cell], axis=-1)
         return hidden + above[:, -n:], carry, ops.concatenate([hidden, x], axis=-1)
 
@@ -351,7 +353,7 @@ class DiagonalBiLSTM(PixelLSTM):
 
         def step(states: list[Tensor], z: Tensor) -> list[Tensor]:
             z = z + ops.matmul(states[0], self._right.recurrent[:n])
-            return list(self.lstm_step(z, states[1]))
+            return list(lstm_step(z, states[1]))
 
         batch = ops.shape(kept)[0]
         start = [ops.broadcast_to(w, (batch, n)) for w in (self._right.hidden, self._right.cell)]
@@ -362,13 +364,8 @@ class DiagonalBiLSTM(PixelLSTM):
     def _diagonals(self, images: Tensor, weights: WalkWeights) -> Tensor:
         height, width = images.shape[1:3]
 
-        def neighbours(hidden: Tensor, outside: Tensor) -> Tensor:
-            first = ops.broadcast_to(outside, (ops.shape(hidden)[0], 1, self.units))
-            above = ops.concatenate([first, hidden[:, :-1]], axis=1)
-            return ops.concatenate([hidden, above], axis=-1)
-
         columns = np.arange(height + width - 1)[:, None] - np.arange(height)[None, :]
         inside = (columns >= 0) & (columns < width)
         gates = ops.transpose(skew(self.project_inputs(images, weights)), (0, 2, 1, 3))
-        hidden = self.walk(gates, weights, neighbours, inside)
+        hidden = self.walk(gates, weights, (0, -1), fill=True, inside=inside)
         return unskew(ops.transpose(hidden, (0, 2, 1, 3)))

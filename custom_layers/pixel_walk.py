@@ -6,14 +6,14 @@ Pixels stand in raster order, row after row from the left, and within a pixel th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import keras
 import numpy as np
 from keras import ops
 
-from custom_layers.loops import forward_loop
+from custom_layers.pixel_recurrence import pixel_recurrence
 
 Tensor = Any
 MaskType = Literal["A", "B"]
@@ -144,55 +144,18 @@ class PixelLSTM(PixelByPixel):
         kernel = self.input_kernel(weights)
         return ops.conv(images, kernel, padding="same", data_format="channels_last") + weights.bias
 
-    def lstm_step(self, z: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
-        """Hidden and cell states after a step, from the gates before their activations."""
-        n = self.units
-        take, keep, give = (ops.sigmoid(z[..., k * n : (k + 1) * n]) for k in range(3))
-        cell = keep * cell + take * ops.tanh(z[..., 3 * n :])
-        return give * ops.tanh(cell), cell
-
     def walk(
         self,
         gates: Tensor,
         weights: WalkWeights,
-        neighbours: Callable[[Tensor, Tensor], Tensor],
+        offsets: Sequence[int],
+        fill: bool = False,
         inside: np.ndarray | None = None,
     ) -> Tensor:
-        """The LSTM along axis 1.
-
-        Args:
-            gates: What the gates see of the inputs, `(batch, steps, positions, 4 * units)`.
-            weights: Those of the walk.
-            neighbours: Function of the hidden states `(batch, positions, units)` of the step before
-                and of the initial one; returns what each position sees of them, side by side.
-            inside: Booleans `(steps, positions)`; elsewhere the states stay the initial ones.
-
-        Returns:
-            The hidden states, `(batch, steps, positions, units)`.
-        """
-        _, steps, positions, width = gates.shape
-        n, size, batch = self.units, positions * self.units, ops.shape(gates)[0]
+        """The LSTM along axis 1: `pixel_recurrence` with these weights."""
+        start = (ops.convert_to_tensor(w) for w in (weights.hidden, weights.cell))
         kernel = ops.convert_to_tensor(weights.recurrent)
-        start = [ops.convert_to_tensor(w) for w in (weights.hidden, weights.cell)]
-        inputs = ops.reshape(gates, (batch, steps, positions * width))
-        if inside is not None:
-            known = ops.convert_to_tensor(inside[None].astype("float32"), gates.dtype)
-            known = ops.broadcast_to(known, (batch, steps, positions))
-            inputs = ops.concatenate([inputs, known], axis=-1)
-
-        def step(states: list[Tensor], x: Tensor) -> list[Tensor]:
-            hidden, cell = (ops.reshape(s, (batch, positions, n)) for s in states)
-            z = ops.reshape(x[:, : positions * width], (batch, positions, width))
-            z = z + ops.matmul(neighbours(hidden, start[0]), kernel)
-            new = list(self.lstm_step(z, cell))
-            if inside is not None:
-                known = x[:, positions * width :, None]
-                new = [first + known * (s - first) for s, first in zip(new, start, strict=True)]
-            return [ops.reshape(s, (batch, size)) for s in new]
-
-        initial = [ops.broadcast_to(ops.tile(s, [positions])[None], (batch, size)) for s in start]
-        hidden, _ = forward_loop(step, initial, inputs, steps_per_iteration=1)
-        return ops.reshape(hidden, (batch, steps, positions, n))
+        return pixel_recurrence(gates, *start, kernel, offsets, fill, inside)
 
     def get_config(self) -> dict[str, Any]:
         config = {

@@ -186,7 +186,8 @@ class Predict:
     folder: _Folder
     """Folder that `rnn-zoo train` wrote."""
     inputs: tyro.conf.Positional[tuple[str, ...]]
-    """Text, the path of a file with an input a line, or - for lines on stdin."""
+    """Text, the path of a file with an input a line, or - for lines on stdin; of a recipe for
+    images or sound their files."""
 
 
 def predict_command(words: list[str]) -> int:
@@ -195,7 +196,8 @@ def predict_command(words: list[str]) -> int:
     if not options.inputs:
         raise UserError("predict: nothing to predict; expected text, a file, or - for stdin.")
     recipe = load_recipe(_output.recipe_of(options.folder))
-    for answer in recipe.predict(options.folder, _lines(options.inputs)):
+    inputs = _lines(options.inputs) if recipe.INPUTS == "texts" else map(Path, options.inputs)
+    for answer in recipe.predict(options.folder, inputs):
         print(json.dumps(answer, ensure_ascii=False), flush=True)
     return 0
 

@@ -126,28 +126,31 @@ def tagged(rows: Sequence[tuple[Sequence[str], dict[str, Sequence[str]]]], path:
     save(figure, path)
 
 
-def trials(rows: Sequence[dict[str, Any]], objective: str, path: Path) -> None:
+def trials(rows: Sequence[dict[str, Any]], objective: str, mode: str, path: Path) -> None:
     """The objective of each trial of a search against depth, direction and clipping threshold."""
     values = [row["objective"] for row in rows]
-    best = int(np.argmax(values))
-    figure = Figure(figsize=(11, 3.4), layout="constrained")
-    depth, direction, clip = figure.subplots(1, 3, sharey=True)
+    best = int(np.argmax(values) if mode == "max" else np.argmin(values))
     thresholds = [row.get("global_clipnorm") for row in rows]
     none_at = 30.0  # beyond the largest threshold of the space, on a log scale
-    places = (
-        (depth, [row["depth"] for row in rows], "depth"),
-        (direction, [float(row["bidirectional"]) for row in rows], "direction"),
-        (clip, [none_at if t is None else t for t in thresholds], "clipping threshold"),
-    )
-    for axes, x, title in places:
-        axes.plot(x, values, "o", color=COLOURS[0], alpha=0.7)
-        axes.plot(x[best], values[best], "*", ms=16, color=COLOURS[5])
+    places = {
+        "depth": [row["depth"] for row in rows],
+        "clipping threshold": [none_at if t is None else t for t in thresholds],
+    }
+    if "bidirectional" in rows[0]:
+        places["direction"] = [float(row["bidirectional"]) for row in rows]
+    figure = Figure(figsize=(3.7 * len(places), 3.4), layout="constrained")
+    by_title = dict(zip(places, figure.subplots(1, len(places), sharey=True), strict=True))
+    for title, axes in by_title.items():
+        axes.plot(places[title], values, "o", color=COLOURS[0], alpha=0.7)
+        axes.plot(places[title][best], values[best], "*", ms=16, color=COLOURS[5])
         axes.set(xlabel=title)
         axes.spines[["top", "right"]].set_visible(False)
-    depth.set(ylabel=objective)
-    depth.xaxis.get_major_locator().set_params(integer=True)
-    direction.set_xticks([0, 1], ["forward", "both"])
-    direction.set_xlim(-0.5, 1.5)
+    by_title["depth"].set(ylabel=objective)
+    by_title["depth"].xaxis.get_major_locator().set_params(integer=True)
+    if "direction" in by_title:
+        by_title["direction"].set_xticks([0, 1], ["forward", "both"])
+        by_title["direction"].set_xlim(-0.5, 1.5)
+    clip = by_title["clipping threshold"]
     clip.set(xscale="log", xlim=(0.08, 50))
     clip.set_xticks([0.1, 0.3, 1, 3, 10, none_at], ["0.1", "0.3", "1", "3", "10", "none"])
     clip.xaxis.set_minor_locator(NullLocator())

@@ -28,10 +28,13 @@ class Recipe(Protocol):
 
     Config: type
     CARD: Any
+    INPUTS: str
+    """What `predict` takes: "texts", given or a line of a file each, or the paths of "files"."""
 
     def load_data(self, config: Any) -> Any:
-        """The data, with `test`, `description` and `licence`, and `score`: the metric that `train`
-        logs as `val_SCORE`, the larger the better, by which the best epoch and trial are chosen."""
+        """The data, with `test`, `description` and `licence`; `score`, the metric that `train` logs
+        as `val_SCORE`, by which the best epoch and trial are chosen; and `mode`, "max" or "min",
+        which says whether more or less of it is better."""
 
     def build(self, config: Any, data: Any) -> Any:
         """The model, uncompiled."""

@@ -9,6 +9,7 @@ import io
 import shutil
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -43,6 +44,28 @@ def stack_space(hp: keras_tuner.HyperParameters, config: Any) -> Any:
         cells = [config.cell]  # what is asked for fits no other
     elif config.cell not in cells:
         cells.append(config.cell)
+    return clip_space(
+        hp,
+        config,
+        depth=hp.Int("depth", 1, 4, default=min(config.depth, 4)),
+        bidirectional=hp.Boolean("bidirectional", default=config.bidirectional),
+        cell=hp.Choice("cell", cells, default=config.cell),
+        units=hp.Int("units", 32, 256, step=2, sampling="log", default=64),
+        connection=hp.Choice(
+            "connection", ["none", "residual", "dense"], default=config.connection
+        ),
+        dropout=round(hp.Float("dropout", 0.0, 0.5, step=0.1), 1),
+    )
+
+
+def clip_space(hp: keras_tuner.HyperParameters, config: Any, **options: Any) -> Any:
+    """What every recipe that is trained by gradient descent searches: threshold and learning rate.
+
+    Args:
+        hp: Of the trial.
+        config: What the trials change.
+        **options: What the recipe searches besides.
+    """
     clip = hp.Choice("clip", ["global_clipnorm", "none"])
     threshold = None
     if clip == "global_clipnorm":
@@ -52,17 +75,10 @@ def stack_space(hp: keras_tuner.HyperParameters, config: Any) -> Any:
     rate = config.learning_rate
     return dataclasses.replace(
         config,
-        depth=hp.Int("depth", 1, 4, default=min(config.depth, 4)),
-        bidirectional=hp.Boolean("bidirectional", default=config.bidirectional),
+        **options,
         global_clipnorm=threshold,
         clipnorm=None,
         clipvalue=None,
-        cell=hp.Choice("cell", cells, default=config.cell),
-        units=hp.Int("units", 32, 256, step=2, sampling="log", default=64),
-        connection=hp.Choice(
-            "connection", ["none", "residual", "dense"], default=config.connection
-        ),
-        dropout=round(hp.Float("dropout", 0.0, 0.5, step=0.1), 1),
         learning_rate=hp.Float(
             "learning_rate", rate / 10**0.5, rate * 10**0.5, sampling="log", default=rate
         ),
@@ -112,7 +128,7 @@ def search(
     recipe.space(hp, config)
     if not resume:
         _make(out, record)
-    objective = keras_tuner.Objective(f"val_{data.score}", "max")
+    objective = keras_tuner.Objective(f"val_{data.score}", data.mode)
     oracle = _oracle(tuner, objective, hp, trials, config)
     with contextlib.redirect_stdout(sys.stderr):  # keras-tuner prints; stdout is for results.
         searcher = _Search(
@@ -127,7 +143,7 @@ def search(
         raise UserError(
             f"None of {len(rows)} trials could be completed; {out / 'trials.csv'} says why."
         )
-    return max(done, key=lambda row: row["objective"])
+    return _better(data.mode)(done, key=lambda row: row["objective"])
 
 
 def _check(out: Path, record: dict[str, Any], *, resume: bool, overwrite: bool) -> None:
@@ -233,7 +249,7 @@ class _Search(keras_tuner.Tuner):
             history = self.recipe.train(config, self.data, model, folder=folder, title=title)
         name = self.oracle.objective.name
         return {
-            name: max(row[name] for row in history),
+            name: _better(self.data.mode)(row[name] for row in history),
             "parameters": model.count_params(),
             "seconds": round(time.perf_counter() - started, 1),
         }
@@ -285,21 +301,26 @@ class _Search(keras_tuner.Tuner):
             writer = csv.DictWriter(file, fieldnames=list(rows[0]))
             writer.writeheader()
             writer.writerows(rows)
-        console.print(_table(rows, self.oracle.objective.name))
+        console.print(_table(rows, self.oracle.objective.name, self.data.mode))
         done = [trial for trial in self.oracle.trials.values() if trial.score is not None]
         if done:
-            best = max(done, key=lambda trial: trial.score)
+            best = _better(self.data.mode)(done, key=lambda trial: trial.score)
             config = dataclasses.replace(self.config_of(best), out=None, epochs=self.config.epochs)
             record = {"recipe": read_json(folder / SEARCH)["recipe"], "options": to_json(config)}
             write_json(folder / "best_config.json", record)
             _plots.trials(
                 [row for row in rows if row["objective"] is not None],
                 self.oracle.objective.name,
+                self.data.mode,
                 folder / "plots" / "trials.png",
             )
 
 
-def _table(rows: list[dict[str, Any]], objective: str) -> Table:
+def _better(mode: str) -> Callable[..., Any]:
+    return max if mode == "max" else min
+
+
+def _table(rows: list[dict[str, Any]], objective: str, mode: str) -> Table:
     shown = {
         "objective": objective,
         "depth": "depth",
@@ -308,10 +329,13 @@ def _table(rows: list[dict[str, Any]], objective: str) -> Table:
         "cell": "cell",
         "units": "units",
         "connection": "connection",
+        "layer": "layer",
         "seconds": "s",
     }
+    shown = {name: title for name, title in shown.items() if any(name in row for row in rows)}
     table = Table("trial", *shown.values(), "status", title="trials", title_justify="left")
-    best = max((row["objective"] for row in rows if row["objective"] is not None), default=None)
+    found = [row["objective"] for row in rows if row["objective"] is not None]
+    best = _better(mode)(found, default=None)
     for row in rows:
         direction = "both" if row.get("bidirectional") else "forward"
         clip = "none" if row.get("global_clipnorm") is None else row["global_clipnorm"]

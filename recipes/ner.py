@@ -52,6 +52,8 @@ CARD = Card(
     "the confidence does not tell. Not for decisions about people.",
 )
 
+INPUTS = "texts"
+
 _Tags = list[list[str]]
 
 _TOKEN_LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)
@@ -129,6 +131,11 @@ class Data:
     def score(self) -> str:
         """The metric that chooses the best epoch."""
         return "entity_f1" if self.entities else "token_accuracy"
+
+    @property
+    def mode(self) -> Literal["max"]:
+        """More of it is better."""
+        return "max"
 
     @property
     def test(self) -> Sequence[ner_data.Sentence]:
@@ -259,7 +266,7 @@ def train(
         loss=CRFLoss() if crf else _TOKEN_LOSS,
         validate=validate,
         monitor=f"val_{data.score}",
-        mode="max",
+        mode=data.mode,
         folder=folder,
         name=name,
         title=title,

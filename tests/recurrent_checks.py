@@ -214,7 +214,12 @@ def gradients(
     mask: np.ndarray | None,
     upstream: list[np.ndarray],
 ) -> dict[str, np.ndarray]:
-    """Gradients of `sum(outputs * upstream)` by the backend, by name."""
+    """Gradients of `sum(outputs * upstream)` by the backend, by name; a layer without states is
+    given neither states nor a mask."""
+
+    def given(states: Any) -> dict[str, Any]:
+        return {"initial_state": states, "mask": mask} if states else {}
+
     dtype = layer.compute_dtype
     values = [x.astype(dtype), *(s.astype(dtype) for s in states)]
     names = ["x", *(f"state {i}" for i in range(len(states)))]
@@ -232,7 +237,7 @@ def gradients(
         tensors = [tf.constant(v) for v in values]
         with tf.GradientTape() as tape:
             tape.watch(tensors)
-            loss = total(layer(tensors[0], initial_state=tensors[1:], mask=mask))
+            loss = total(layer(tensors[0], **given(tensors[1:])))
         found = tape.gradient(
             loss,
             tensors + [w.value for w in layer.trainable_weights],
@@ -243,9 +248,7 @@ def gradients(
 
         def compute(tensors: Any, weights: Any) -> Any:
             fixed = [w.value for w in layer.non_trainable_variables]
-            result, _ = layer.stateless_call(
-                weights, fixed, tensors[0], initial_state=tensors[1:], mask=mask
-            )
+            result, _ = layer.stateless_call(weights, fixed, tensors[0], **given(tensors[1:]))
             return total(result)
 
         by_tensor, by_weight = jax.jit(jax.grad(compute, argnums=(0, 1)))(
@@ -257,7 +260,7 @@ def gradients(
 
         tensors = [torch.tensor(v, requires_grad=True) for v in values]
         weights = [w.value for w in layer.trainable_weights]
-        loss = total(layer(tensors[0], initial_state=tensors[1:], mask=mask))
+        loss = total(layer(tensors[0], **given(tensors[1:])))
         sources = tensors + weights
         found = torch.autograd.grad(loss, sources, allow_unused=True)
         found = [

@@ -10,8 +10,13 @@ from zoo._registry import ModelInfo, create_model, list_models, model_info, regi
 from zoo.echo_state import echo_state_network, fit_readout, free_run
 from zoo.many_to_many import tag_decoder, tagger
 from zoo.one_to_one import mlp_tagger
-from zoo.pixel_rnn import PixelLoss, image_nats, pixel_rnn
-from zoo.pixel_sampling import complete_images, pixel_sampler, sample_images
+from zoo.pixel_rnn import PixelLoss, image_nats, pixel_nats, pixel_rnn
+from zoo.pixel_sampling import (
+    complete_images,
+    number_of_levels,
+    pixel_sampler,
+    sample_images,
+)
 from zoo.recurrent import (
     CELLS,
     StackOptions,
@@ -34,6 +39,8 @@ __all__ = [
     "list_models",
     "mlp_tagger",
     "model_info",
+    "number_of_levels",
+    "pixel_nats",
     "pixel_rnn",
     "pixel_sampler",
     "recurrent_layer",

@@ -141,23 +141,26 @@ def connect(x: Any, run: Callable[[str, Any], Any], depth: int, bottleneck: bool
     return run("logits", ops.relu(x))
 
 
-def image_nats(images: Any, logits: Any) -> Any:
-    """Minus the log-likelihood of each image, in nats.
+def pixel_nats(images: Any, logits: Any) -> Any:
+    """Minus the logarithm of how likely each pixel (and colour) is, given those before it.
 
     Args:
         images: (batch, height, width, channels), levels from 0.
         logits: What `pixel_rnn` makes of them.
 
     Returns:
-        (batch,), float32: the sum over pixels and colours of -log p(pixel | those before it).
+        (batch, height, width, channels), float32, in nats.
     """
     images, logits = ops.convert_to_tensor(images), ops.cast(logits, "float32")
     if len(logits.shape) == len(images.shape):
-        nats = ops.softplus(logits) - ops.cast(images, "float32") * logits
-    else:
-        chosen = ops.take_along_axis(logits, ops.cast(images, "int32")[..., None], axis=-1)
-        nats = ops.logsumexp(logits, axis=-1) - chosen[..., 0]
-    return ops.sum(nats, axis=(1, 2, 3))
+        return ops.softplus(logits) - ops.cast(images, "float32") * logits
+    chosen = ops.take_along_axis(logits, ops.cast(images, "int32")[..., None], axis=-1)
+    return ops.logsumexp(logits, axis=-1) - chosen[..., 0]
+
+
+def image_nats(images: Any, logits: Any) -> Any:
+    """Minus the log-likelihood of each image, (batch,): the sum of `pixel_nats`."""
+    return ops.sum(pixel_nats(images, logits), axis=(1, 2, 3))
 
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")

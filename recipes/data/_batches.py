@@ -1,4 +1,4 @@
-"""Batches of sequences of unequal length: examples of like length together, padded on the right."""
+"""Batches: of arrays, and of sequences of unequal length, those of like length together, padded."""
 
 from __future__ import annotations
 
@@ -75,6 +75,11 @@ def padded_batches(
     dataset = tf.data.Dataset.from_generator(generate, output_signature=signature)
     count = steps(len(targets), batch_size)
     return dataset.apply(tf.data.experimental.assert_cardinality(count)).prefetch(4)
+
+
+def array_batches(inputs: np.ndarray, targets: np.ndarray, batch_size: int) -> tf.data.Dataset:
+    """Batches `(inputs, targets)` of arrays whose rows are the examples, in their order."""
+    return tf.data.Dataset.from_tensor_slices((inputs, targets)).batch(batch_size).prefetch(4)
 
 
 def pad(arrays: Sequence[np.ndarray], value: float, multiple: int = 1) -> np.ndarray:

@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from recipes._errors import DataError, UserError
+from recipes.data import _tfds
 from recipes.data._sentences import Raw, Sentence
 
 _TFDS_TAGS = ("ner", "ner_tags", "tags", "upos", "pos", "pos_tags")
-_TFDS_SPLITS = {"train": ("train",), "valid": ("dev", "validation", "valid"), "test": ("test",)}
 
 
 def read_tfds(name: str, tag_column: int | str | None) -> tuple[dict[str, Raw], str]:
@@ -26,17 +26,15 @@ def read_tfds(name: str, tag_column: int | str | None) -> tuple[dict[str, Raw], 
     where = f"tfds:{name}"
     if isinstance(tag_column, int):
         raise UserError(f"tag column {tag_column}: expected the name of a feature for {where}")
-    builder = _prepared_builder(name)
+    builder = _tfds.prepared_builder(name)
     features = builder.info.features
     key = _tag_feature(where, features, tag_column)
     names = getattr(features[key].feature, "names", None)
     raw = {}
-    for split, candidates in _TFDS_SPLITS.items():
-        have = next((c for c in candidates if c in builder.info.splits), None)
-        if have is not None:
-            examples = _decoded(builder, have)
-            raw[split] = Raw(where, from_examples(examples, key, names, f"{where} ({have})"))
-    return raw, f"as stated by its owner: {builder.info.homepage or 'see the TFDS catalogue'}"
+    for split, have in _tfds.splits(builder).items():
+        examples = _tfds.decoded(builder, have)
+        raw[split] = Raw(where, from_examples(examples, key, names, f"{where} ({have})"))
+    return raw, _tfds.licence(builder)
 
 
 def from_examples(
@@ -90,38 +88,6 @@ def _tag_feature(where: str, features: Mapping[str, Any], wanted: str | None) ->
     if key is None or not hasattr(features[key], "feature"):
         raise UserError(f"{where}: expected tags in {' or '.join(candidates)}, found {have}")
     return key
-
-
-def _prepared_builder(name: str) -> Any:
-    """A TFDS builder with its data on disk; whatever goes wrong becomes one line."""
-    try:
-        import tensorflow_datasets as tfds
-    except ImportError as error:
-        raise UserError(
-            f"tfds:{name}: needs tensorflow-datasets ({error}); pip install 'rnn-zoo[recipes]'"
-        ) from None
-    try:
-        builder = tfds.builder(name)
-    except Exception as error:
-        raise UserError(f"tfds:{name}: no such dataset: {_first_line(error)}") from None
-    try:
-        builder.download_and_prepare()
-    except Exception as error:
-        raise UserError(
-            f"tfds:{name}: could not be downloaded and prepared: {_first_line(error)}"
-        ) from None
-    return builder
-
-
-def _decoded(builder: Any, split: str) -> Iterable[Mapping[str, Any]]:
-    import tensorflow_datasets as tfds
-
-    return tfds.as_numpy(builder.as_dataset(split=split))
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return (lines[0][:200] if lines else "") or type(error).__name__
 
 
 def _text(value: bytes | str) -> str:

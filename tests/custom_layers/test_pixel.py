@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from keras import ops
 from layer_checks import CHECKS, LayerCase, disturb_weights, to_numpy
+from recurrent_checks import gradients
 
 from custom_layers import DiagonalBiLSTM, MaskedConv2D, RowLSTM
 from custom_layers.pixel_walk import pixel_mask, skew, unskew
@@ -97,8 +98,11 @@ def masked(kernel: np.ndarray, groups: int) -> np.ndarray:
     return kernel[0]
 
 
-def row_lstm(layer: Any, x: np.ndarray) -> np.ndarray:
-    w, (height, width, _), n = weights_of(layer), x.shape, layer.units
+Weights = dict[str, np.ndarray]
+
+
+def row_lstm(layer: Any, x: np.ndarray, w: Weights) -> np.ndarray:
+    (height, width, _), n = x.shape, layer.units
     kernel, reach = masked(w["kernel"], layer.channel_groups), layer.kernel_size // 2
     recurrent = w["recurrent_kernel"].reshape(layer.kernel_size, n, 4 * n)
     hidden = {(-1, j): w["initial_hidden"] for j in range(width)}
@@ -112,8 +116,8 @@ def row_lstm(layer: Any, x: np.ndarray) -> np.ndarray:
     return np.array([[hidden[i, j] for j in range(width)] for i in range(height)])
 
 
-def diagonal_lstm(layer: Any, x: np.ndarray, prefix: str) -> np.ndarray:
-    w, (height, width, _), n = weights_of(layer), x.shape, layer.units
+def diagonal_lstm(layer: Any, x: np.ndarray, w: Weights, prefix: str) -> np.ndarray:
+    (height, width, _), n = x.shape, layer.units
     w = {name.removeprefix(prefix): value for name, value in w.items() if name.startswith(prefix)}
     kernel = masked(w["kernel"], layer.channel_groups)[0]
     hidden: dict[tuple[int, int], np.ndarray] = {}
@@ -127,10 +131,10 @@ def diagonal_lstm(layer: Any, x: np.ndarray, prefix: str) -> np.ndarray:
     )
 
 
-def diagonal_bilstm(layer: Any, x: np.ndarray) -> np.ndarray:
-    right = diagonal_lstm(layer, x[:, ::-1], "right_")[:, ::-1]
+def diagonal_bilstm(layer: Any, x: np.ndarray, w: Weights) -> np.ndarray:
+    right = diagonal_lstm(layer, x[:, ::-1], w, "right_")[:, ::-1]
     below = np.concatenate([np.zeros_like(right[:1]), right[:-1]])
-    return diagonal_lstm(layer, x, "left_") + below
+    return diagonal_lstm(layer, x, w, "left_") + below
 
 
 @pytest.mark.parametrize("shape", [(5, 4), (3, 6), (1, 3), (4, 1)])
@@ -150,7 +154,36 @@ def test_equation(make: Any, reference: Any, groups: int, shape: tuple[int, int]
     disturb_weights(layer)
     found = to_numpy(layer(x.astype("float32")))
     for one, image in zip(found, x, strict=True):
-        np.testing.assert_allclose(one, reference(layer, image), rtol=1e-4, atol=1e-5)
+        expected = reference(layer, image, weights_of(layer))
+        np.testing.assert_allclose(one, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(3, 4), (4, 1)])
+@pytest.mark.parametrize(
+    ("make", "reference"),
+    [
+        (lambda n, **k: RowLSTM(n, kernel_size=5, **k), row_lstm),
+        (DiagonalBiLSTM, diagonal_bilstm),
+    ],
+)
+def test_gradients(make: Any, reference: Any, shape: tuple[int, int]) -> None:
+    """Those of the reference, by finite differences in a random direction."""
+    layer = make(3, channel_groups=3)
+    rng = np.random.default_rng(0)
+    x, upstream = rng.normal(size=(2, *shape, 6)), rng.normal(size=(2, *shape, 3))
+    layer.build((None, *shape, 6))
+    disturb_weights(layer)
+
+    def loss(values: dict[str, np.ndarray]) -> float:
+        found = [reference(layer, image, values) for image in values["x"]]
+        return float((np.array(found) * upstream).sum())
+
+    values = {"x": x, **weights_of(layer)}
+    for name, gradient in gradients(layer, x, [], None, [upstream]).items():
+        direction = rng.normal(size=values[name].shape)
+        moved = [{**values, name: values[name] + e * direction} for e in (1e-6, -1e-6)]
+        expected = (loss(moved[0]) - loss(moved[1])) / 2e-6
+        assert (gradient * direction).sum() == pytest.approx(expected, rel=1e-3, abs=1e-3), name
 
 
 def stack(kind: str, depth: int, groups: int) -> keras.Model:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from seqeval.metrics.sequence_labeling import get_entities
 
 from recipes._errors import DataError, UserError
-from recipes.data import _ner_embedded, _ner_names, _ner_tfds
+from recipes.data import _ner_embedded, _ner_names, _ner_tfds, _tfds
 from recipes.data.ner import NerData, Sentence, from_examples, load, load_file, load_test, to_iob2
 
 WNUT17 = Path(__file__).parents[3].parent / "shared" / "data" / "ner-wnut17"
@@ -514,8 +514,8 @@ def test_a_tfds_corpus(monkeypatch: pytest.MonkeyPatch) -> None:
         tokens = ([f"{split}{i}".encode(), b"left"] for i in range(counts[split]))
         return [{"tokens": t, "ner": [1, 0], "pos": [0, 1]} for t in tokens]
 
-    monkeypatch.setattr(_ner_tfds, "_prepared_builder", lambda name: builder)
-    monkeypatch.setattr(_ner_tfds, "_decoded", decoded)
+    monkeypatch.setattr(_tfds, "prepared_builder", lambda name: builder)
+    monkeypatch.setattr(_tfds, "decoded", decoded)
     data = load("tfds:mine/en")
     assert [len(s) for s in (data.train, data.valid, data.test)] == [18, 2, 2]
     assert (data.kind, data.labels) == ("entities", ("O", "B-PER", "I-PER"))
@@ -530,7 +530,7 @@ def test_a_tfds_corpus(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_tfds_set_without_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_ner_tfds, "_prepared_builder", lambda name: _fake_builder(image=None))
+    monkeypatch.setattr(_tfds, "prepared_builder", lambda name: _fake_builder(image=None))
     with pytest.raises(UserError, match="tfds:mnist: not for sequence labelling"):
         load("tfds:mnist")
 
