@@ -153,9 +153,10 @@ class PixelLSTM(PixelByPixel):
         inside: np.ndarray | None = None,
     ) -> Tensor:
         """The LSTM along axis 1: `pixel_recurrence` with these weights."""
-        start = (ops.convert_to_tensor(w) for w in (weights.hidden, weights.cell))
-        kernel = ops.convert_to_tensor(weights.recurrent)
-        return pixel_recurrence(gates, *start, kernel, offsets, fill, inside)
+        hidden, cell, kernel = (
+            ops.convert_to_tensor(w) for w in (weights.hidden, weights.cell, weights.recurrent)
+        )
+        return pixel_recurrence(gates, hidden, cell, kernel, offsets, fill, inside)
 
     def get_config(self) -> dict[str, Any]:
         config = {

@@ -182,7 +182,8 @@ class _Sampler(keras.layers.Layer):
 
         def pixel(x: Tensor, carries: list[Tensor], _: Any) -> tuple[Tensor, list[Tensor]]:
             image, known, uniforms, *above = split(x[:, 0], [channels] * 3 + sizes)
-            drawn, logits = [], []
+            drawn: list[Tensor] = []
+            logits: list[Tensor] = []
             for c in range(channels):
                 rest = ops.zeros_like(image[:, c:])
                 so_far = side_by_side([*drawn, rest])

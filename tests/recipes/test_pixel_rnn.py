@@ -19,7 +19,18 @@ from recipes._cli import main
 from recipes._errors import UserError
 from recipes.data import images as image_data
 
-QUICK = ["--epochs", "12", "--learning-rate", "0.02", "--units", "4", "--head-units", "8", "--samples", "4"]
+QUICK = [
+    "--epochs",
+    "12",
+    "--learning-rate",
+    "0.02",
+    "--units",
+    "4",
+    "--head-units",
+    "8",
+    "--samples",
+    "4",
+]
 
 #: Runs where importing Keras or any package of ours fails.
 ALONE = """
