@@ -15,7 +15,8 @@ from recipes._plots import save
 def grid(images: np.ndarray, top: int, path: Path, title: str) -> None:
     """Images side by side, in about as many rows as columns."""
     columns = int(np.ceil(np.sqrt(len(images))))
-    figure = Figure(figsize=(8, 8.4 * np.ceil(len(images) / columns) / columns))
+    height = 8 * np.ceil(len(images) / columns) / columns + 0.4
+    figure = Figure(figsize=(8, height), layout="constrained")
     figure.suptitle(title)
     every = np.ravel(figure.subplots(-(-len(images) // columns), columns, squeeze=False))
     for axes in every:
