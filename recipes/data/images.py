@@ -16,7 +16,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
@@ -128,8 +128,8 @@ def _digits() -> dict[str, Sequence[np.ndarray]]:
     return {"train": list(load_digits().images.astype("uint8")[..., None])}
 
 
-def _of_tfds(builder: object, where: str) -> dict[str, Sequence[np.ndarray]]:
-    features = builder.info.features  # type: ignore[attr-defined]
+def _of_tfds(builder: Any, where: str) -> dict[str, Sequence[np.ndarray]]:
+    features = builder.info.features
     if "image" not in features:
         have = ", ".join(sorted(features))
         raise UserError(f"{where}: expected a feature 'image', found {have}")
