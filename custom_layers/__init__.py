@@ -2,7 +2,8 @@
 
 Every recurrent layer takes masks, `initial_state`, `return_sequences`, `return_state` and
 `go_backwards`, works inside `keras.layers.Bidirectional`, and computes the same numbers as
-`keras.layers.RNN` around its cell, faster. Equations in short; sources are in the docstrings.
+`keras.layers.RNN` around its cell, as a rule faster. Equations in short; sources are in the
+docstrings.
 
 Recurrent layers, each with its cell
     LeakyRNN          s_t = (1 - 1/T) s_{t-1} + (1/T) f(W s_{t-1} + U x_t + b)     Jaeger 2007
