@@ -3,8 +3,8 @@
     pip install reservoirpy
     python -m benchmarks.reservoir
 
-One series of 5,000 steps, and 64 of them at once; ten connections a unit, a leak of 0.5, ridge
-regression of the next value. Ours is `zoo.fit_readout`, theirs `run` of the reservoir and `fit` of
+One series of 5,000 steps, and 64 of them at once; ten connections a unit, uniform input weights
+(reservoirpy would take -1 and 1), a leak of 0.5, ridge regression of the next value. Ours is `zoo.fit_readout`, theirs `run` of the reservoir and `fit` of
 the readout. Compilation is not counted: both run once before. Above 1, ours is faster.
 """
 
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import reservoirpy
 import tyro
+from reservoirpy.mat_gen import uniform
 from reservoirpy.nodes import Reservoir, Ridge
 
 import zoo
@@ -60,7 +61,13 @@ def compare(units: int, count: int, steps: int, repeats: int) -> list[Any]:
         return zoo.fit_readout(model, x32, y32, alpha=ALPHA, washout=WASHOUT)
 
     reservoir = Reservoir(
-        units, lr=0.5, sr=0.9, rc_connectivity=min(1.0, 10 / units), input_connectivity=1.0, seed=0
+        units,
+        lr=0.5,
+        sr=0.9,
+        rc_connectivity=min(1.0, 10 / units),
+        input_connectivity=1.0,
+        Win=uniform,
+        seed=0,
     )
     readout = Ridge(ridge=ALPHA)
 

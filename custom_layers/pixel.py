@@ -363,7 +363,6 @@ class DiagonalBiLSTM(PixelLSTM):
 
     def _diagonals(self, images: Tensor, weights: WalkWeights) -> Tensor:
         height, width = images.shape[1:3]
-
         columns = np.arange(height + width - 1)[:, None] - np.arange(height)[None, :]
         inside = (columns >= 0) & (columns < width)
         gates = ops.transpose(skew(self.project_inputs(images, weights)), (0, 2, 1, 3))

@@ -221,6 +221,22 @@ def test_nothing_is_seen_of_what_is_to_come(kind: str, depth: int, groups: int) 
         assert reached >= 0.95 * len(places) * (len(places) - 1) / 2
 
 
+@pytest.mark.parametrize("groups", [1, 3])
+@pytest.mark.parametrize("depth", [1, 3])
+@pytest.mark.parametrize("kind", ["row", "diagonal"])
+def test_jacobian_is_strictly_triangular(kind: str, depth: int, groups: int) -> None:
+    """No output depends on its own input or on a later one, whatever the image: a row of the
+    Jacobian for each random image."""
+    model = stack(kind, depth, groups)
+    count = HEIGHT * WIDTH * groups
+    images = np.random.default_rng(2).normal(size=(count, HEIGHT, WIDTH, groups))
+    one_output_each = np.eye(count).reshape(images.shape)
+    jacobian = gradients(model, images, [], None, [one_output_each])["x"].reshape(count, count)
+    np.testing.assert_array_equal(np.triu(jacobian), 0)
+    if kind == "diagonal":
+        assert (np.tril(jacobian) != 0).sum() >= 0.95 * count * (count - 1) / 2
+
+
 def test_skew_and_back() -> None:
     x = np.random.default_rng(0).normal(size=(2, 3, 4, 2))
     skewed = to_numpy(skew(ops.convert_to_tensor(x)))
