@@ -4,8 +4,9 @@
     python -m benchmarks.reservoir
 
 One series of 5,000 steps, and 64 of them at once; ten connections a unit, uniform input weights
-(reservoirpy would take -1 and 1), a leak of 0.5, ridge regression of the next value. Ours is `zoo.fit_readout`, theirs `run` of the reservoir and `fit` of
-the readout. Compilation is not counted: both run once before. Above 1, ours is faster.
+(reservoirpy would take -1 and 1), a leak of 0.5, ridge regression of the next value. Ours is
+`zoo.fit_readout`, theirs `run` of the reservoir and `fit` of the readout. Compilation is not
+counted: both run once before. Above 1, ours is faster.
 """
 
 from __future__ import annotations
