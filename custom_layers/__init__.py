@@ -19,6 +19,7 @@ Recurrent layers, each with its cell
 Around any recurrent layer
     ResidualRNN         y = F(N(x)) + P x, or [x, F(N(x))]                         He 2016
     AttentionPooling1D  y = sum_t a_t x_t, a = softmax(v . tanh(W x_t + b))        Yang 2016
+    SequencePooling1D   y = x_last, [x_last, x_first], mean_t x_t or max_t x_t
     InitialState        h_0 = 0, learned, or noise                                 Zimmermann 2012
 
 Images, pixel after pixel (`custom_layers.pixel`)
@@ -60,14 +61,12 @@ from custom_layers.linear_chain import (
 from custom_layers.lru import LRU, LRUCell
 from custom_layers.minimal import MinGRU, MinGRUCell, MinLSTM, MinLSTMCell
 from custom_layers.pixel import DiagonalBiLSTM, MaskedConv2D, RowLSTM
+from custom_layers.pooling import SequencePooling1D
 from custom_layers.recurrent_layer import RecurrentCell, RecurrentLayer
 from custom_layers.reservoir import Reservoir, ReservoirCell
 from custom_layers.residual import ResidualRNN
 
 __all__ = [
-    "RowLSTM",
-    "MaskedConv2D",
-    "DiagonalBiLSTM",
     "CRF",
     "LRU",
     "AttentionPooling1D",
@@ -75,12 +74,14 @@ __all__ = [
     "CRFMarginals",
     "DelayCell",
     "DelayRNN",
+    "DiagonalBiLSTM",
     "InitialState",
     "LRUCell",
     "LeakyCell",
     "LeakyRNN",
     "LegendreMemory",
     "LegendreMemoryCell",
+    "MaskedConv2D",
     "MinGRU",
     "MinGRUCell",
     "MinLSTM",
@@ -91,6 +92,8 @@ __all__ = [
     "Reservoir",
     "ReservoirCell",
     "ResidualRNN",
+    "RowLSTM",
+    "SequencePooling1D",
     "SparseUniform",
     "SpectralRadius",
     "ViterbiDecode",

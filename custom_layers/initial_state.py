@@ -117,7 +117,7 @@ class InitialState(keras.layers.Layer):
         Raises:
             ValueError: if the layer has no states that are vectors.
         """
-        return cls(_sizes(layer), mode=mode, **kwargs)
+        return cls(state_sizes(layer), mode=mode, **kwargs)
 
     def build(self, input_shape: Any) -> None:
         self.states: list[Any] = []
@@ -194,10 +194,14 @@ def _pack(size: Any, flat: Iterator[Any]) -> Any:
     return [_pack(part, flat) for part in size] if isinstance(size, list) else next(flat)
 
 
-def _sizes(layer: Any) -> list[Any]:
-    """Sizes of all states that a recurrent layer takes, as the list that it takes them in."""
+def state_sizes(layer: Any) -> list[Any]:
+    """Sizes of all states that a recurrent layer takes, as the list that it takes them in.
+
+    Raises:
+        ValueError: if the layer has no states that are vectors.
+    """
     if hasattr(layer, "forward_layer") and hasattr(layer, "backward_layer"):
-        return _sizes(layer.forward_layer) + _sizes(layer.backward_layer)
+        return state_sizes(layer.forward_layer) + state_sizes(layer.backward_layer)
     images = (keras.layers.ConvLSTM1D, keras.layers.ConvLSTM2D, keras.layers.ConvLSTM3D)
     takes_states = isinstance(layer, keras.layers.Layer) and (
         "initial_state" in inspect.signature(layer.call).parameters
@@ -208,7 +212,7 @@ def _sizes(layer: Any) -> list[Any]:
             if size is not None:
                 return list(size) if isinstance(size, (list, tuple)) else [size]
         if isinstance(layer, keras.layers.Wrapper):
-            return _sizes(layer.layer)
+            return state_sizes(layer.layer)
     raise ValueError(
         "`layer` must be a recurrent layer, whose `call` takes `initial_state` and whose "
         f"`state_size` gives the sizes of states that are vectors, found {layer!r}."

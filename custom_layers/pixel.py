@@ -14,12 +14,11 @@ import numpy as np
 from keras import ops
 
 from custom_layers.loops import forward_loop
-from custom_layers.pixel_recurrence import lstm_step
+from custom_layers.pixel_recurrence import lstm_step, pixel_recurrence
 from custom_layers.pixel_walk import (
     MaskType,
     PixelByPixel,
     PixelLSTM,
-    WalkWeights,
     check_groups,
     check_image,
     pixel_mask,
@@ -28,6 +27,9 @@ from custom_layers.pixel_walk import (
 )
 
 Tensor = Any
+
+_CLOSED = 1e4
+"""The sigmoid of minus this is 0, in float16 as well."""
 
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
@@ -224,9 +226,16 @@ class RowLSTM(PixelLSTM):
         self._weights = self.add_walk("", input_shape[-1], self.kernel_size, self.kernel_size)
 
     def call(self, images: Tensor) -> Tensor:
-        gates = self.project_inputs(images, self._weights)
-        reach = self.kernel_size // 2
-        return self.walk(gates, self._weights, range(-reach, reach + 1))
+        weights, reach = self._weights, self.kernel_size // 2
+        hidden = pixel_recurrence(
+            self.see_inputs(ops.transpose(images, (1, 3, 2, 0)), weights),
+            ops.convert_to_tensor(weights.hidden),
+            ops.convert_to_tensor(weights.cell),
+            ops.convert_to_tensor(weights.recurrent),
+            offsets=range(-reach, reach + 1),
+            diagonal=False,
+        )
+        return ops.transpose(hidden, (3, 0, 2, 1))
 
     def _neighbours(self, hidden: Tensor) -> Tensor:
         """The hidden states `(batch, width, units)` that each pixel of the next row sees."""
@@ -314,10 +323,10 @@ class DiagonalBiLSTM(PixelLSTM):
         self._right = self.add_walk("right_", input_shape[-1], 1, 2)
 
     def call(self, images: Tensor) -> Tensor:
-        left = self._diagonals(images, self._left)
-        right = ops.flip(self._diagonals(ops.flip(images, axis=2), self._right), axis=2)
-        below = ops.pad(right[:, :-1], ((0, 0), (1, 0), (0, 0), (0, 0)))
-        return left + below
+        x = ops.transpose(images, (3, 2, 1, 0))
+        left, right = self._walk_both(x, ops.flip(x, axis=1))
+        below = ops.pad(ops.flip(right, axis=1)[:, :, :-1], ((0, 0), (0, 0), (1, 0), (0, 0)))
+        return ops.transpose(left + below, (3, 2, 1, 0))
 
     def begin(self, batch: Any, width: int) -> Tensor:
         """Of the row above: hidden states from the left, from the right, and what the latter say
@@ -361,10 +370,49 @@ class DiagonalBiLSTM(PixelLSTM):
         right = ops.flip(right, axis=1)
         return ops.concatenate([kept[:, :, :n], right, right], axis=-1)
 
-    def _diagonals(self, images: Tensor, weights: WalkWeights) -> Tensor:
-        height, width = images.shape[1:3]
-        columns = np.arange(height + width - 1)[:, None] - np.arange(height)[None, :]
-        inside = (columns >= 0) & (columns < width)
-        gates = ops.transpose(skew(self.project_inputs(images, weights)), (0, 2, 1, 3))
-        hidden = self.walk(gates, weights, (0, -1), fill=True, inside=inside)
-        return unskew(ops.transpose(hidden, (0, 2, 1, 3)))
+    def _walk_both(self, *images: Tensor) -> list[Tensor]:
+        """Hidden states of both walks from the top left, `(units, width, height, batch)`, of images
+        `(channels, width, height, batch)`.
+
+        They go together, as one LSTM of twice the units whose kernel is zero between the two. Step
+        `t` is at row `t - j` of column `j`. Where that is outside the image, closed gates keep the
+        states at zero; what the first row sees of `h` above it is put into its gates.
+        """
+        n, walks = self.units, (self._left, self._right)
+        width, height = images[0].shape[1:3]
+        rows = np.arange(height + width - 1)[:, None] - np.arange(width)[None, :]
+        first, inside = (
+            ops.convert_to_tensor(places[:, None, :, None].astype("float32"), images[0].dtype)
+            for places in (rows == 0, (rows >= 0) & (rows < height))
+        )
+        by_quarter = []
+        for x, weights in zip(images, walks, strict=True):
+            gates = self.see_inputs(ops.transpose(skew(x), (2, 0, 1, 3)), weights)
+            above = ops.convert_to_tensor(weights.recurrent)[n:]
+            above = ops.matmul(ops.convert_to_tensor(weights.hidden)[None], above)[0]
+            gates = gates + first * above[:, None, None]
+            gates = gates * inside - _CLOSED * (1 - inside)
+            steps, _, _, batch = ops.shape(gates)
+            by_quarter.append(ops.reshape(gates, (steps, 4, n, width, batch)))
+        gates = ops.concatenate(by_quarter, axis=2)
+        states = pixel_recurrence(
+            ops.reshape(gates, (steps, 8 * n, width, batch)),
+            ops.concatenate([ops.convert_to_tensor(w.hidden) for w in walks]),
+            ops.concatenate([ops.convert_to_tensor(w.cell) for w in walks]),
+            _side_by_side([ops.convert_to_tensor(w.recurrent) for w in walks], n),
+            offsets=(-1, 0),
+            diagonal=True,
+        )
+        return ops.split(unskew(ops.transpose(states, (1, 2, 0, 3))), 2, axis=0)
+
+
+def _side_by_side(kernels: Sequence[Tensor], units: int) -> Tensor:
+    """The kernel of two LSTMs that know nothing of each other, from those of each: rows by
+    neighbour, columns by gate, and among these first those of the first one."""
+    left, right = (ops.reshape(w, (2, units, 4, units)) for w in kernels)
+    nothing = ops.zeros_like(left)
+    whole = [
+        ops.concatenate([left, nothing], axis=-1),
+        ops.concatenate([nothing, right], axis=-1),
+    ]
+    return ops.reshape(ops.concatenate(whole, axis=1), (4 * units, 8 * units))

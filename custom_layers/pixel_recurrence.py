@@ -1,20 +1,22 @@
 """The LSTM that walks over an image, with its backward pass written out.
 
-At step `t` all positions `p` of a row or of a diagonal are computed at once. `N` puts side by side
-what a position sees of the step before, the positions `p + offset`; `m` is 0 where there is no
-pixel, and the states stay `h_0` and `c_0` there::
+At step `t` all positions `p` of a row or of a diagonal are computed at once. `N` puts one after the
+other what a position sees of the hidden states of the step before, those of the positions
+`p + offset`; `S` moves cell states from each position to the next one, or leaves them::
 
-    z_t = p_t + N(h_{t-1}) W                     [i, f, o] = sigmoid(z), g = tanh(z), by quarters
-    c = f c_{t-1} + i g                          c_t = c_0 + m (c - c_0)
-    h = o tanh(c)                                h_t = h_0 + m (h - h_0)
+    z_t = p_t + W^T N(h_{t-1})                [i, f, o] = sigmoid(z), g = tanh(z), by quarters
+    c_t = f S(c_{t-1}) + i g                  h_t = o tanh(c_t)
 
 With `G_t`, `H_t` the gradients that arrive at `c_t` and `h_t` from outside, from the last step to
 the first::
 
-    dh = m (H_t + eh_{t+1})                      dc = m (G_t + ec_{t+1}) + dh o (1 - tanh(c)^2)
-    dz_t = [dc g i(1-i), dc c_{t-1} f(1-f), dh tanh(c) o(1-o), dc i (1-g^2)]
-    ec_t = f dc                                  eh_t = N^T(dz_t W^T)
-    dp_t = dz_t                                  dW = sum_t N(h_{t-1})^T dz_t
+    dh = H_t + eh_{t+1}                       dc = G_t + ec_{t+1} + dh o (1 - tanh(c_t)^2)
+    dz_t = [dc g i(1-i), dc S(c_{t-1}) f(1-f), dh tanh(c_t) o(1-o), dc i (1-g^2)]
+    ec_t = S^T(f dc)                          eh_t = N^T(W dz_t)
+    dp_t = dz_t                               dW = sum_t N(h_{t-1}) dz_t^T
+
+Everything is kept as `(time, features, positions, batch)`: gates, neighbours and states are then
+cut and joined in whole blocks of memory, and what is computed for each number runs along the batch.
 """
 
 from __future__ import annotations
@@ -22,28 +24,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
+import keras
 from keras import ops
 
-from custom_layers.loops import (
-    backward_loop,
-    following,
-    forward_loop,
-    outer,
-    previous,
-    project,
-    side_by_side,
-    split,
-    time_first,
-    with_gradient,
-)
+from custom_layers.loops import Iteration, following, previous, time_first, with_gradient
 
 Tensor = Any
 
 
-def lstm_step(z: Tensor, cell: Tensor) -> tuple[Tensor, Tensor]:
+def lstm_step(z: Tensor, cell: Tensor, axis: int = -1) -> tuple[Tensor, Tensor]:
     """Hidden and cell states after a step, from the gates before their activations."""
-    take, keep, give, candidate = ops.split(z, 4, axis=-1)
+    take, keep, give, candidate = ops.split(z, 4, axis=axis)
     cell = ops.sigmoid(keep) * cell + ops.sigmoid(take) * ops.tanh(candidate)
     return ops.sigmoid(give) * ops.tanh(cell), cell
 
@@ -54,65 +45,77 @@ def pixel_recurrence(
     cell: Tensor,
     kernel: Tensor,
     offsets: Sequence[int],
-    fill: bool,
-    inside: np.ndarray | None = None,
+    diagonal: bool,
 ) -> Tensor:
     """The hidden states of the walk.
 
     Args:
-        gates: `p`, what the gates see of the inputs, `(batch, steps, positions, 4 * units)`.
-        hidden: `h_0`, `(units,)`, of every position.
+        gates: `p`, what the gates see of the inputs, `(steps, 4 * units, positions, batch)`.
+        hidden: `h_0`, `(units,)`.
         cell: `c_0`, `(units,)`.
         kernel: `W`, `(len(offsets) * units, 4 * units)`.
         offsets: Which positions of the step before a position sees, relative to itself.
-        fill: Whether a position sees `h_0` where there is none, or zeros.
-        inside: `m`, booleans `(steps, positions)`; everywhere by default.
+        diagonal: Where `h_0` and `c_0` stand. If false, at all positions before the first step;
+            there is nothing beside the positions, and cell states stay where they are. If true, in
+            front of the first position at all steps; there is nothing before the first step, and
+            cell states go to the next position.
 
     Returns:
-        `h`, `(batch, steps, positions, units)`.
+        `h`, `(steps, units, positions, batch)`.
     """
-    batch, steps, positions, width = ops.shape(gates)
-    n = width // 4
-    walk = _Walk(positions, n, tuple(offsets), fill, inside)
-    args = (ops.reshape(gates, (batch, steps, positions * width)), hidden, cell, kernel)
-    states = with_gradient(walk.forward, walk.backward, *args)
-    return ops.reshape(states[:, :, : positions * n], (batch, steps, positions, n))
+    walk = _Walk(kernel.shape[1] // 4, tuple(offsets), diagonal)
+    states = with_gradient(walk.forward, walk.backward, gates, hidden, cell, kernel)
+    return states[:, : walk.units]
+
+
+def neighbours(x: Tensor, offsets: Sequence[int], fill: Tensor) -> Tensor:
+    """At each position `p` the features of the positions `p + offset` one after the other.
+
+    Args:
+        x: `(..., features, positions, batch)`.
+        offsets: Relative to each position.
+        fill: What is seen where there is no such position, of a shape that broadcasts.
+
+    Returns:
+        `(..., len(offsets) * features, positions, batch)`.
+    """
+    parts = [_shifted(x, offset, fill) for offset in offsets]
+    return parts[0] if len(parts) == 1 else ops.concatenate(parts, axis=-3)
+
+
+def times(matrix: Tensor, x: Tensor) -> Tensor:
+    """`matrix` times the features of `(..., features, positions, batch)`."""
+    *leading, features, positions, batch = ops.shape(x)
+    flat = ops.reshape(x, (*leading, features, positions * batch))
+    return ops.reshape(ops.matmul(matrix, flat), (*leading, matrix.shape[0], positions, batch))
 
 
 class _Walk:
-    """A walk of given sizes; states of all positions lie side by side, hidden before cell."""
+    """A walk. Its states are hidden and cell states in one tensor."""
 
-    def __init__(
-        self,
-        positions: int,
-        units: int,
-        offsets: tuple[int, ...],
-        fill: bool,
-        inside: np.ndarray | None,
-    ) -> None:
-        self.positions, self.units = positions, units
-        self.offsets, self.fill, self.inside = offsets, fill, inside
+    def __init__(self, units: int, offsets: tuple[int, ...], diagonal: bool) -> None:
+        self.units, self.offsets, self.diagonal = units, offsets, diagonal
 
     def forward(self, gates: Tensor, hidden: Tensor, cell: Tensor, kernel: Tensor) -> Tensor:
-        batch, steps, wide = ops.shape(gates)
-        size = self.positions * self.units
-        start = [self._everywhere(state, batch) for state in (hidden, cell)]
-        known = self._known(gates.dtype)
-        inputs = gates
-        if known is not None:
-            rows = ops.broadcast_to(known[None], (batch, steps, self.positions))
-            inputs = side_by_side([gates, rows])
+        """All states, `(steps, 2 * units, positions, batch)`."""
+        steps, _, positions, batch = ops.shape(gates)
+        start = self._before_first(hidden, cell, positions, batch)
+        transposed = ops.transpose(kernel)
 
-        def step(states: list[Tensor], x: Tensor) -> list[Tensor]:
-            before, cells = (self._apart(state) for state in states)
-            z = self._apart(x[:, :wide]) + project(self._seen(before, hidden), kernel)
-            new = [self._together(s) for s in lstm_step(z, cells)]
-            if known is None:
-                return new
-            keep = ops.reshape(ops.repeat(x[:, wide:, None], self.units, axis=-1), (batch, size))
-            return [first + keep * (s - first) for s, first in zip(new, start, strict=True)]
+        def iteration(x: Tensor, states: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+            x = ops.reshape(x, (4 * self.units, positions, batch))
+            before, cells = _halves(ops.reshape(states[0], ops.shape(start)))
+            z = x + times(transposed, self._seen(before, hidden))
+            new = lstm_step(z, self._moved(cells, cell), axis=0)
+            state = ops.reshape(ops.concatenate(new, axis=0), (2 * self.units, positions * batch))
+            return state, [state]
 
-        return side_by_side(forward_loop(step, start, inputs, steps_per_iteration=1))
+        # Features are what `keras.layers.RNN` takes for the batch.
+        inputs = ops.reshape(time_first(gates), (4 * self.units, steps, positions * batch))
+        first = ops.reshape(start, (2 * self.units, positions * batch))
+        loop = keras.layers.RNN(Iteration(iteration, [1]), return_sequences=True, name="walk")
+        _, states, _ = loop.inner_loop(inputs, [first], mask=None)
+        return time_first(ops.reshape(states, (2 * self.units, steps, positions, batch)))
 
     def backward(
         self,
@@ -123,109 +126,98 @@ class _Walk:
         cell: Tensor,
         kernel: Tensor,
     ) -> tuple[Tensor, ...]:
-        batch = ops.shape(gates)[0]
-        size = self.positions * self.units
-        upstream_h, upstream_c = (time_first(g) for g in split(upstream, [size, size]))
-        after_h, after_c = (time_first(s) for s in split(states, [size, size]))
-        start = [self._everywhere(state, batch) for state in (hidden, cell)]
-        before_h, before_c = (
-            previous(s, after) for s, after in zip(start, (after_h, after_c), strict=True)
-        )
-        seen = self._seen(self._apart(before_h), hidden)
-        z = self._apart(time_first(gates)) + project(seen, kernel)
-        take, keep, give, candidate = ops.split(z, 4, axis=-1)
+        _, _, positions, batch = ops.shape(gates)
+        start = self._before_first(hidden, cell, positions, batch)
+        before_h, before_c = _halves(previous(start, states), axis=1)
+        seen, before_c = self._seen(before_h, hidden), self._moved(before_c, cell)
+        z = gates + times(ops.transpose(kernel), seen)
+        take, keep, give, candidate = ops.split(z, 4, axis=1)
         take, keep, give = (ops.sigmoid(gate) for gate in (take, keep, give))
-        candidate, bent = ops.tanh(candidate), ops.tanh(self._apart(after_c))
+        candidate, bent = ops.tanh(candidate), ops.tanh(_halves(states, axis=1)[1])
         slope_c = give * (1 - bent * bent)
-        slopes = side_by_side(
+        slopes = ops.concatenate(
             [
                 candidate * take * (1 - take),
-                self._apart(before_c) * keep * (1 - keep),
+                before_c * keep * (1 - keep),
                 bent * give * (1 - give),
                 take * (1 - candidate * candidate),
-            ]
+            ],
+            axis=1,
         )
-        known = self._known(gates.dtype)
-        mask = None if known is None else known[:, None, :, None]
-        transposed = ops.transpose(kernel)
 
-        def adjoints(e: list[Tensor], g: list[Tensor], xs: list[Tensor]) -> list[Tensor]:
-            """`dz` and `dc`, all of `(..., positions, any)`."""
-            slope_c, slopes, *mask = xs
-            dh, dc = (a + b for a, b in zip(e, g, strict=True))
-            if mask:
-                dh, dc = dh * mask[0], dc * mask[0]
+        def adjoints(
+            e: Tensor, slope_c: Tensor, slopes: Tensor, axis: int = 0
+        ) -> tuple[Tensor, Tensor]:
+            """`dz` and `dc`, where `e` is all that arrives at hidden and cell states."""
+            dh, dc = _halves(e, axis)
             dc = dc + dh * slope_c
-            return [side_by_side([dc, dc, dh, dc]) * slopes, dc]
+            return ops.concatenate([dc, dc, dh, dc], axis=axis) * slopes, dc
 
-        def step(carry: list[Tensor], xs: list[Tensor]) -> list[Tensor]:
-            e = [self._apart(c) for c in carry]
-            g_h, g_c, keep, *rest = (self._apart(x) for x in xs)
-            dz, dc = adjoints(e, [g_h, g_c], rest)
-            back = self._unseen(project(dz, transposed))
-            return [self._together(back), self._together(keep * dc)]
+        def step(e: Tensor, xs: tuple[Tensor, ...]) -> tuple[Tensor, Tensor]:
+            g, keep, slope_c, slopes = xs
+            dz, dc = adjoints(e + g, slope_c, slopes)
+            back = self._unseen(times(kernel, dz))
+            e = ops.concatenate([back, self._moved_back(keep * dc)], axis=0)
+            return e, e
 
-        given = [keep, slope_c, slopes]
-        if mask is not None:
-            given.append(ops.broadcast_to(mask, (*ops.shape(keep)[:-1], 1)))
-        flat = [
-            ops.reshape(x, (ops.shape(x)[0], batch, self.positions * x.shape[-1])) for x in given
-        ]
-        zeros = ops.zeros_like(start[0])
-        e = backward_loop(step, [zeros, zeros], [upstream_h, upstream_c, *flat])
-        coming = [self._apart(following(x)) for x in e]
-        outside = [self._apart(g) for g in (upstream_h, upstream_c)]
-        dz, _ = adjoints(coming, outside, given[1:])
-        to_start = [ops.sum(self._apart(x[0]), axis=(0, 1)) for x in e]
-        if mask is not None:
-            to_start = [
-                s + ops.sum((c + g) * (1 - mask), axis=(0, 1, 2))
-                for s, c, g in zip(to_start, coming, outside, strict=True)
-            ]
-        if self.fill:
-            to_start[0] = to_start[0] + self._lost(project(dz, transposed))
-        by_gates = time_first(ops.reshape(dz, ops.shape(time_first(gates))))
-        return by_gates, to_start[0], to_start[1], outer(seen, dz)
+        given = (upstream, keep, slope_c, slopes)
+        _, e = ops.scan(step, ops.zeros_like(start), given, reverse=True)
+        dz, dc = adjoints(following(e) + upstream, slope_c, slopes, axis=1)
+        if self.diagonal:
+            by_hidden = self._lost(times(kernel, dz))
+            by_cell = ops.sum((keep * dc)[:, :, 0], axis=(0, 2))
+        else:
+            by_hidden, by_cell = _halves(ops.sum(e[0], axis=(1, 2)))
+        return dz, by_hidden, by_cell, _outer(seen, dz)
 
-    def _apart(self, x: Tensor) -> Tensor:
-        """Positions on an axis of their own."""
-        return ops.reshape(x, (*ops.shape(x)[:-1], self.positions, x.shape[-1] // self.positions))
-
-    def _together(self, x: Tensor) -> Tensor:
-        """Reverse of `_apart`."""
-        return ops.reshape(x, (*ops.shape(x)[:-2], self.positions * x.shape[-1]))
-
-    def _everywhere(self, state: Tensor, batch: Any) -> Tensor:
-        tiled = ops.tile(state, [self.positions])[None]
-        return ops.broadcast_to(tiled, (batch, self.positions * self.units))
-
-    def _known(self, dtype: Any) -> Tensor | None:
-        if self.inside is None:
-            return None
-        return ops.convert_to_tensor(self.inside.astype("float32"), dtype)
+    def _before_first(self, hidden: Tensor, cell: Tensor, positions: Any, batch: Any) -> Tensor:
+        both = ops.concatenate([hidden, cell])[:, None, None]
+        if self.diagonal:
+            both = ops.zeros_like(both)
+        return ops.broadcast_to(both, (2 * self.units, positions, batch))
 
     def _seen(self, hidden: Tensor, start: Tensor) -> Tensor:
-        """`N(h)`, of `(..., positions, units)`."""
-        fill = start if self.fill else ops.zeros_like(start)
-        return side_by_side([_shifted(hidden, offset, fill) for offset in self.offsets])
+        """`N(h)`, of `(..., units, positions, batch)`."""
+        beside = start if self.diagonal else ops.zeros_like(start)
+        return neighbours(hidden, self.offsets, beside[:, None, None])
 
     def _unseen(self, gradient: Tensor) -> Tensor:
-        """`N^T`, of `(..., positions, len(offsets) * units)`."""
-        parts = ops.split(gradient, len(self.offsets), axis=-1)
-        zero = ops.zeros((self.units,), gradient.dtype)
+        """`N^T`, of `(..., len(offsets) * units, positions, batch)`."""
+        parts = ops.split(gradient, len(self.offsets), axis=-3)
         return sum(
-            _shifted(part, -offset, zero) for part, offset in zip(parts, self.offsets, strict=True)
+            _shifted(part, -offset, ops.zeros((1, 1, 1), part.dtype))
+            for part, offset in zip(parts, self.offsets, strict=True)
         )
 
     def _lost(self, gradient: Tensor) -> Tensor:
-        """What `N^T` does not give back to a position but to `h_0`, `(units,)`."""
-        parts = ops.split(gradient, len(self.offsets), axis=-1)
-        total = ops.zeros((self.units,), gradient.dtype)
-        for part, offset in zip(parts, self.offsets, strict=True):
-            if offset:
-                rows = part[..., :-offset, :] if offset < 0 else part[..., -offset:, :]
-                total = total + ops.sum(rows, axis=tuple(range(len(rows.shape) - 1)))
-        return total
+        """What `N^T` gives back to no position but to `h_0`, `(units,)`."""
+        parts = ops.split(gradient, len(self.offsets), axis=-3)
+        lost = [
+            ops.sum(part[..., :-offset, :], axis=(0, 2, 3))
+            for part, offset in zip(parts, self.offsets, strict=True)
+            if offset < 0
+        ]
+        return sum(lost)
+
+    def _moved(self, cells: Tensor, start: Tensor) -> Tensor:
+        """`S(c)`."""
+        return _shifted(cells, -1, start[:, None, None]) if self.diagonal else cells
+
+    def _moved_back(self, gradient: Tensor) -> Tensor:
+        """`S^T`."""
+        zero = ops.zeros((1, 1, 1), gradient.dtype)
+        return _shifted(gradient, 1, zero) if self.diagonal else gradient
+
+
+def _halves(states: Tensor, axis: int = 0) -> list[Tensor]:
+    return ops.split(states, 2, axis=axis)
+
+
+def _outer(left: Tensor, right: Tensor) -> Tensor:
+    """Sum over time, positions and batch of the outer products of features."""
+    steps, _, positions, batch = ops.shape(left)
+    left, right = (ops.reshape(x, (steps, x.shape[1], positions * batch)) for x in (left, right))
+    return ops.sum(ops.matmul(left, ops.transpose(right, (0, 2, 1))), axis=0)
 
 
 def _shifted(x: Tensor, offset: int, fill: Tensor) -> Tensor:
@@ -233,7 +225,8 @@ def _shifted(x: Tensor, offset: int, fill: Tensor) -> Tensor:
     if offset == 0:
         return x
     steps = min(abs(offset), x.shape[-2])
-    edge = ops.broadcast_to(fill, (*ops.shape(x)[:-2], steps, x.shape[-1]))
+    *leading, positions, batch = ops.shape(x)
+    edge = ops.broadcast_to(fill, (*leading, steps, batch))
     if offset < 0:
-        return ops.concatenate([edge, x[..., : x.shape[-2] - steps, :]], axis=-2)
+        return ops.concatenate([edge, x[..., : positions - steps, :]], axis=-2)
     return ops.concatenate([x[..., steps:, :], edge], axis=-2)

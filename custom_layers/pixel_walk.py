@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from custom_layers.pixel_recurrence import pixel_recurrence
+from custom_layers.pixel_recurrence import neighbours, times
 
 Tensor = Any
 MaskType = Literal["A", "B"]
@@ -139,24 +139,22 @@ class PixelLSTM(PixelByPixel):
         mask = pixel_mask((1, width), channels, self.units, "B", self.channel_groups)
         return kernel * ops.convert_to_tensor(np.tile(mask, 4), kernel.dtype)
 
-    def project_inputs(self, images: Tensor, weights: WalkWeights) -> Tensor:
-        """What the gates see of the inputs."""
-        kernel = self.input_kernel(weights)
-        return ops.conv(images, kernel, padding="same", data_format="channels_last") + weights.bias
+    def see_inputs(self, x: Tensor, weights: WalkWeights) -> Tensor:
+        """What the gates see of the inputs, their bias included.
 
-    def walk(
-        self,
-        gates: Tensor,
-        weights: WalkWeights,
-        offsets: Sequence[int],
-        fill: bool = False,
-        inside: np.ndarray | None = None,
-    ) -> Tensor:
-        """The LSTM along axis 1: `pixel_recurrence` with these weights."""
-        hidden, cell, kernel = (
-            ops.convert_to_tensor(w) for w in (weights.hidden, weights.cell, weights.recurrent)
-        )
-        return pixel_recurrence(gates, hidden, cell, kernel, offsets, fill, inside)
+        Args:
+            x: `(steps, channels, positions, batch)`.
+            weights: Of `add_walk`.
+
+        Returns:
+            `(steps, 4 * units, positions, batch)`.
+        """
+        kernel = self.input_kernel(weights)[0]
+        # The mask leaves nothing of what the kernel sees on the right.
+        width, channels, gates = kernel.shape[0] // 2 + 1, kernel.shape[1], kernel.shape[2]
+        matrix = ops.transpose(ops.reshape(kernel[:width], (width * channels, gates)))
+        seen = neighbours(x, range(1 - width, 1), ops.zeros((1, 1, 1), kernel.dtype))
+        return times(matrix, seen) + ops.convert_to_tensor(weights.bias)[:, None, None]
 
     def get_config(self) -> dict[str, Any]:
         config = {
@@ -174,10 +172,10 @@ def skew(images: Tensor) -> Tensor:
     """Shift row `i` to the right by `i`: diagonals become columns.
 
     Args:
-        images: `(batch, height, width, channels)`.
+        images: `(any, height, width, any)`.
 
     Returns:
-        `(batch, height, height + width - 1, channels)`, zeros beside the rows.
+        `(any, height, height + width - 1, any)`, zeros beside the rows.
 
     Example:
 

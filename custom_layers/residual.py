@@ -38,6 +38,8 @@ class ResidualRNN(keras.layers.Wrapper):
             nothing.
         dropout: Share of `N(x)` that is dropped in training on its way into `F`. The skip drops
             nothing. Defaults to `0.0`.
+        variational_dropout: Whether the same features are dropped at all steps. Defaults to
+            `False`.
         **kwargs: Keyword arguments of `keras.layers.Layer`, such as `name`.
 
     Call arguments:
@@ -91,6 +93,7 @@ class ResidualRNN(keras.layers.Wrapper):
         connection: str = "residual",
         layer_norm: bool = False,
         dropout: float = 0.0,
+        variational_dropout: bool = False,
         **kwargs: Any,
     ) -> None:
         _check(layer)
@@ -102,7 +105,11 @@ class ResidualRNN(keras.layers.Wrapper):
         self.connection = connection
         self.layer_norm = layer_norm
         self.dropout = dropout
-        self.dropping = keras.layers.Dropout(dropout, name="dropout") if dropout else None
+        self.variational_dropout = variational_dropout
+        self.dropping = None
+        if dropout:
+            kind = keras.layers.SpatialDropout1D if variational_dropout else keras.layers.Dropout
+            self.dropping = kind(dropout, name="dropout")
         self.supports_masking = True
         self.normalization = (
             keras.layers.LayerNormalization(dtype=self.dtype_policy, name="normalization")
@@ -189,6 +196,7 @@ class ResidualRNN(keras.layers.Wrapper):
             "connection": self.connection,
             "layer_norm": self.layer_norm,
             "dropout": self.dropout,
+            "variational_dropout": self.variational_dropout,
         }
 
     @classmethod

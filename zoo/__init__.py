@@ -7,8 +7,12 @@ themselves are here too. `recurrent_stack` is what they are made of.
 """
 
 from zoo._registry import ModelInfo, create_model, list_models, model_info, register_model
+from zoo.cells import CELLS, recurrent_layer, register_cell
+from zoo.decoding import beam_search, greedy_search
 from zoo.echo_state import echo_state_network, fit_readout, free_run
+from zoo.language_model import TruncatedBPTT, language_model, state_names
 from zoo.many_to_many import tag_decoder, tagger
+from zoo.many_to_one import class_decoder, text_classifier
 from zoo.one_to_one import mlp_tagger
 from zoo.pixel_rnn import PixelLoss, image_nats, pixel_nats, pixel_rnn
 from zoo.pixel_sampling import (
@@ -17,25 +21,28 @@ from zoo.pixel_sampling import (
     pixel_sampler,
     sample_images,
 )
-from zoo.recurrent import (
-    CELLS,
-    StackOptions,
-    recurrent_layer,
-    recurrent_stack,
-    register_cell,
-)
+from zoo.recurrent import StackOptions, carried_sizes, carried_stack, recurrent_stack
+from zoo.sampling import filter_logits, sample_tokens
 
 __all__ = [
     "CELLS",
     "ModelInfo",
     "PixelLoss",
     "StackOptions",
+    "TruncatedBPTT",
+    "beam_search",
+    "carried_sizes",
+    "carried_stack",
+    "class_decoder",
     "complete_images",
     "create_model",
     "echo_state_network",
+    "filter_logits",
     "fit_readout",
     "free_run",
+    "greedy_search",
     "image_nats",
+    "language_model",
     "list_models",
     "mlp_tagger",
     "model_info",
@@ -48,6 +55,9 @@ __all__ = [
     "register_cell",
     "register_model",
     "sample_images",
+    "sample_tokens",
+    "state_names",
     "tag_decoder",
     "tagger",
+    "text_classifier",
 ]

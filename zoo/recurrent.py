@@ -2,48 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
 import warnings
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypedDict
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, TypedDict, Unpack
 
 import keras
 
-from custom_layers import (
-    LRU,
-    DelayRNN,
-    InitialState,
-    LeakyRNN,
-    LegendreMemory,
-    MinGRU,
-    MinLSTM,
-    PerGateOrthogonal,
-    Reservoir,
-    ResidualRNN,
-)
+from custom_layers import InitialState, ResidualRNN
+from custom_layers.initial_state import state_sizes
+from zoo.cells import CELLS, RecurrentInitializer, recurrent_layer
 
 Connection = Literal["none", "residual", "dense"]
 MergeMode = Literal["concat", "sum"]
-RecurrentInitializer = Literal["orthogonal", "glorot", "identity"]
 InitialStateMode = Literal["zeros", "learned", "random"]
-
-#: Layers that `cell=` names. Keras's own where it has one: they use cuDNN where they can.
-CELLS: dict[str, Callable[..., keras.layers.Layer]] = {
-    "simple": keras.layers.SimpleRNN,
-    "lstm": keras.layers.LSTM,
-    "gru": keras.layers.GRU,
-    "leaky": LeakyRNN,
-    "delay": DelayRNN,
-    "reservoir": Reservoir,
-    "lmu": LegendreMemory,
-    "lru": LRU,
-    "mingru": MinGRU,
-    "minlstm": MinLSTM,
-}
-
-#: What a cell needs in a stack. The LRU is linear: without this a stack of them would be, too.
-CELL_DEFAULTS: dict[str, Mapping[str, Any]] = {"lru": {"activation": "silu"}}
 
 #: From this depth on a plain stack is hard to train: gradients pass every layer's squashing.
 DEEP = 4
@@ -65,23 +37,7 @@ class StackOptions(TypedDict, total=False):
     initial_state: InitialStateMode
     l2: float
     cell_options: Mapping[str, Any]
-
-
-def register_cell(name: str, layer: Callable[..., keras.layers.Layer]) -> None:
-    """Make a recurrent layer available as `cell=name` in every model of the zoo.
-
-    Args:
-        name: Name for the `cell` option.
-        layer: Called as `layer(units, return_sequences=True, recurrent_initializer=...,
-            recurrent_dropout=..., kernel_regularizer=..., recurrent_regularizer=..., name=...)`;
-            returns a layer that maps (batch, time, features) and a mask to (batch, time, units).
-
-    Raises:
-        ValueError: If the name is taken.
-    """
-    if name in CELLS:
-        raise ValueError(f"Cell name {name!r} is taken by {CELLS[name]!r}.")
-    CELLS[name] = layer
+    variational_dropout: bool
 
 
 def recurrent_stack(
@@ -101,6 +57,7 @@ def recurrent_stack(
     initial_state: InitialStateMode = "zeros",
     l2: float = 0.0,
     cell_options: Mapping[str, Any] | None = None,
+    variational_dropout: bool = False,
     name: str = "recurrent",
 ) -> keras.KerasTensor:
     """Stack recurrent layers on a sequence, functionally.
@@ -139,6 +96,8 @@ def recurrent_stack(
         l2: Weight of the squared norm of input and recurrent kernels in the loss.
         cell_options: Further arguments of the recurrent layer, by name, such as
             `{"time_constant": 8.0}` with `cell="leaky"` or `{"delays": [1, 8]}` with `"delay"`.
+        variational_dropout: Let `dropout` drop the same features at all steps of a sequence, as
+            `recurrent_dropout` does (Gal and Ghahramani 2016).
         name: Prefix of the layers' names.
 
     Returns:
@@ -153,182 +112,186 @@ def recurrent_stack(
         >>> zoo.recurrent_stack(x, cell="gru", units=32, depth=2, bidirectional=True).shape
         (None, None, 64)
     """
-    _check(
+    options = StackOptions(
         cell=cell,
         units=units,
         depth=depth,
+        bidirectional=bidirectional,
         merge_mode=merge_mode,
         connection=connection,
+        layer_norm=layer_norm,
         dropout=dropout,
         recurrent_dropout=recurrent_dropout,
         recurrent_initializer=recurrent_initializer,
         initial_state=initial_state,
         l2=l2,
+        cell_options=cell_options or {},
+        variational_dropout=variational_dropout,
     )
-    x = inputs
-    for index in range(depth):
-        layer = recurrent_layer(
-            cell,
-            units,
-            recurrent_dropout=recurrent_dropout,
-            recurrent_initializer=recurrent_initializer,
-            l2=l2,
-            cell_options=cell_options,
-            name=f"{name}_{index}",
-        )
-        if bidirectional:
-            layer = keras.layers.Bidirectional(
-                layer, merge_mode="concat" if merge_mode == "concat" else "sum", name=layer.name
-            )
-        states = None
-        if initial_state != "zeros":
-            start = InitialState.for_layer(layer, initial_state, name=f"{layer.name}_start")
-            states = start(x)
-        if connection == "none":
-            if layer_norm:
-                x = keras.layers.LayerNormalization(name=f"{layer.name}_norm")(x)
-            if dropout:
-                x = keras.layers.Dropout(dropout, name=f"{layer.name}_dropout")(x)
-        else:
-            layer = ResidualRNN(
-                layer, connection, layer_norm, dropout, name=f"{layer.name}_{connection}"
-            )
-        x = layer(x, initial_state=states, mask=mask)
-    if layer_norm and connection != "none":
-        x = keras.layers.LayerNormalization(name=f"{name}_norm")(x)
-    if dropout:
-        x = keras.layers.Dropout(dropout, name=f"{name}_dropout")(x)
-    return x
+    return _stack(inputs, mask, None, name, options)[0]
 
 
-def recurrent_layer(
-    cell: str,
-    units: int,
+def carried_stack(
+    inputs: keras.KerasTensor,
+    states: Sequence[keras.KerasTensor],
     *,
-    recurrent_dropout: float = 0.0,
-    recurrent_initializer: RecurrentInitializer = "orthogonal",
-    l2: float = 0.0,
-    cell_options: Mapping[str, Any] | None = None,
-    name: str | None = None,
-) -> keras.layers.Layer:
-    """One recurrent layer of a stack, with the arguments of `recurrent_stack`.
+    mask: keras.KerasTensor | None = None,
+    name: str = "recurrent",
+    **options: Unpack[StackOptions],
+) -> tuple[keras.KerasTensor, list[keras.KerasTensor]]:
+    """`recurrent_stack` that is told where it starts and says where it ends.
+
+    What reads a long sequence piece by piece gives the states after a piece to the next one.
+
+    Args:
+        inputs: (batch, time, features).
+        states: States before the first step, of all layers one after the other, each (batch, size)
+            with the sizes of `carried_sizes`.
+        mask: As in `recurrent_stack`.
+        name: Prefix of the layers' names.
+        **options: As in `recurrent_stack`, but for `bidirectional` and `initial_state`.
+
+    Returns:
+        (batch, time, width), and the states after the last step, in the same order.
 
     Raises:
-        ValueError: If the layer of that cell does not have an option, or refuses its value.
+        ValueError: If an option does not fit.
     """
-    known = _cell_options(cell)
-    for option in cell_options or {}:
-        if option not in known:
-            near = difflib.get_close_matches(option, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else "."
-            raise ValueError(
-                f"`cell_options` of {cell!r} are {', '.join(known)}, not {option!r}{hint}"
-            )
-    return CELLS[cell](
-        units,
-        return_sequences=True,
-        name=name,
-        **_weights(cell, recurrent_initializer, l2),
-        **({"recurrent_dropout": recurrent_dropout} if recurrent_dropout else {}),
-        **{**CELL_DEFAULTS.get(cell, {}), **(cell_options or {})},
+    if options.get("bidirectional"):
+        raise ValueError(
+            "`bidirectional` must be false: a layer that reads backwards starts from what is still "
+            "to come, so no states can be carried to the next piece."
+        )
+    if options.get("initial_state", "zeros") != "zeros":
+        raise ValueError("`initial_state` must be 'zeros': the states are given.")
+    sizes = carried_sizes(**options)
+    if len(states) != len(sizes):
+        raise ValueError(
+            f"`states` must be {len(sizes)}, of the sizes {sizes}, found {len(states)}."
+        )
+    return _stack(inputs, mask, list(states), name, _with_defaults(options))
+
+
+def carried_sizes(**options: Unpack[StackOptions]) -> list[int]:
+    """Sizes of the states of `carried_stack`.
+
+    Example:
+        >>> import zoo
+        >>> zoo.carried_sizes(cell="lstm", units=8, depth=2)
+        [8, 8, 8, 8]
+    """
+    full = _with_defaults(options)
+    layer = recurrent_layer(full["cell"], full["units"], cell_options=full["cell_options"])
+    return [int(size) for size in state_sizes(layer)] * full["depth"]
+
+
+def _with_defaults(options: StackOptions) -> StackOptions:
+    """All options, those not given as `recurrent_stack` has them."""
+    parameters = inspect.signature(recurrent_stack).parameters
+    defaults = {name: parameters[name].default for name in StackOptions.__annotations__}
+    return StackOptions(**{**defaults, **options})  # type: ignore[typeddict-item]
+
+
+def _stack(
+    inputs: Any,
+    mask: Any,
+    states: list[Any] | None,
+    name: str,
+    options: StackOptions,
+) -> tuple[Any, list[Any]]:
+    """The layers one after the other; the states after them where states before are given."""
+    _check(options)
+    dropping = (
+        keras.layers.SpatialDropout1D if options["variational_dropout"] else keras.layers.Dropout
     )
-
-
-_SET_BY_THE_STACK = {
-    "units",
-    "name",
-    "return_sequences",
-    "return_state",
-    "go_backwards",
-    "stateful",
-    "unroll",
-    "dropout",
-    "recurrent_dropout",
-    "recurrent_initializer",
-    "kernel_regularizer",
-    "recurrent_regularizer",
-}
-
-
-def _cell_options(cell: str) -> list[str]:
-    """Arguments of the layer of a cell that the stack does not set itself."""
-    layer = CELLS[cell]
-    parameters = inspect.signature(layer).parameters.values()
-    return [
-        p.name
-        for p in parameters
-        if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY) and p.name not in _SET_BY_THE_STACK
-    ]
-
-
-def _weights(cell: str, initializer: RecurrentInitializer, l2: float) -> dict[str, Any]:
-    """Initialiser and regularisers, for those kinds of weights that the layer has."""
-    own = getattr(CELLS[cell], "cell_class", None)
-    kinds = ("kernel", "recurrent") if own is None else tuple(own.default_initializers)
-    options: dict[str, Any] = {}
-    if l2:
-        options = {
-            f"{kind}_regularizer": keras.regularizers.L2(l2)
-            for kind in ("kernel", "recurrent")
-            if kind in kinds
-        }
-    if initializer == "identity":
-        return {**options, "recurrent_initializer": "identity", "activation": "relu"}
-    if initializer == "glorot":
-        if "recurrent" not in kinds:
-            raise ValueError(
-                f"`recurrent_initializer='glorot'` needs a recurrent kernel that trains, which "
-                f"{cell!r} does not have."
+    dropout, connection = options["dropout"], options["connection"]
+    x, rest, after = inputs, list(states or ()), []
+    for index in range(options["depth"]):
+        layer = recurrent_layer(
+            options["cell"],
+            options["units"],
+            recurrent_dropout=options["recurrent_dropout"],
+            recurrent_initializer=options["recurrent_initializer"],
+            l2=options["l2"],
+            cell_options=options["cell_options"],
+            return_state=states is not None,
+            name=f"{name}_{index}",
+        )
+        before = None
+        if states is not None:
+            count = len(state_sizes(layer))
+            before, rest = rest[:count], rest[count:]
+        if options["bidirectional"]:
+            merge_mode = options["merge_mode"]
+            layer = keras.layers.Bidirectional(layer, merge_mode=merge_mode, name=layer.name)
+        if options["initial_state"] != "zeros":
+            start = InitialState.for_layer(
+                layer, options["initial_state"], name=f"{layer.name}_start"
             )
-        return {**options, "recurrent_initializer": "glorot_uniform"}
-    if own is None:
-        options["recurrent_initializer"] = PerGateOrthogonal()
-    return options  # layers of this package start orthogonal by themselves
+            before = start(x)
+        if connection == "none":
+            if options["layer_norm"]:
+                x = keras.layers.LayerNormalization(name=f"{layer.name}_norm")(x)
+            if dropout:
+                x = dropping(dropout, name=f"{layer.name}_dropout")(x)
+        else:
+            layer = ResidualRNN(
+                layer,
+                connection,
+                options["layer_norm"],
+                dropout,
+                options["variational_dropout"],
+                name=f"{layer.name}_{connection}",
+            )
+        x = layer(x, initial_state=before, mask=mask)
+        if states is not None:
+            x, *new = x
+            after += new
+    if options["layer_norm"] and connection != "none":
+        x = keras.layers.LayerNormalization(name=f"{name}_norm")(x)
+    if dropout:
+        x = dropping(dropout, name=f"{name}_dropout")(x)
+    return x, after
 
 
-def _check(
-    *,
-    cell: str,
-    units: int,
-    depth: int,
-    merge_mode: str,
-    connection: str,
-    dropout: float,
-    recurrent_dropout: float,
-    recurrent_initializer: str,
-    initial_state: str,
-    l2: float,
-) -> None:
+def _check(options: StackOptions) -> None:
     for argument, value, known in (
-        ("cell", cell, tuple(CELLS)),
-        ("merge_mode", merge_mode, ("concat", "sum")),
-        ("connection", connection, ("none", "residual", "dense")),
-        ("recurrent_initializer", recurrent_initializer, ("orthogonal", "glorot", "identity")),
-        ("initial_state", initial_state, ("zeros", "learned", "random")),
+        ("cell", options["cell"], tuple(CELLS)),
+        ("merge_mode", options["merge_mode"], ("concat", "sum")),
+        ("connection", options["connection"], ("none", "residual", "dense")),
+        (
+            "recurrent_initializer",
+            options["recurrent_initializer"],
+            ("orthogonal", "glorot", "identity"),
+        ),
+        ("initial_state", options["initial_state"], ("zeros", "learned", "random")),
     ):
         if value not in known:
             raise ValueError(f"`{argument}` must be one of {known}, not {value!r}.")
-    for argument, number in (("units", units), ("depth", depth)):
+    for argument, number in (("units", options["units"]), ("depth", options["depth"])):
         if number < 1:
             raise ValueError(f"`{argument}` must be at least 1, not {number!r}.")
-    for argument, share in (("dropout", dropout), ("recurrent_dropout", recurrent_dropout)):
+    for argument, share in (
+        ("dropout", options["dropout"]),
+        ("recurrent_dropout", options["recurrent_dropout"]),
+    ):
         if not 0 <= share < 1:
             raise ValueError(f"`{argument}` must be at least 0 and below 1, not {share!r}.")
-    if l2 < 0:
-        raise ValueError(f"`l2` must not be negative, not {l2!r}.")
-    if recurrent_initializer == "identity" and cell != "simple":
+    if options["l2"] < 0:
+        raise ValueError(f"`l2` must not be negative, not {options['l2']!r}.")
+    if options["recurrent_initializer"] == "identity" and options["cell"] != "simple":
         raise ValueError(
             "`recurrent_initializer='identity'` makes the IRNN, a ReLU network without gates: "
-            f"it needs `cell='simple'`, not {cell!r}."
+            f"it needs `cell='simple'`, not {options['cell']!r}."
         )
-    if depth >= DEEP and connection == "none":
+    if options["depth"] >= DEEP and options["connection"] == "none":
         warnings.warn(
-            f"{depth} recurrent layers without skip connections train badly: "
+            f"{options['depth']} recurrent layers without skip connections train badly: "
             "consider connection='residual' or 'dense', with layer_norm=True.",
-            stacklevel=3,
+            stacklevel=4,
         )
-    if recurrent_dropout and cell in ("lstm", "gru"):
+    if options["recurrent_dropout"] and options["cell"] in ("lstm", "gru"):
         warnings.warn(
             "recurrent_dropout turns the cuDNN kernels off: slower on a GPU, no change on a CPU.",
-            stacklevel=3,
+            stacklevel=4,
         )

@@ -51,8 +51,8 @@ def targets(words: np.ndarray) -> np.ndarray:
     return np.where(words > 0, tags, -1).astype("int32")
 
 
-#: Those that take tokens; echo state networks and PixelRNN have tests of their own.
-OTHERS = ("echo-state", "pixel-rnn")
+#: Those that tag tokens; the others have tests of their own.
+OTHERS = ("echo-state", "language-model", "many-to-one", "pixel-rnn")
 names = pytest.mark.parametrize(
     "name", [name for name in zoo.list_models() if zoo.model_info(name).shape not in OTHERS]
 )

@@ -239,9 +239,10 @@ def test_wrong_options(options, message):
 
 
 def test_registered_cells_are_selectable(monkeypatch):
-    monkeypatch.setattr("zoo.recurrent.CELLS", dict(zoo.CELLS))
     with pytest.raises(ValueError, match="taken"):
         zoo.register_cell("lstm", keras.layers.LSTM)
+    monkeypatch.setitem(zoo.CELLS, "mine", None)  # taken out again behind the test
+    del zoo.CELLS["mine"]
     zoo.register_cell("mine", keras.layers.SimpleRNN)
     y = zoo.recurrent_stack(keras.Input((None, FEATURES)), cell="mine", units=UNITS)
     assert y.shape == (None, None, UNITS)
