@@ -191,20 +191,35 @@ class Predict:
 
 
 def predict_command(words: list[str]) -> int:
-    """`rnn-zoo predict DIR INPUT...`."""
-    options = parse_options(Predict, words, prog="rnn-zoo predict")
+    """`rnn-zoo predict DIR INPUT... [recipe options]`."""
+    prog = "rnn-zoo predict"
+    folder = next((Path(word) for word in words if not word.startswith("-")), None)
+    if folder is None:
+        parse_options(Predict, words, prog=prog)  # prints the help, or says what is missing
+        raise UserError("predict: names no folder; expected one that `rnn-zoo train` wrote.")
+    recipe = load_recipe(_output.recipe_of(folder))
+    own = getattr(recipe, "Predicting", None)
+    kind = _together(Predict, own) if own else Predict
+    options = parse_options(kind, words, prog=prog)
     if not options.inputs:
         raise UserError("predict: nothing to predict; expected text, a file, or - for stdin.")
-    recipe = load_recipe(_output.recipe_of(options.folder))
     inputs = _lines(options.inputs) if recipe.INPUTS == "texts" else map(Path, options.inputs)
-    for answer in recipe.predict(options.folder, inputs):
+    extra = (_split(own, options),) if own else ()
+    for answer in recipe.predict(options.folder, inputs, *extra):
         print(json.dumps(answer, ensure_ascii=False), flush=True)
     return 0
+
+
+def _together(kind: type, own: type) -> type:
+    """The options of a command and those that a recipe adds to it."""
+    return dataclasses.make_dataclass(kind.__name__, [], bases=(own, kind), frozen=True)
 
 
 def _lines(inputs: Sequence[str]) -> Iterator[str]:
     """The inputs themselves, or the lines of the files they name; empty lines are passed over."""
     for item in inputs:
+        if not item.strip():
+            raise UserError("predict: an input is empty; expected text, a file, or - for stdin.")
         if item == "-":
             lines: Iterable[str] = map(_text, sys.stdin.buffer)
         elif _is_file(item):

@@ -129,6 +129,8 @@ class StackConfig(RunConfig):
     """Share of non-recurrent connections dropped in training."""
     recurrent_dropout: float = 0.0
     """Share of recurrent connections dropped, the same at every step. Turns cuDNN off."""
+    variational_dropout: bool = False
+    """Let --dropout drop the same features at every step, too."""
     recurrent_initializer: Literal["orthogonal", "glorot", "identity"] = "orthogonal"
     """Recurrent weights at the start; identity needs --cell simple and makes the IRNN."""
     initial_state: Literal["zeros", "learned", "random"] = "zeros"

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 from seqeval.metrics import classification_report
 from seqeval.scheme import IOB2
+from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
 
 Tags = Sequence[Sequence[str]]
 
@@ -49,6 +51,49 @@ def tagging_metrics(truth: Tags, predicted: Tags, *, entities: bool) -> dict[str
         total
     )
     return metrics
+
+
+def class_metrics(
+    truth: Sequence[str], probabilities: np.ndarray, labels: Sequence[str]
+) -> dict[str, float]:
+    """Metrics of classification.
+
+    Args:
+        truth: True label of each example.
+        probabilities: (examples, classes).
+        labels: Names of the classes. An example whose label is none of them counts as wrong.
+
+    Returns:
+        `accuracy`; `macro_f1`, the mean over the classes that are true or predicted anywhere; and
+        for two classes, where both occur, `roc_auc` of the second.
+    """
+    predicted = [labels[best] for best in np.argmax(probabilities, axis=1)]
+    metrics = {
+        "accuracy": float(accuracy_score(truth, predicted)),
+        "macro_f1": float(f1_score(truth, predicted, average="macro", zero_division=0)),
+    }
+    if len(labels) == 2 and {*truth} == {*labels}:
+        second = [label == labels[1] for label in truth]
+        metrics["roc_auc"] = float(roc_auc_score(second, probabilities[:, 1]))
+    return metrics
+
+
+def likelihood_metrics(nats: float, tokens: int) -> dict[str, float]:
+    """Metrics of a language model.
+
+    Args:
+        nats: Minus the log-likelihood of the texts, end tokens included.
+        tokens: Number of tokens, likewise.
+
+    Returns:
+        `nats_per_token`, `bits_per_token` and `perplexity`, the exponential of the nats.
+    """
+    mean = nats / tokens
+    return {
+        "nats_per_token": mean,
+        "bits_per_token": mean / float(np.log(2)),
+        "perplexity": float(np.exp(mean)),
+    }
 
 
 def entity_spans(tags: Sequence[str]) -> list[tuple[str, int, int]]:

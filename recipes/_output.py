@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from recipes._config import C, RunConfig, read_config, read_json, to_json
-from recipes._errors import UserError
+from recipes._errors import DataError, UserError
 
 CONFIG = "config.json"
 MODEL = "model.keras"
@@ -33,6 +33,19 @@ def unfinished_folder(out: Path) -> Path:
     """Where a run works until it is whole: beside its place, hidden."""
     out = out.resolve()
     return out.parent / f".{out.name}.unfinished"
+
+
+def read_record(path: Path, fields: Sequence[str]) -> dict[str, Any]:
+    """Read what `export` wrote beside a model: a JSON object with these fields.
+
+    Raises:
+        DataError: If it cannot be read or lacks one.
+    """
+    record = read_json(path)
+    for name in fields:
+        if name not in record:
+            raise DataError(path, f"has no {name!r}: the folder is damaged")
+    return record
 
 
 def is_run(folder: Path) -> bool:

@@ -9,8 +9,12 @@ from typing import Any
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 from sklearn.metrics import confusion_matrix
+
+#: Characters of a line in pictures of text.
+_WIDTH = 100
 
 #: Colours that stay apart for colour-blind readers (Okabe and Ito).
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
@@ -123,6 +127,69 @@ def tagged(rows: Sequence[tuple[Sequence[str], dict[str, Sequence[str]]]], path:
                 x += len(token) + 1
             y += 1
         y += 0.6
+    save(figure, path)
+
+
+def attention(rows: Sequence[tuple[Sequence[Any], str]], title: str, path: Path) -> None:
+    """Texts whose words are the darker the more weight they have, and what was made of them.
+
+    Args:
+        rows: Pairs of (word, weight) in order, and a note for the margin.
+        title: What the notes are.
+        path: PNG to write.
+    """
+    left = max(len(note) for note in (title, *(note for _, note in rows))) + 2
+    width = left + max(sum(len(word) + 1 for word, _ in words) for words, _ in rows) + 1
+    figure = Figure(figsize=(width * 0.09, (len(rows) + 1.2) * 0.3))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, width), ylim=(len(rows) + 1.2, 0))
+    axes.set_axis_off()
+    text = {"family": "monospace", "size": 10.5, "va": "center", "parse_math": False}
+    axes.text(0.5, 0.6, title, color="grey", **text)
+    axes.text(left, 0.6, "weight of each word", color="grey", **text)
+    for y, (words, note) in enumerate(rows, start=1):
+        axes.text(0.5, y + 0.6, note, color="grey", **text)
+        x = float(left)
+        highest = max(weight for _, weight in words)
+        for word, weight in words:
+            share = weight / highest if highest else 0.0
+            box = {"boxstyle": "square,pad=0.15", "fc": COLOURS[0], "ec": "none", "alpha": share}
+            colour = "white" if share > 0.6 else "black"
+            axes.text(x, y + 0.6, word, color=colour, bbox=box, **text)
+            x += len(word) + 1
+    save(figure, path)
+
+
+def surprise(parts: Sequence[str], nats: Sequence[float], path: Path) -> None:
+    """A text whose characters or words are the redder the less a model expected them.
+
+    Args:
+        parts: Characters, or words; a line break is "\n" or its sign.
+        nats: Minus the log-likelihood of each of them.
+        path: PNG to write.
+    """
+    letters = all(len(part) == 1 for part in parts)
+    places: list[tuple[int, int, str, float]] = []
+    row, column = 0, 0
+    for part, value in zip(parts, nats, strict=False):
+        if column and column + len(part) > _WIDTH:
+            row, column = row + 1, 0
+        shown = "⏎" if part == "\n" else part
+        places.append((row, column, shown, float(value)))
+        column += len(shown) + (not letters)
+        if shown == "⏎":
+            row, column = row + 1, 0
+    figure = Figure(figsize=(_WIDTH * 0.09, (row + 3) * 0.27))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, _WIDTH), ylim=(row + 3, 0))
+    axes.set_axis_off()
+    highest = max(4.0, float(np.quantile([value for *_, value in places], 0.99)))
+    text = {"family": "monospace", "size": 10.5, "va": "center", "parse_math": False}
+    axes.text(0.5, 0.7, "the redder, the less expected", color="grey", **text)
+    for line, start, shown, value in places:
+        colour = {"fc": COLOURS[5], "alpha": min(1.0, value / highest), "ec": "none"}
+        axes.add_patch(Rectangle((start, line + 1.5), len(shown), 1, **colour))
+        axes.text(start, line + 2, shown, **text)
     save(figure, path)
 
 

@@ -62,8 +62,9 @@ class Recipe(Protocol):
     def draw(self, folder: Path, data: Any, baseline_answers: Any) -> None:
         """Pictures of the recipe's own, beside the curves."""
 
-    def predict(self, folder: Path, texts: Any) -> Any:
-        """Answers to raw inputs, from what `export` wrote."""
+    def predict(self, folder: Path, inputs: Any, *options: Any) -> Any:
+        """Answers to raw inputs, from what `export` wrote. A recipe with a dataclass `Predicting`
+        of options for it is given an instance of that."""
 
     def space(self, hp: Any, config: Any) -> Any:
         """The config of a trial of the search."""

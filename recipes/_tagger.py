@@ -14,7 +14,7 @@ import tensorflow as tf
 import zoo
 from recipes._export import Endpoint, load_saved_model
 from recipes._text import TokenEncoder, TokenVocabulary, tokenize
-from recipes.data._batches import Change, Example
+from recipes.data._batches import Example
 from recipes.data.ner import Sentence
 
 #: Sentences tagged at once.
@@ -133,21 +133,3 @@ def encode(tagger: Tagger, sentences: Sequence[Sentence]) -> tuple[list[Example]
             inputs.append({name: ids[row, :length] for name, ids in batch.items()})
             targets.append(np.array([tagger.tag_ids.get(t, -1) for t in sentence.tags], np.int32))
     return inputs, targets
-
-
-def word_dropout(inputs: Sequence[Example], weight: float) -> Change:
-    """Make rare words unknown now and then, so that the model learns to do without them.
-
-    A word seen n times becomes unknown with probability weight / (weight + n)
-    (Kiperwasser and Goldberg 2016).
-    """
-    words, counts = np.unique(np.concatenate([i["words"] for i in inputs]), return_counts=True)
-    rate = np.zeros(words.max() + 1)
-    rate[words] = weight / (weight + counts)
-    rate[:2] = 0
-
-    def change(batch: Example, generator: np.random.Generator) -> Example:
-        unknown = generator.random(batch["words"].shape) < rate[batch["words"]]
-        return {**batch, "words": np.where(unknown, 1, batch["words"]).astype(np.int32)}
-
-    return change

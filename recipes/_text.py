@@ -13,6 +13,9 @@ import tensorflow as tf
 #: Longest part of a word that its character features see; longer ones are mostly links.
 MAX_LETTERS = 24
 
+#: Texts that are split at once.
+_CHUNK = 1024
+
 # Tokens of running text, first match wins: links, names with an inner apostrophe (O'Brien),
 # mentions and hashtags, abbreviations (U.S.), numbers (3.50, 2-1), words with hyphens,
 # clitics ('s), runs of dots, and any other character alone.
@@ -55,6 +58,22 @@ def normalize_words(words: Sequence[str]) -> list[str]:
     return [word.decode() for word in normalize(tf.constant(list(words), tf.string)).numpy()]
 
 
+def split_texts(texts: Sequence[str], *, normalized: bool = False) -> list[list[str]]:
+    """`tokenize` for a list of texts, in Python's strings.
+
+    Args:
+        texts: Raw texts.
+        normalized: Whether words are given as the vocabulary knows them.
+    """
+    found = []
+    for start in range(0, len(texts), _CHUNK):
+        tokens = tokenize(tf.constant(list(texts[start : start + _CHUNK])))
+        if normalized:
+            tokens = tokens.with_flat_values(normalize(tokens.flat_values))
+        found += [[token.decode() for token in row] for row in tokens.to_list()]
+    return found
+
+
 @dataclass(frozen=True)
 class TokenVocabulary:
     """The words and characters a model knows, most frequent first. Ids 0 and 1 are padding and
@@ -65,19 +84,23 @@ class TokenVocabulary:
 
     @classmethod
     def of(
-        cls, sentences: Iterable[Sequence[str]], extra_words: Iterable[str] = ()
+        cls,
+        sentences: Iterable[Sequence[str]],
+        extra_words: Iterable[str] = (),
+        limit: int | None = None,
     ) -> TokenVocabulary:
         """Collect the vocabulary of training sentences.
 
         Args:
             sentences: Tokens of each sentence.
             extra_words: Further words to know, already normalised (those with pretrained vectors).
+            limit: Know at most this many words of the sentences, the most frequent ones.
         """
         tokens = [token for sentence in sentences for token in sentence]
         words = Counter(normalize_words(tokens))
         letters = Counter(letter for token in tokens for letter in token)
         repeated = [letter for letter, count in letters.most_common() if count > 1]
-        known = dict.fromkeys(word for word, _ in words.most_common())
+        known = dict.fromkeys(word for word, _ in words.most_common(limit))
         return cls(
             words=tuple(known | dict.fromkeys(extra_words)),
             characters=tuple(repeated or letters),

@@ -31,14 +31,19 @@ TunerName = Literal["random", "bayesian", "hyperband"]
 SEARCH = "search.json"
 
 
-def stack_space(hp: keras_tuner.HyperParameters, config: Any) -> Any:
+def stack_space(
+    hp: keras_tuner.HyperParameters, config: Any, *, both_ways: bool = True, **options: Any
+) -> Any:
     """The search space of every recipe with a recurrent stack trained by gradient descent.
 
     Depth, direction and clipping threshold (none, or 0.1 to 10 on a log scale) first; then cell
     (simple, lstm, gru and the config's), units, connection, dropout and learning rate (a factor of
     ten around the config's, log scale).
-    All other options stay those of the config.
+    All other options stay those of the config, but for `options`, what the recipe searches besides.
+    Where the future must not be seen `both_ways` is false, and there is one direction only.
     """
+    if both_ways:
+        options["bidirectional"] = hp.Boolean("bidirectional", default=config.bidirectional)
     cells = ["simple", "lstm", "gru"]
     if config.recurrent_initializer == "identity" or config.cell_options != "{}":
         cells = [config.cell]  # what is asked for fits no other
@@ -48,13 +53,13 @@ def stack_space(hp: keras_tuner.HyperParameters, config: Any) -> Any:
         hp,
         config,
         depth=hp.Int("depth", 1, 4, default=min(config.depth, 4)),
-        bidirectional=hp.Boolean("bidirectional", default=config.bidirectional),
         cell=hp.Choice("cell", cells, default=config.cell),
         units=hp.Int("units", 32, 256, step=2, sampling="log", default=64),
         connection=hp.Choice(
             "connection", ["none", "residual", "dense"], default=config.connection
         ),
         dropout=round(hp.Float("dropout", 0.0, 0.5, step=0.1), 1),
+        **options,
     )
 
 

@@ -22,7 +22,6 @@ from typing import Any, Literal
 
 import keras
 import keras_tuner
-import numpy as np
 
 import zoo
 from custom_layers import CRFLoss
@@ -30,17 +29,16 @@ from recipes import _plots
 from recipes._card import Card
 from recipes._config import FitConfig, StackConfig
 from recipes._console import note
-from recipes._errors import DataError
 from recipes._export import for_serving, save_saved_model
 from recipes._fit import fit
 from recipes._metrics import entity_spans, tagging_metrics
-from recipes._output import PLOTS, SAVED_MODEL, read_json, write_json
-from recipes._tagger import SavedTagger, Tagger, encode, tag_all, word_dropout
-from recipes._text import TokenVocabulary, normalize_words
+from recipes._output import PLOTS, SAVED_MODEL, read_record, write_json
+from recipes._tagger import SavedTagger, Tagger, encode, tag_all
+from recipes._text import TokenVocabulary
 from recipes._tune import stack_space
+from recipes._words import Vectors, WordConfig, with_vectors, word_dropout
 from recipes.data import ner as ner_data
 from recipes.data._batches import padded_batches, steps
-from recipes.data._vectors import embedding_matrix, read_vectors
 
 LABELS = "labels.json"
 
@@ -60,7 +58,7 @@ _TOKEN_LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignor
 
 
 @dataclass(frozen=True)
-class Config(StackConfig, FitConfig):
+class Config(StackConfig, WordConfig, FitConfig):
     """Options of the ner recipe."""
 
     epochs: int = 10
@@ -75,32 +73,11 @@ class Config(StackConfig, FitConfig):
     """Share of non-recurrent connections dropped in training."""
     head: Literal["crf", "softmax"] = "crf"
     """What decides on the tags: a CRF for the whole sentence, or a softmax for each word."""
-    word_dim: int = 64
-    """Width of the word embedding (that of --word-vectors where they are given)."""
-    character_dim: int = 25
-    """Width of the character embedding."""
-    character_filters: int = 50
-    """Width of the character features; 0 = words only."""
-    word_dropout: float = 0.5
-    """In training, a word seen n times becomes unknown with probability w / (w + n)."""
-    word_vectors: Path | None = None
-    """Text file of pretrained vectors (GloVe, word2vec, fastText), gzipped or not."""
-    word_vectors_limit: int | None = 100_000
-    """Read at most this many vectors from the file, which has frequent words first."""
     token_column: int | None = None
     """Column of the words in your files, from 0; -1 is the last. By default the first."""
     tag_column: int | str | None = None
     """Column of the tags in your files, from 0; -1 is the last. By default the last. In CoNLL-U a
     name (upos, xpos, deprel), in TFDS a feature."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for field in ("word_dim", "character_dim"):
-            self.require(getattr(self, field) >= 1, field, "at least 1")
-        limit = self.word_vectors_limit
-        self.require(limit is None or limit >= 1, "word_vectors_limit", "at least 1")
-        for field in ("character_filters", "word_dropout"):
-            self.require(getattr(self, field) >= 0, field, "at least 0")
 
 
 @dataclass(frozen=True)
@@ -110,7 +87,7 @@ class Data:
     corpus: ner_data.NerData
     vocabulary: TokenVocabulary
     tags: tuple[str, ...]
-    vectors: dict[str, np.ndarray] | None = None
+    vectors: Vectors | None = None
 
     @property
     def entities(self) -> bool:
@@ -156,12 +133,7 @@ def load_data(config: Config) -> Data:
     )
     if corpus.unseen_labels:
         note(f"never seen in training, so never right: {', '.join(corpus.unseen_labels)}")
-    vectors = None
-    if config.word_vectors:
-        read = read_vectors(config.word_vectors, config.word_vectors_limit)
-        vectors = {}
-        for word, vector in zip(normalize_words(list(read)), read.values(), strict=True):
-            vectors.setdefault(word, vector)
+    vectors = config.read_word_vectors()
     return Data(
         corpus=corpus,
         vocabulary=TokenVocabulary.of((s.tokens for s in corpus.train), vectors or ()),
@@ -178,37 +150,23 @@ def build(config: Config, data: Data) -> keras.Model:
     constraints = {}
     if data.entities and config.head == "crf":
         constraints = iob2_constraints(data.tags)
-    model = zoo.tagger(**_features(config, data), head=config.head, **constraints, **config.stack)
-    return _with_vectors(model, config, data)
+    words = config.word_options(data.vocabulary, data.vectors)
+    model = zoo.tagger(
+        num_tags=len(data.tags), head=config.head, **words, **constraints, **config.stack
+    )
+    return with_vectors(model, data.vocabulary, data.vectors, config.seed)
 
 
 def build_baseline(config: Config, data: Data) -> keras.Model:
     """The same features without context, uncompiled."""
     model = zoo.mlp_tagger(
-        **_features(config, data), units=config.units, depth=1, dropout=config.dropout
+        num_tags=len(data.tags),
+        units=config.units,
+        depth=1,
+        dropout=config.dropout,
+        **config.word_options(data.vocabulary, data.vectors),
     )
-    return _with_vectors(model, config, data)
-
-
-def _features(config: Config, data: Data) -> dict[str, Any]:
-    dimension = len(next(iter(data.vectors.values()))) if data.vectors else config.word_dim
-    features = {
-        "num_tags": len(data.tags),
-        "word_dim": dimension,
-        "character_dim": config.character_dim,
-        "character_filters": config.character_filters,
-        **data.vocabulary.sizes,
-    }
-    if not config.character_filters:
-        features["character_vocabulary_size"] = 0
-    return features
-
-
-def _with_vectors(model: keras.Model, config: Config, data: Data) -> keras.Model:
-    if data.vectors:
-        matrix = embedding_matrix(data.vocabulary.words, data.vectors, config.seed)
-        model.get_layer("word_embedding").set_weights([matrix])
-    return model
+    return with_vectors(model, data.vocabulary, data.vectors, config.seed)
 
 
 def iob2_constraints(tags: Sequence[str]) -> dict[str, Any]:
@@ -301,11 +259,7 @@ def load_test(folder: Path, config: Config, source: str) -> Sequence[ner_data.Se
 
 
 def _labels(folder: Path) -> dict[str, Any]:
-    labels = read_json(folder / LABELS)
-    for name in ("entities", "tags", "words", "characters"):
-        if name not in labels:
-            raise DataError(folder / LABELS, f"has no {name!r}: the folder is damaged")
-    return labels
+    return read_record(folder / LABELS, ("entities", "tags", "words", "characters"))
 
 
 def draw(folder: Path, data: Data, baseline_tags: _Tags) -> None:

@@ -33,7 +33,7 @@ from recipes._config import FitConfig
 from recipes._errors import DataError
 from recipes._export import for_serving, load_saved_model, save_saved_model
 from recipes._fit import fit
-from recipes._output import PLOTS, SAVED_MODEL, read_json, write_json
+from recipes._output import PLOTS, SAVED_MODEL, read_record, write_json
 from recipes._pixels import PixelServer
 from recipes._tune import clip_space
 from recipes.data import images as image_data
@@ -88,7 +88,7 @@ class Config(FitConfig):
     colour: Literal["grey", "rgb"] | None = None
     """Turn images to grey or RGB. By default as the first image is."""
     limit: int | None = None
-    """At most this many training images."""
+    """At most this many training images, and a fifth as many to validate on."""
     samples: int = 64
     """Images to draw for the picture."""
 
@@ -283,7 +283,7 @@ def load_test(folder: Path, config: Config, source: str) -> np.ndarray:
 def draw(folder: Path, data: Data, baseline_answers: None) -> None:
     """Draw images from the model, completions of half images, and where an image surprises it."""
     served, top = _served(folder), data.images.top
-    count = int(read_json(folder / IMAGES)["samples"])
+    count = int(_about(folder)["samples"])
     drawn = served["sample"](
         count=tf.constant(count), temperature=tf.constant(1.0), seed=tf.constant(0)
     )["images"].numpy()
@@ -361,11 +361,7 @@ def _served(folder: Path) -> Mapping[str, Any]:
 
 
 def _about(folder: Path) -> dict[str, Any]:
-    about = read_json(folder / IMAGES)
-    for name in ("shape", "top", "levels"):
-        if name not in about:
-            raise DataError(folder / IMAGES, f"has no {name!r}: the folder is damaged")
-    return about
+    return read_record(folder / IMAGES, ("shape", "top", "levels", "samples"))
 
 
 # --- search ---------------------------------------------------------------------------------------

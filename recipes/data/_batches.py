@@ -34,7 +34,7 @@ def padded_batches(
 
     Args:
         inputs: Named arrays of each example; axis 0 is time where an array has one. Padding is 0.
-        targets: An array for each example.
+        targets: An array for each example, or a number.
         batch_size: Examples a batch; the last one may be smaller.
         shuffle: Seed and epoch, which decide the order; None keeps examples sorted by length.
         pad_multiple: Round every padded length up to a multiple, so that fewer shapes occur.
@@ -42,7 +42,7 @@ def padded_batches(
         change: Changes the inputs of a padded batch (noise, word dropout), given a generator that
             depends on `shuffle`.
     """
-    lengths = np.array([len(target) for target in targets])
+    lengths = np.array([max(len(a) for a in example.values() if a.ndim) for example in inputs])
     generator = np.random.default_rng(shuffle)
 
     def order() -> list[np.ndarray]:

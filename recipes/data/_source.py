@@ -112,6 +112,25 @@ def data_files(directory: Path, suffixes: Sequence[str] | None = None) -> list[P
     return [p for p in files if p.name.lower().removesuffix(".gz").endswith(wanted)]
 
 
+def files_of_splits(
+    directory: Path, suffixes: Sequence[str] | None = None
+) -> dict[str, list[Path]]:
+    """The files of a directory that name "train", "valid" or "test", by name; the others are left.
+
+    Raises:
+        UserError: a file names two splits.
+    """
+    found: dict[str, list[Path]] = {}
+    for path in data_files(directory, suffixes):
+        try:
+            split = split_of(path.name)
+        except ValueError as error:
+            raise UserError(f"{directory}: {error}; expected one split in a file's name") from None
+        if split is not None:
+            found.setdefault(split, []).append(path)
+    return {split: found[split] for split in SPLITS if split in found}
+
+
 def find_splits(directory: Path, suffixes: Sequence[str] | None = None) -> dict[str, Path]:
     """Match the files of a directory to "train", "valid" and "test" by their names.
 
@@ -124,29 +143,21 @@ def find_splits(directory: Path, suffixes: Sequence[str] | None = None) -> dict[
     """
     if not directory.is_dir():
         raise UserError(f"{directory}: expected a directory, found a file")
-    files = data_files(directory, suffixes)
-    found: dict[str, Path] = {}
-    for path in files:
-        try:
-            split = split_of(path.name)
-        except ValueError as error:
-            raise UserError(f"{directory}: {error}; expected one split in a file's name") from None
-        if split is None:
-            continue
-        if split in found:
+    found = files_of_splits(directory, suffixes)
+    for split, paths in found.items():
+        if len(paths) > 1:
             raise UserError(
-                f"{directory}: two files for the {split} split, {found[split].name} and "
-                f"{path.name}; expected one"
+                f"{directory}: two files for the {split} split, {paths[0].name} and "
+                f"{paths[1].name}; expected one"
             )
-        found[split] = path
     if not found:
-        seen = ", ".join(path.name for path in files[:5]) or "no data file"
+        seen = ", ".join(path.name for path in data_files(directory, suffixes)[:5])
         kinds = f" ({', '.join(suffixes)})" if suffixes else ""
         raise UserError(
             f"{directory}: no file{kinds} names a split; expected train, dev or valid, and test "
-            f"in the file names, found {seen}"
+            f"in the file names, found {seen or 'no data file'}"
         )
-    return {split: found[split] for split in SPLITS if split in found}
+    return {split: paths[0] for split, paths in found.items()}
 
 
 def read_text(path: str | Path) -> str:

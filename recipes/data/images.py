@@ -65,7 +65,8 @@ def load(
         size: Cut each image to a square from its middle and scale it to this height and width. By
             default images stay as they are, and have to be of one size.
         colour: Turn them to grey or RGB; by default as the first image is.
-        limit: at most so many training images (the first ones).
+        limit: at most so many training images (the first ones), and a fifth of that of others to
+            validate on.
 
     Raises:
         UserError: the source does not exist or cannot be fetched, or images differ in size.
@@ -97,6 +98,7 @@ def load(
     arrays = {split: np.stack(splits[split]) for split in SPLITS}
     if limit is not None:
         arrays["train"] = arrays["train"][:limit]
+        arrays["valid"] = arrays["valid"][: max(1, limit // 5)]
     counts = ", ".join(f"{len(arrays[split]):,} {split}" for split in SPLITS)
     height, width, channels = arrays["train"].shape[1:]
     kind = "RGB" if channels == 3 else "grey"

@@ -12,7 +12,7 @@ from recipe_corpus import QUICK
 from recipes import ner
 from recipes._cli import main
 from recipes._errors import DataError
-from recipes._tagger import word_dropout
+from recipes._words import word_dropout
 
 CONLLU = """\
 # text = The cat sat.
