@@ -235,7 +235,7 @@ class RowLSTM(PixelLSTM):
             offsets=range(-reach, reach + 1),
             diagonal=False,
         )
-        return ops.transpose(hidden, (3, 0, 2, 1))
+        return ops.cast(ops.transpose(hidden, (3, 0, 2, 1)), self.compute_dtype)
 
     def _neighbours(self, hidden: Tensor) -> Tensor:
         """The hidden states `(batch, width, units)` that each pixel of the next row sees."""
@@ -326,7 +326,7 @@ class DiagonalBiLSTM(PixelLSTM):
         x = ops.transpose(images, (3, 2, 1, 0))
         left, right = self._walk_both(x, ops.flip(x, axis=1))
         below = ops.pad(ops.flip(right, axis=1)[:, :, :-1], ((0, 0), (0, 0), (1, 0), (0, 0)))
-        return ops.transpose(left + below, (3, 2, 1, 0))
+        return ops.cast(ops.transpose(left + below, (3, 2, 1, 0)), self.compute_dtype)
 
     def begin(self, batch: Any, width: int) -> Tensor:
         """Of the row above: hidden states from the left, from the right, and what the latter say
