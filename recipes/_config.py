@@ -214,6 +214,8 @@ def read_config(kind: type[C], path: Path, recipe: str, default: C | None = None
         option = "--" + str(name).replace("_", "-")
         if isinstance(value, bool):
             argv.append(option if value else option.replace("--", "--no-", 1))
+        elif isinstance(value, list):
+            argv += [option, *map(str, value)]
         elif str(value).startswith("-"):
             argv.append(f"{option}={value}")
         else:

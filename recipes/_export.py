@@ -33,10 +33,13 @@ def for_serving(model: keras.Model) -> keras.Model:
 
 
 def _with_those_inside(layer: keras.layers.Layer) -> Iterator[keras.layers.Layer]:
-    """A layer and the layers that it wraps, such as the two of a Bidirectional."""
+    """A layer and the layers inside it: those of a model, the two of a Bidirectional."""
     yield layer
-    for name in ("layer", "forward_layer", "backward_layer"):
-        inside = getattr(layer, name, None)
+    wrapped = [
+        getattr(layer, name, None)
+        for name in ("layer", "forward_layer", "backward_layer", "decoder", "recurrence")
+    ]
+    for inside in (*getattr(layer, "layers", ()), *wrapped):
         if isinstance(inside, keras.layers.Layer):
             yield from _with_those_inside(inside)
 

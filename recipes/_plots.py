@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
-from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, ScalarFormatter
 from sklearn.metrics import confusion_matrix
-
-#: Characters of a line in pictures of text.
-_WIDTH = 100
 
 #: Colours that stay apart for colour-blind readers (Okabe and Ito).
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
@@ -24,7 +21,10 @@ def save(figure: Figure, path: Path) -> None:
     """Write a figure, making its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
     FigureCanvasAgg(figure)
-    figure.savefig(path, dpi=130, bbox_inches="tight")
+    with warnings.catch_warnings():
+        # A script that no font of this machine has is drawn as boxes.
+        warnings.filterwarnings("ignore", r"Glyph .* missing from", UserWarning)
+        figure.savefig(path, dpi=130, bbox_inches="tight")
 
 
 def curves(history: Sequence[dict[str, float]], monitor: str, path: Path) -> None:
@@ -90,106 +90,43 @@ def confusion(truth: Sequence[str], predicted: Sequence[str], path: Path) -> Non
     save(figure, path)
 
 
-def tagged(rows: Sequence[tuple[Sequence[str], dict[str, Sequence[str]]]], path: Path) -> None:
-    """Sentences with their entities in colour, as each of several taggers sees them.
+def quality_by_length(
+    series: Mapping[str, tuple[Sequence[float], Sequence[float], Sequence[int]]],
+    ylabel: str,
+    path: Path,
+) -> None:
+    """How good the translations of short and of long sentences are.
 
     Args:
-        rows: Tokens of each sentence, and the IOB2 tags by the name of who gave them.
+        series: By the name of a model, of the same sentences: the edges of the bins, a bin from
+            each edge to below the next; the score in each bin, NaN where there is none; the number
+            of sentences in each.
+        ylabel: What the score is.
         path: PNG to write.
     """
-    kinds = sorted({t[2:] for _, by in rows for tags in by.values() for t in tags if t != "O"})
-    colour = {kind: COLOURS[index % len(COLOURS)] for index, kind in enumerate(kinds)}
-    names = list(rows[0][1])
-    lines = sum(len(by) + 0.6 for _, by in rows) + 1.2
-    left = max(map(len, names)) + 2
-    width = left + max(len(" ".join(tokens)) for tokens, _ in rows) + 1
-    figure = Figure(figsize=(width * 0.09, lines * 0.27))
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, width), ylim=(lines, 0))
-    axes.set_axis_off()
-    text = {"family": "monospace", "size": 10.5, "va": "center", "parse_math": False}
-
-    def write(x: float, y: float, token: str, kind: str | None = None) -> None:
-        box = {"boxstyle": "square,pad=0.15", "fc": colour[kind], "ec": "none"} if kind else None
-        axes.text(x, y, token, color="white" if kind else "black", bbox=box, **text)
-
-    x = float(left)
-    for kind in kinds:
-        write(x, 0.7, kind, kind)
-        x += len(kind) + 2
-    y = 1.9
-    for tokens, by in rows:
-        for name, tags in by.items():
-            axes.text(0.5, y, name, color="grey", **text)
-            x = float(left)
-            for token, tag in zip(tokens, tags, strict=True):
-                write(x, y, token, None if tag == "O" else tag[2:])
-                x += len(token) + 1
-            y += 1
-        y += 0.6
-    save(figure, path)
-
-
-def attention(rows: Sequence[tuple[Sequence[Any], str]], title: str, path: Path) -> None:
-    """Texts whose words are the darker the more weight they have, and what was made of them.
-
-    Args:
-        rows: Pairs of (word, weight) in order, and a note for the margin.
-        title: What the notes are.
-        path: PNG to write.
-    """
-    left = max(len(note) for note in (title, *(note for _, note in rows))) + 2
-    width = left + max(sum(len(word) + 1 for word, _ in words) for words, _ in rows) + 1
-    figure = Figure(figsize=(width * 0.09, (len(rows) + 1.2) * 0.3))
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, width), ylim=(len(rows) + 1.2, 0))
-    axes.set_axis_off()
-    text = {"family": "monospace", "size": 10.5, "va": "center", "parse_math": False}
-    axes.text(0.5, 0.6, title, color="grey", **text)
-    axes.text(left, 0.6, "weight of each word", color="grey", **text)
-    for y, (words, note) in enumerate(rows, start=1):
-        axes.text(0.5, y + 0.6, note, color="grey", **text)
-        x = float(left)
-        highest = max(weight for _, weight in words)
-        for word, weight in words:
-            share = weight / highest if highest else 0.0
-            box = {"boxstyle": "square,pad=0.15", "fc": COLOURS[0], "ec": "none", "alpha": share}
-            colour = "white" if share > 0.6 else "black"
-            axes.text(x, y + 0.6, word, color=colour, bbox=box, **text)
-            x += len(word) + 1
-    save(figure, path)
-
-
-def surprise(parts: Sequence[str], nats: Sequence[float], path: Path) -> None:
-    """A text whose characters or words are the redder the less a model expected them.
-
-    Args:
-        parts: Characters, or words; a line break is "\n" or its sign.
-        nats: Minus the log-likelihood of each of them.
-        path: PNG to write.
-    """
-    letters = all(len(part) == 1 for part in parts)
-    places: list[tuple[int, int, str, float]] = []
-    row, column = 0, 0
-    for part, value in zip(parts, nats, strict=False):
-        if column and column + len(part) > _WIDTH:
-            row, column = row + 1, 0
-        shown = "⏎" if part == "\n" else part
-        places.append((row, column, shown, float(value)))
-        column += len(shown) + (not letters)
-        if shown == "⏎":
-            row, column = row + 1, 0
-    figure = Figure(figsize=(_WIDTH * 0.09, (row + 3) * 0.27))
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, _WIDTH), ylim=(row + 3, 0))
-    axes.set_axis_off()
-    highest = max(4.0, float(np.quantile([value for *_, value in places], 0.99)))
-    text = {"family": "monospace", "size": 10.5, "va": "center", "parse_math": False}
-    axes.text(0.5, 0.7, "the redder, the less expected", color="grey", **text)
-    for line, start, shown, value in places:
-        colour = {"fc": COLOURS[5], "alpha": min(1.0, value / highest), "ec": "none"}
-        axes.add_patch(Rectangle((start, line + 1.5), len(shown), 1, **colour))
-        axes.text(start, line + 2, shown, **text)
+    figure = Figure(figsize=(6.4, 3.8), layout="constrained")
+    scores = figure.subplots()
+    counts = scores.twinx()
+    edges, _, numbers = next(iter(series.values()))
+    counts.bar(
+        edges[:-1], numbers, np.diff(edges), align="edge", color="0.9", edgecolor="white", zorder=0
+    )
+    counts.set_ylabel("sentences", color="0.55")
+    counts.tick_params(colors="0.55", length=0)
+    counts.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    for index, (name, (edges, values, _)) in enumerate(series.items()):
+        middles = (np.asarray(edges[:-1]) + np.asarray(edges[1:])) / 2
+        there = np.isfinite(values)
+        colour = COLOURS[index % len(COLOURS)]
+        scores.plot(middles[there], np.asarray(values)[there], "o-", color=colour, ms=4, label=name)
+    scores.set(xlabel="source length", ylabel=ylabel, ylim=(0, None), xlim=(edges[0], edges[-1]))
+    scores.xaxis.set_major_locator(MaxNLocator(integer=True))
+    for label in scores.legend(frameon=False).get_texts():
+        label.set_parse_math(False)
+    scores.set_zorder(counts.get_zorder() + 1)  # the lines before the bars
+    scores.patch.set_visible(False)
+    for axes in (scores, counts):
+        axes.spines[["top", "right"]].set_visible(False)
     save(figure, path)
 
 
@@ -198,7 +135,9 @@ def trials(rows: Sequence[dict[str, Any]], objective: str, mode: str, path: Path
     values = [row["objective"] for row in rows]
     best = int(np.argmax(values) if mode == "max" else np.argmin(values))
     thresholds = [row.get("global_clipnorm") for row in rows]
-    none_at = 30.0  # beyond the largest threshold of the space, on a log scale
+    logs = np.log10([t for t in thresholds if t is not None] or [1.0])
+    decades = [10.0**k for k in range(int(np.floor(logs.min())), int(np.ceil(logs.max())) + 1)]
+    none_at = 5 * decades[-1]  # beyond the largest threshold, on a log scale
     places = {
         "depth": [row["depth"] for row in rows],
         "clipping threshold": [none_at if t is None else t for t in thresholds],
@@ -218,8 +157,8 @@ def trials(rows: Sequence[dict[str, Any]], objective: str, mode: str, path: Path
         by_title["direction"].set_xticks([0, 1], ["forward", "both"])
         by_title["direction"].set_xlim(-0.5, 1.5)
     clip = by_title["clipping threshold"]
-    clip.set(xscale="log", xlim=(0.08, 50))
-    clip.set_xticks([0.1, 0.3, 1, 3, 10, none_at], ["0.1", "0.3", "1", "3", "10", "none"])
+    clip.set(xscale="log", xlim=(decades[0] / 1.5, none_at * 1.8))
+    clip.set_xticks([*decades, none_at], [*(f"{decade:g}" for decade in decades), "none"])
     clip.xaxis.set_minor_locator(NullLocator())
-    clip.axvline(17, color="grey", lw=0.8, ls=":")
+    clip.axvline(2.2 * decades[-1], color="grey", lw=0.8, ls=":")
     save(figure, path)

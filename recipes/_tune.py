@@ -36,9 +36,8 @@ def stack_space(
 ) -> Any:
     """The search space of every recipe with a recurrent stack trained by gradient descent.
 
-    Depth, direction and clipping threshold (none, or 0.1 to 10 on a log scale) first; then cell
-    (simple, lstm, gru and the config's), units, connection, dropout and learning rate (a factor of
-    ten around the config's, log scale).
+    Depth, direction and clipping first; then cell (simple, lstm, gru and the config's), units,
+    connection, dropout and learning rate. Clipping and learning rate as in `clip_space`.
     All other options stay those of the config, but for `options`, what the recipe searches besides.
     Where the future must not be seen `both_ways` is false, and there is one direction only.
     """
@@ -64,7 +63,10 @@ def stack_space(
 
 
 def clip_space(hp: keras_tuner.HyperParameters, config: Any, **options: Any) -> Any:
-    """What every recipe that is trained by gradient descent searches: threshold and learning rate.
+    """What every recipe that is trained by gradient descent searches: clipping and learning rate.
+
+    The threshold of the global norm is none, or from a tenth of the config's (1 where it has none)
+    to ten times that; the rate is within a factor of ten around the config's. Both on a log scale.
 
     Args:
         hp: Of the trial.
@@ -75,8 +77,10 @@ def clip_space(hp: keras_tuner.HyperParameters, config: Any, **options: Any) -> 
     threshold = None
     if clip == "global_clipnorm":
         with hp.conditional_scope("clip", ["global_clipnorm"]):
-            start = min(max(config.global_clipnorm or 1.0, 0.1), 10.0)
-            threshold = hp.Float("global_clipnorm", 0.1, 10.0, sampling="log", default=start)
+            start = config.global_clipnorm or 1.0
+            threshold = hp.Float(
+                "global_clipnorm", start / 10, start * 10, sampling="log", default=start
+            )
     rate = config.learning_rate
     return dataclasses.replace(
         config,

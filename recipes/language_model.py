@@ -24,7 +24,7 @@ import numpy as np
 import tensorflow as tf
 
 import zoo
-from recipes import _plots
+from recipes import _text_plots
 from recipes._card import Card
 from recipes._config import FitConfig, StackConfig
 from recipes._errors import UserError
@@ -283,7 +283,7 @@ def draw(folder: Path, data: Data, baseline_answers: None) -> None:
     about = _about(folder)
     text = data.test[0][:_SHOWN]
     parts = split_text(text, about["level"])
-    _plots.surprise(parts, served.nats_per_token(text), folder / PLOTS / "surprise.png")
+    _text_plots.surprise(parts, served.nats_per_token(text), folder / PLOTS / "surprise.png")
     written = served.generate([""] * about["samples"], 400, temperature=0.8)
     separator = f"\n\n{BOUNDARY}\n\n"
     (folder / "samples.txt").write_text(separator.join(written) + "\n", encoding="utf-8")

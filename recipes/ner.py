@@ -25,7 +25,7 @@ import keras_tuner
 
 import zoo
 from custom_layers import CRFLoss
-from recipes import _plots
+from recipes import _plots, _text_plots
 from recipes._card import Card
 from recipes._config import FitConfig, StackConfig
 from recipes._console import note
@@ -274,7 +274,7 @@ def draw(folder: Path, data: Data, baseline_tags: _Tags) -> None:
             if len(entity_spans(sentence.tags)) > 1 and len(" ".join(sentence.tokens)) < 90
         ]
         if examples:
-            _plots.tagged(examples[:6], folder / PLOTS / "sentences.png")
+            _text_plots.tagged(examples[:6], folder / PLOTS / "sentences.png")
 
 
 def _tag(tagger: Tagger | SavedTagger, sentences: Sequence[ner_data.Sentence]) -> _Tags:

@@ -27,7 +27,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 import zoo
-from recipes import _plots
+from recipes import _plots, _text_plots
 from recipes._card import Card
 from recipes._classifier import SavedClassifier, TextClassifier, encode_all
 from recipes._config import FitConfig, StackConfig
@@ -262,7 +262,7 @@ def draw(folder: Path, data: Data, baseline_answers: None) -> None:
         if "attention" in answer
     ]
     if rows:
-        _plots.attention(rows, "predicted (true)", folder / PLOTS / "attention.png")
+        _text_plots.attention(rows, "predicted (true)", folder / PLOTS / "attention.png")
 
 
 # --- export, predict ------------------------------------------------------------------------------

@@ -7,9 +7,11 @@ themselves are here too. `recurrent_stack` is what they are made of.
 """
 
 from zoo._registry import ModelInfo, create_model, list_models, model_info, register_model
+from zoo.attention_decoder import AttentionDecoder, attention_decoder
 from zoo.cells import CELLS, recurrent_layer, register_cell
 from zoo.decoding import beam_search, greedy_search
 from zoo.echo_state import echo_state_network, fit_readout, free_run
+from zoo.encoder_decoder import encoder_decoder
 from zoo.language_model import TruncatedBPTT, language_model, state_names
 from zoo.many_to_many import tag_decoder, tagger
 from zoo.many_to_one import class_decoder, text_classifier
@@ -23,13 +25,19 @@ from zoo.pixel_sampling import (
 )
 from zoo.recurrent import StackOptions, carried_sizes, carried_stack, recurrent_stack
 from zoo.sampling import filter_logits, sample_tokens
+from zoo.scheduled_sampling import ScheduledSampling, own_share, with_own_tokens
+from zoo.sequence_search import SequenceSearch, sequence_search
 
 __all__ = [
+    "AttentionDecoder",
     "CELLS",
     "ModelInfo",
     "PixelLoss",
+    "ScheduledSampling",
+    "SequenceSearch",
     "StackOptions",
     "TruncatedBPTT",
+    "attention_decoder",
     "beam_search",
     "carried_sizes",
     "carried_stack",
@@ -37,6 +45,7 @@ __all__ = [
     "complete_images",
     "create_model",
     "echo_state_network",
+    "encoder_decoder",
     "filter_logits",
     "fit_readout",
     "free_run",
@@ -47,6 +56,7 @@ __all__ = [
     "mlp_tagger",
     "model_info",
     "number_of_levels",
+    "own_share",
     "pixel_nats",
     "pixel_rnn",
     "pixel_sampler",
@@ -56,8 +66,10 @@ __all__ = [
     "register_model",
     "sample_images",
     "sample_tokens",
+    "sequence_search",
     "state_names",
     "tag_decoder",
     "tagger",
     "text_classifier",
+    "with_own_tokens",
 ]

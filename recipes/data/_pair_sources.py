@@ -22,7 +22,15 @@ from recipes.data._source import find_splits, parse_source
 
 @dataclass(frozen=True)
 class Options:
-    """How a corpus is read; see `recipes.data.translation.load`.
+    """How a corpus is read.
+
+    Attributes:
+        columns: which columns of a TSV file hold source and target, counted from 0.
+        source_language: of the languages that line-aligned files or a TFDS set hold.
+        target_language: likewise.
+        reverse: swap source and target, after everything else that decides which is which.
+        limit: at most so many pairs of each split that is given (of all pairs where none is), those
+            with the shortest sources; of equally long ones the first.
 
     Raises:
         UserError: a value is out of range.
@@ -47,6 +55,9 @@ class Options:
     def names_a_language(self) -> bool:
         """Whether source, target or both are asked for by name."""
         return not (self.source_language is None and self.target_language is None)
+
+
+AS_FOUND = Options()
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ Sources (`load`):
   attributions, are ignored. Or a folder with such a file for each split.
 - A folder with two line-aligned files for each split, whose names end in the language: `train.de`
   and `train.en`, `valid.de`, ... The language that is first by name is the source, unless
-  `source_language` or `target_language` says otherwise.
+  `source_language` or `target_language` of `Options` says otherwise.
 - Two line-aligned files, source first: `news.de,news.en`.
 
 Files may be gzipped. Missing splits are made of distinct source sentences, so that all translations
@@ -24,11 +24,11 @@ from dataclasses import dataclass
 
 from recipes._errors import UserError
 from recipes.data import _dates
-from recipes.data._pair_sources import Options, Raw, read, two_files
+from recipes.data._pair_sources import AS_FOUND, Options, Raw, read, two_files
 from recipes.data._pairs import Pair
 from recipes.data._source import SPLITS, complete_splits, parse_source
 
-__all__ = ["SIZES", "Pair", "PairData", "by_source", "load", "load_test"]
+__all__ = ["AS_FOUND", "SIZES", "Options", "Pair", "PairData", "by_source", "load", "load_test"]
 
 SIZES = {"train": 20_000, "valid": 1000, "test": 2000}
 
@@ -46,53 +46,38 @@ class PairData:
     licence: str
 
 
-def load(
-    source: str,
-    *,
-    seed: int = 0,
-    columns: tuple[int, int] = (0, 1),
-    source_language: str | None = None,
-    target_language: str | None = None,
-    reverse: bool = False,
-    limit: int | None = None,
-) -> PairData:
+def load(source: str, options: Options = AS_FOUND, *, seed: int = 0) -> PairData:
     """Load a parallel corpus.
 
     Args:
         source: `embedded`, `tfds:NAME[/CONFIG]`, a path to a folder or a TSV file, or the paths of
             two line-aligned files with a comma between them.
+        options: how it is read.
         seed: of the generator (embedded) and of the shuffle that makes missing splits.
-        columns: which columns of a TSV file hold source and target, counted from 0.
-        source_language: of the languages that line-aligned files or a TFDS set hold.
-        target_language: likewise.
-        reverse: swap source and target, after everything else that decides which is which.
-        limit: at most so many pairs of each split that is given (of all pairs where none is), those
-            with the shortest sources; of equally long ones the first.
 
     Raises:
         UserError: the source does not exist, cannot be fetched or lacks a train split, or an option
             does not fit it.
         DataError: a file is malformed; names file and line.
     """
-    options = Options(columns, source_language, target_language, reverse, limit)
-    return _load(source, seed, options)
+    if source.strip() == "embedded":
+        return _load_embedded(seed, options)
+    raw = _prepared(read(source, options), options)
+    splits, note = complete_splits(
+        raw.splits, seed=seed, where=source, what="source sentences", key=lambda pair: pair.source
+    )
+    first, second = raw.sides
+    direction = f"{_sizes(splits)} pairs from {raw.where}, {first} to {second}"
+    parts = (direction, raw.note, note, _overlap(splits))
+    description = "; ".join(part for part in parts if part)
+    return PairData(**splits, description=description, licence=raw.licence)
 
 
-def load_test(
-    source: str,
-    *,
-    seed: int = 0,
-    columns: tuple[int, int] = (0, 1),
-    source_language: str | None = None,
-    target_language: str | None = None,
-    reverse: bool = False,
-    limit: int | None = None,
-) -> tuple[Pair, ...]:
+def load_test(source: str, options: Options = AS_FOUND, *, seed: int = 0) -> tuple[Pair, ...]:
     """What to evaluate on: all of a file or of two aligned ones, the test part of a folder or set.
 
     A folder needs no training part for this. Arguments and errors as for `load`.
     """
-    options = Options(columns, source_language, target_language, reverse, limit)
     aligned = two_files(source)
     where = None if aligned else parse_source(source)
     if where is None or where.kind == "path":
@@ -101,7 +86,7 @@ def load_test(
             return splits["train"]
         if splits.get("test"):
             return splits["test"]
-    return _load(source, seed, options).test
+    return load(source, options, seed=seed).test
 
 
 def by_source(pairs: Iterable[Pair]) -> list[tuple[str, tuple[str, ...]]]:
@@ -114,20 +99,6 @@ def by_source(pairs: Iterable[Pair]) -> list[tuple[str, tuple[str, ...]]]:
     for pair in pairs:
         targets.setdefault(pair.source, {})[pair.target] = None
     return [(source, tuple(found)) for source, found in targets.items()]
-
-
-def _load(source: str, seed: int, options: Options) -> PairData:
-    if source.strip() == "embedded":
-        return _load_embedded(seed, options)
-    raw = _prepared(read(source, options), options)
-    splits, note = complete_splits(
-        raw.splits, seed=seed, where=source, what="source sentences", key=lambda pair: pair.source
-    )
-    first, second = raw.sides
-    direction = f"{_sizes(splits)} pairs from {raw.where}, {first} to {second}"
-    parts = (direction, raw.note, note, _overlap(splits))
-    description = "; ".join(part for part in parts if part)
-    return PairData(**splits, description=description, licence=raw.licence)
 
 
 def _load_embedded(seed: int, options: Options) -> PairData:

@@ -52,7 +52,7 @@ def targets(words: np.ndarray) -> np.ndarray:
 
 
 #: Those that tag tokens; the others have tests of their own.
-OTHERS = ("echo-state", "language-model", "many-to-one", "pixel-rnn")
+OTHERS = ("encoder-decoder", "echo-state", "language-model", "many-to-one", "pixel-rnn")
 names = pytest.mark.parametrize(
     "name", [name for name in zoo.list_models() if zoo.model_info(name).shape not in OTHERS]
 )

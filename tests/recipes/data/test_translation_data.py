@@ -18,6 +18,7 @@ from recipes.data import _dates, _tfds
 from recipes.data import translation as pair_data
 from recipes.data._dates import Form
 from recipes.data._pairs import Pair, clean, read_aligned, read_tsv
+from recipes.data.translation import Options
 
 ROOT = Path(__file__).parents[3]
 PAIRS = (Pair("Go.", "Va !"), Pair("Run!", "Cours !"), Pair("Run!", "Courez !"))
@@ -44,7 +45,7 @@ def test_columns_as_given(tmp_path: Path) -> None:
     path = tmp_path / "links.tsv"
     path.write_text("1\tGo.\t7\tVa !\n2\tRun!\t8\tCours !\n2\tRun!\t9\tCourez !\n")
     assert read_tsv(path, (1, 3)) == PAIRS
-    assert pair_data.load_test(str(path), columns=(3, 1))[0] == Pair("Va !", "Go.")
+    assert pair_data.load_test(str(path), Options(columns=(3, 1)))[0] == Pair("Va !", "Go.")
     with pytest.raises(DataError, match="links.tsv:1: expected at least 5 columns separated by ta"):
         read_tsv(path, (1, 4))
 
@@ -90,8 +91,12 @@ def test_aligned_folder(end: str, tmp_path: Path) -> None:
     assert [len(part) for part in (data.train, data.valid, data.test)] == [5, 2, 3]
     assert data.valid[1] == Pair("de val.tok 1", "en val.tok 1")
     assert data.description.endswith("de to en; by the order of their names")
-    for other_way in ({"reverse": True}, {"source_language": "en"}, {"target_language": "de"}):
-        other = pair_data.load(str(tmp_path), **other_way)
+    for other_way in (
+        Options(reverse=True),
+        Options(source_language="en"),
+        Options(target_language="de"),
+    ):
+        other = pair_data.load(str(tmp_path), other_way)
         assert other.valid[1] == Pair("en val.tok 1", "de val.tok 1")
         assert "en to de" in other.description
     assert len(pair_data.load_test(str(tmp_path))) == 3
@@ -100,15 +105,15 @@ def test_aligned_folder(end: str, tmp_path: Path) -> None:
 def test_aligned_folder_of_three_languages(tmp_path: Path) -> None:
     write_aligned(tmp_path, {"train": 9, "test": 3}, "de en fr")
     with pytest.raises(UserError, match="expected two languages, found de, en, fr; --source-lang"):
-        pair_data.load(str(tmp_path), source_language="de")
-    data = pair_data.load(str(tmp_path), source_language="fr", target_language="de")
+        pair_data.load(str(tmp_path), Options(source_language="de"))
+    data = pair_data.load(str(tmp_path), Options(source_language="fr", target_language="de"))
     assert data.test[0] == Pair("fr test 0", "de test 0")
     assert "valid split off train" in data.description
     with pytest.raises(UserError, match="no language 'nl'; has de, en, fr"):
-        pair_data.load(str(tmp_path), source_language="nl", target_language="de")
+        pair_data.load(str(tmp_path), Options(source_language="nl", target_language="de"))
     (tmp_path / "test.fr").unlink()
     with pytest.raises(UserError, match=r"the test split has no \.fr file; found test.de, test.en"):
-        pair_data.load(str(tmp_path), source_language="fr", target_language="de")
+        pair_data.load(str(tmp_path), Options(source_language="fr", target_language="de"))
 
 
 def test_aligned_folder_without_train(tmp_path: Path) -> None:
@@ -136,8 +141,8 @@ def test_two_files(tmp_path: Path) -> None:
     english, german = tmp_path / "a.en", tmp_path / "a.de"
     source = f"{english}, {german}"
     assert pair_data.load_test(source)[3] == Pair("en a 3", "de a 3")
-    assert pair_data.load_test(source, reverse=True)[3] == Pair("de a 3", "en a 3")
-    assert pair_data.load_test(source, source_language="de")[3] == Pair("de a 3", "en a 3")
+    for options in (Options(reverse=True), Options(source_language="de")):
+        assert pair_data.load_test(source, options)[3] == Pair("de a 3", "en a 3")
     data = pair_data.load(source)
     assert [len(part) for part in (data.train, data.valid, data.test)] == [16, 2, 2]
     assert "en to de" in data.description
@@ -188,20 +193,23 @@ def test_tsv_folder_and_what_its_splits_share(tmp_path: Path) -> None:
     assert [len(part) for part in (data.train, data.valid, data.test)] == [12, 3, 5]
     assert data.description.startswith("12 train, 3 valid, 5 test pairs from ")
     assert data.description.endswith("; 5 sources of train also occur in valid or test")
-    assert "also occur" not in pair_data.load(str(tmp_path), reverse=True).description
+    assert "also occur" not in pair_data.load(str(tmp_path), Options(reverse=True)).description
     with pytest.raises(UserError, match="TSV files name no languages; --columns or --reverse"):
-        pair_data.load(str(tmp_path), source_language="de")
+        pair_data.load(str(tmp_path), Options(source_language="de"))
 
 
 def test_limit_takes_the_shortest_sources(tmp_path: Path) -> None:
     path = tmp_path / "a.tsv"
     path.write_text("ccc\t1\nbb\t22\naa\t333\ndddd\t4444\na\t55555\n")
-    assert [p.source for p in pair_data.load_test(str(path), limit=2)] == ["bb", "a"]
-    assert [p.source for p in pair_data.load_test(str(path), limit=9)] == "ccc bb aa dddd a".split()
-    assert [p.source for p in pair_data.load_test(str(path), limit=2, reverse=True)] == ["1", "22"]
+    for options, sources in (
+        (Options(limit=2), ["bb", "a"]),
+        (Options(limit=9), ["ccc", "bb", "aa", "dddd", "a"]),
+        (Options(limit=2, reverse=True), ["1", "22"]),
+    ):
+        assert [p.source for p in pair_data.load_test(str(path), options)] == sources
     write_tsv(tmp_path, {"train": 12, "dev": 3, "test": 5})
     path.unlink()
-    data = pair_data.load(str(tmp_path), limit=4)
+    data = pair_data.load(str(tmp_path), Options(limit=4))
     assert [p.target for p in data.train] == [f"train {index}" for index in (8, 9, 10, 11)]
     assert [len(part) for part in (data.valid, data.test)] == [3, 4]
     assert "at most 4 shortest sources" in data.description
@@ -240,7 +248,7 @@ def test_by_source_keeps_the_order_and_no_pair_twice() -> None:
 )
 def test_options_that_do_not_fit(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        pair_data.load("embedded", **options)
+        pair_data.load("embedded", Options(**options))
 
 
 class _Builder:
@@ -267,12 +275,12 @@ def test_tfds(monkeypatch: pytest.MonkeyPatch) -> None:
     assert [len(part) for part in (data.train, data.test)] == [18, 2]
     assert f"from {name}, pt to en; pairs with an empty side left out: 1; test" in data.description
     assert data.licence == "as stated by its owner: https://example.org"
-    assert pair_data.load(name, source_language="en").valid == (Pair("é", "x"),)
+    assert pair_data.load(name, Options(source_language="en")).valid == (Pair("é", "x"),)
     assert pair_data.load_test(name) == data.test
     monkeypatch.setattr(_Builder.info, "supervised_keys", None)
     assert pair_data.load(name).valid == (Pair("é", "x"),)
     with pytest.raises(UserError, match="no language 'de'; has en, pt"):
-        pair_data.load(name, source_language="de")
+        pair_data.load(name, Options(source_language="de"))
     examples["train"][0]["pt"] = 3
     with pytest.raises(UserError, match="pt holds no text; expected a text in each of two"):
         pair_data.load(name)
@@ -294,7 +302,7 @@ def test_generated_dates(monkeypatch: pytest.MonkeyPatch) -> None:
     assert pair_data.load("embedded", seed=1) == data
     assert pair_data.load("embedded", seed=2).train != data.train
     assert pair_data.load_test("embedded", seed=1) == data.test
-    assert len(pair_data.load("embedded", seed=1, limit=30).train) == 30
+    assert len(pair_data.load("embedded", Options(limit=30), seed=1).train) == 30
 
 
 def test_languages_and_scripts() -> None:
@@ -369,7 +377,7 @@ def test_tatoeba_is_read_as_it_is() -> None:
     folder = Path(__file__).parents[4] / "shared" / "data" / "translation-tatoeba-fra-eng"
     if not folder.is_dir():
         pytest.skip("the Tatoeba pairs are not beside the project")
-    data = pair_data.load(str(folder / "fra.txt"), limit=50_000)
+    data = pair_data.load(str(folder / "fra.txt"), Options(limit=50_000))
     parts = [data.train, data.valid, data.test]
     assert sum(map(len, parts)) == 50_000
     sources = [{pair.source for pair in part} for part in parts]
