@@ -27,7 +27,7 @@ from zoo.recurrent import StackOptions, carried_sizes, recurrent_stack
 )
 @register_model(
     "translator_fed",
-    parameters=9_026_624,
+    parameters=9_026_368,
     paper="Luong et al. 2015",
     attention="dot",
     input_feeding=True,
@@ -122,7 +122,9 @@ def encoder_decoder(
     ]
     encoded = {**state_names(starts), "memory": memory}
     if attention != "none":
-        keys = keras.layers.Dense(decoder.key_width, name="keys")(x)
+        # A bias would move all scores of a product alike.
+        biased = attention == "additive"
+        keys = keras.layers.Dense(decoder.key_width, use_bias=biased, name="keys")(x)
         encoded.update(keys=keys, mask=mask)
     encoder = keras.Model({"source": source}, encoded, name="encoder")
     target = keras.Input((None,), dtype="int32", name="target")

@@ -70,7 +70,8 @@ class SequenceSearch(keras.layers.Layer):
     def call(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         def step(tokens: Tensor, states: list[Tensor], context: list[Tensor]) -> Any:
             logits, after = self.decoder.step(tokens, states, context)
-            return ops.cast(logits, "float32") + self.impossible, after
+            logits = ops.cast(logits, "float32")
+            return logits + ops.convert_to_tensor(self.impossible), after
 
         states, context = self.decoder.start(inputs)
         tokens, scores, _ = beam_search(

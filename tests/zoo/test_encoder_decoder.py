@@ -101,8 +101,8 @@ def test_the_equations(attention: str, fed: bool) -> None:
             h = advance(np.concatenate([x, features]) if fed else x, h, inside)
             context = summary
             if attention != "none":
-                kernel, bias = weights(encoder.get_layer("keys"))
-                keys = memory @ kernel + bias
+                kernel, *bias = weights(encoder.get_layer("keys"))
+                keys = memory @ kernel + sum(bias)
                 if attention == "dot":
                     scores = keys @ h
                 else:
