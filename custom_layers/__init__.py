@@ -22,7 +22,7 @@ Around any recurrent layer
     SequencePooling1D   y = x_last, [x_last, x_first], mean_t x_t or max_t x_t
     InitialState        h_0 = 0, learned, or noise                                 Zimmermann 2012
 
-Images, pixel after pixel (`custom_layers.pixel`)
+Images, pixel after pixel (`custom_layers.masked_conv`, `custom_layers.pixel`)
     MaskedConv2D        y[i, j] = sum_{a, b} (M K)[a, b] x[i + a, j + b], M = 0 ahead   van den Oord
     RowLSTM             an LSTM of K x_i + W h_{i-1}, convolutions along the rows       et al. 2016
     DiagonalBiLSTM      LSTMs of K x_{i,j} + W [h_{i,j-1}, h_{i-1,j}], from both sides
@@ -59,8 +59,9 @@ from custom_layers.linear_chain import (
     viterbi_decode,
 )
 from custom_layers.lru import LRU, LRUCell
+from custom_layers.masked_conv import MaskedConv2D
 from custom_layers.minimal import MinGRU, MinGRUCell, MinLSTM, MinLSTMCell
-from custom_layers.pixel import DiagonalBiLSTM, MaskedConv2D, RowLSTM
+from custom_layers.pixel import DiagonalBiLSTM, RowLSTM
 from custom_layers.pooling import SequencePooling1D
 from custom_layers.recurrent_layer import RecurrentCell, RecurrentLayer
 from custom_layers.reservoir import Reservoir, ReservoirCell

@@ -8,6 +8,9 @@ from pathlib import Path
 #: Options that make training a matter of seconds.
 QUICK = ["--units", "8", "--word-dim", "8", "--character-filters", "6", "--batch-size", "16"]
 
+#: Options of the least that can be trained, where it does not matter what is learned.
+PLAIN = [*QUICK, "--head", "softmax", "--character-filters", "0", "--cell", "simple"]
+
 _PEOPLE = "Ada Grace Alan Edsger Barbara Donald Linus Margaret".split()
 _PLACES = "London Paris Oslo Rome Lima Cairo Delhi Quito".split()
 

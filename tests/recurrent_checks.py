@@ -1,13 +1,12 @@
 """What every recurrent layer is held against: its equation in NumPy, in float64, step by step.
 
 A `RecurrentCase` names the layer and one step of the reference; `RECURRENT_CHECKS` maps names to
-the checks, to parametrise a test over as over those of `layer_checks`.
+the checks, to parametrise a test over with `cases_and_checks`.
 """
 
 from __future__ import annotations
 
 import tempfile
-import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from compiled import apply
 from keras import ops
 from layer_checks import disturb_weights, require, to_numpy
 
@@ -93,34 +93,15 @@ def masks(batch: int = BATCH, time: int = TIME) -> dict[str, np.ndarray]:
 
 
 def run(layer: Any, x: np.ndarray, states: list[np.ndarray] | None, **kwargs: Any) -> list[Any]:
-    """The layer's outputs, in its dtype, as arrays. On JAX compiled, which is quicker there."""
+    """The layer's outputs, in its dtype, as arrays."""
     dtype = layer.compute_dtype
-    arrays = [x.astype(dtype), *(s.astype(dtype) for s in states or [])]
-    mask = kwargs.pop("mask", None)
-    if mask is not None:
-        arrays.append(mask)
-
-    def call(*tensors: Any) -> Any:
-        given = dict(kwargs)
-        if mask is not None:
-            *tensors, given["mask"] = tensors
-        if states is not None:
-            given["initial_state"] = list(tensors[1:])
-        return layer(tensors[0], **given)
-
-    if keras.backend.backend() == "jax" and not kwargs:
-        call = _compiled(layer, (states is None, mask is None), call)
-    found = call(*(ops.convert_to_tensor(a) for a in arrays))
+    given = {name: value for name, value in kwargs.items() if value is not None}
+    if "mask" in given:
+        given["mask"] = ops.convert_to_tensor(given["mask"])
+    if states is not None:
+        given["initial_state"] = [ops.convert_to_tensor(s.astype(dtype)) for s in states]
+    found = apply(layer, ops.convert_to_tensor(x.astype(dtype)), **given)
     return [to_numpy(ops.stop_gradient(y)) for y in keras.tree.flatten(found)]
-
-
-_COMPILED: weakref.WeakKeyDictionary[Any, dict[Any, Any]] = weakref.WeakKeyDictionary()
-
-
-def _compiled(layer: Any, key: Any, call: Callable[..., Any]) -> Callable[..., Any]:
-    import jax
-
-    return _COMPILED.setdefault(layer, {}).setdefault(key, jax.jit(call))
 
 
 def close(case: RecurrentCase, where: str, found: Any, expected: Any) -> None:
@@ -345,3 +326,15 @@ RECURRENT_CHECKS: dict[str, Callable[[RecurrentCase], None]] = {
     "recurrent_dropout": check_recurrent_dropout,
 }
 """The checks by name."""
+
+
+def cases_and_checks(cases: Mapping[str, RecurrentCase]) -> list[tuple[str, str]]:
+    """Names of what to run: every check of every case. On JAX, which compiles each anew, the cases
+    of a layer after its first one are held against the reference and its gradients only."""
+    names, seen = [], set()
+    for name, case in cases.items():
+        first = case.layer_class not in seen or keras.backend.backend() != "jax"
+        checks = RECURRENT_CHECKS if first else ("reference", "gradients")
+        names += [(name, check) for check in checks]
+        seen.add(case.layer_class)
+    return names

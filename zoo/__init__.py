@@ -7,6 +7,7 @@ themselves are here too. `recurrent_stack` is what they are made of.
 """
 
 from zoo._registry import ModelInfo, create_model, list_models, model_info, register_model
+from zoo._tokens import TokenOptions
 from zoo.attention_decoder import AttentionDecoder, attention_decoder
 from zoo.cells import CELLS, recurrent_layer, register_cell
 from zoo.decoding import beam_search, greedy_search
@@ -36,6 +37,7 @@ __all__ = [
     "ScheduledSampling",
     "SequenceSearch",
     "StackOptions",
+    "TokenOptions",
     "TruncatedBPTT",
     "attention_decoder",
     "beam_search",

@@ -2,47 +2,76 @@
 
 from __future__ import annotations
 
+from typing import Any, TypedDict
+
 import keras
 from keras import ops
 
+from zoo.recurrent import StackOptions
 
-def token_inputs(character_vocabulary_size: int) -> dict[str, keras.KerasTensor]:
-    """The inputs of a token model by name.
 
-    Returns:
-        `words`: (batch, time) int32, word ids, 0 = padding. `characters`: (batch, time, letters)
-        int32, character ids, 0 = padding; absent when `character_vocabulary_size` is 0.
+class TokenOptions(TypedDict, total=False):
+    """Options of a model that reads words and their letters.
+
+    Attributes:
+        vocabulary_size: Number of word ids, 0 (padding) included. Defaults to `10_000`.
+        word_dim: Width of the word embedding. Defaults to `100`.
+        character_vocabulary_size: Number of character ids, 0 (padding) included; 0 = no characters.
+            Defaults to `100`, unless the model says otherwise.
+        character_dim: Width of the character embedding. Defaults to `25`.
+        character_filters: Width of the character features. Defaults to `50`.
+        character_width: Letters each filter sees. Defaults to `3`.
     """
-    inputs = {"words": keras.Input((None,), dtype="int32", name="words")}
-    if character_vocabulary_size:
-        inputs["characters"] = keras.Input((None, None), dtype="int32", name="characters")
-    return inputs
+
+    vocabulary_size: int
+    word_dim: int
+    character_vocabulary_size: int
+    character_dim: int
+    character_filters: int
+    character_width: int
+
+
+class TokenStackOptions(TokenOptions, StackOptions, total=False):
+    """Options of a model with a recurrent stack over tokens: `TokenOptions` and `StackOptions`."""
+
+
+def split_options(options: TokenStackOptions) -> tuple[TokenOptions, StackOptions]:
+    """Those of the tokens and all others, which are the stack's."""
+    tokens: Any = {name: x for name, x in options.items() if name in TokenOptions.__annotations__}
+    stack: Any = {name: x for name, x in options.items() if name not in tokens}
+    return tokens, stack
 
 
 def token_features(
-    inputs: dict[str, keras.KerasTensor],
     *,
-    vocabulary_size: int,
-    word_dim: int,
-    character_vocabulary_size: int,
-    character_dim: int,
-    character_filters: int,
-    character_width: int,
-) -> tuple[keras.KerasTensor, keras.KerasTensor]:
+    vocabulary_size: int = 10_000,
+    word_dim: int = 100,
+    character_vocabulary_size: int = 100,
+    character_dim: int = 25,
+    character_filters: int = 50,
+    character_width: int = 3,
+) -> tuple[dict[str, keras.KerasTensor], keras.KerasTensor, keras.KerasTensor]:
     """Word embeddings beside a character convolution, and the mask of real tokens.
 
     Each word's letters are embedded, convolved, rectified and reduced by their maximum over the
     word, as in Ma and Hovy (2016). Padding letters are zeroed after the rectifier, so they never
     win the maximum and the width of the letter axis does not matter.
 
+    Its arguments are those of `TokenOptions`.
+
     Returns:
-        Features (batch, time, word_dim + character_filters) and mask (batch, time).
+        Inputs by name, `words` (batch, time) and, where there are characters, `characters`
+        (batch, time, letters), ids int32, 0 = padding; features
+        (batch, time, word_dim + character_filters); and mask (batch, time).
     """
+    inputs = {"words": keras.Input((None,), dtype="int32", name="words")}
+    if character_vocabulary_size:
+        inputs["characters"] = keras.Input((None, None), dtype="int32", name="characters")
     words = inputs["words"]
     mask = ops.not_equal(words, 0)
     x = _embedding(vocabulary_size, word_dim, "word_embedding")(words)
     if "characters" not in inputs:
-        return x, mask
+        return inputs, x, mask
     letters = inputs["characters"]
     real = ops.expand_dims(ops.not_equal(letters, 0), -1)
     y = _embedding(character_vocabulary_size, character_dim, "character_embedding")(letters)
@@ -56,7 +85,7 @@ def token_features(
         name="character_convolution",
     )(y)
     y = ops.max(ops.where(real, y, ops.zeros_like(y)), axis=2)
-    return keras.layers.Concatenate(name="token_features")([x, y]), mask
+    return inputs, keras.layers.Concatenate(name="token_features")([x, y]), mask
 
 
 def _embedding(size: int, dim: int, name: str) -> keras.layers.Layer:

@@ -10,8 +10,8 @@ from keras import ops
 
 from custom_layers import CRF, CRFMarginals, ViterbiDecode
 from zoo._registry import register_model
-from zoo._tokens import token_features, token_inputs
-from zoo.recurrent import StackOptions, recurrent_stack
+from zoo._tokens import TokenStackOptions, split_options, token_features
+from zoo.recurrent import recurrent_stack
 
 _HUANG, _MA = "Huang et al. 2015", "Ma and Hovy 2016"
 
@@ -30,18 +30,12 @@ _HUANG, _MA = "Huang et al. 2015", "Ma and Hovy 2016"
 )
 def tagger(
     *,
-    vocabulary_size: int = 10_000,
     num_tags: int = 9,
     head: Literal["crf", "softmax"] = "crf",
     allowed_transitions: Sequence[Sequence[int]] | None = None,
     allowed_starts: Sequence[int] | None = None,
-    word_dim: int = 100,
-    character_vocabulary_size: int = 100,
-    character_dim: int = 25,
-    character_filters: int = 50,
-    character_width: int = 3,
     name: str = "tagger",
-    **stack: Unpack[StackOptions],
+    **options: Unpack[TokenStackOptions],
 ) -> keras.Model:
     """Recurrent tagger: words and their letters, a recurrent stack, and a CRF or softmax on top.
 
@@ -50,18 +44,13 @@ def tagger(
     ids (batch, time) with -1 at padding. `tag_decoder` makes tags of the scores.
 
     Args:
-        vocabulary_size: Number of word ids, 0 (padding) included.
         num_tags: Number of tags.
         head: `"crf"` scores whole tag sequences, `"softmax"` each tag on its own.
         allowed_transitions: For the CRF, (num_tags, num_tags) of 0 or 1: may tag j follow tag i?
         allowed_starts: For the CRF, (num_tags,) of 0 or 1: may a sequence start with the tag?
-        word_dim: Width of the word embedding.
-        character_vocabulary_size: Number of character ids, 0 (padding) included; 0 = no characters.
-        character_dim: Width of the character embedding.
-        character_filters: Width of the character features.
-        character_width: Letters each filter sees.
         name: Name of the model.
-        **stack: Options of `zoo.recurrent_stack`; `bidirectional` is true unless given.
+        **options: Those of `zoo.TokenOptions` and of `zoo.recurrent_stack`; `bidirectional` is true
+            unless given.
 
     Returns:
         Inputs `words` (batch, time) and `characters` (batch, time, letters), int32, 0 = padding on
@@ -77,18 +66,9 @@ def tagger(
         raise ValueError(f"`head` must be 'crf' or 'softmax', not {head!r}.")
     if head == "softmax" and not (allowed_transitions is None and allowed_starts is None):
         raise ValueError("`allowed_transitions` and `allowed_starts` need `head='crf'`.")
-    inputs = token_inputs(character_vocabulary_size)
-    x, mask = token_features(
-        inputs,
-        vocabulary_size=vocabulary_size,
-        word_dim=word_dim,
-        character_vocabulary_size=character_vocabulary_size,
-        character_dim=character_dim,
-        character_filters=character_filters,
-        character_width=character_width,
-    )
-    options: StackOptions = {"bidirectional": True, **stack}
-    x = recurrent_stack(x, mask=mask, **options)
+    tokens, stack = split_options({"bidirectional": True, **options})
+    inputs, x, mask = token_features(**tokens)
+    x = recurrent_stack(x, mask=mask, **stack)
     scores = keras.layers.Dense(num_tags, dtype="float32", name="scores")(x)
     if head == "crf":
         scores = CRF(

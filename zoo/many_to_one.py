@@ -9,8 +9,8 @@ from keras import ops
 
 from custom_layers import AttentionPooling1D, SequencePooling1D
 from zoo._registry import register_model
-from zoo._tokens import token_features, token_inputs
-from zoo.recurrent import StackOptions, recurrent_stack
+from zoo._tokens import TokenStackOptions, split_options, token_features
+from zoo.recurrent import recurrent_stack
 
 Pooling = Literal["last", "mean", "max", "attention"]
 POOLINGS = ("last", "mean", "max", "attention")
@@ -25,16 +25,10 @@ _YANG, _CONNEAU = "Yang et al. 2016", "Conneau et al. 2017"
 )
 def text_classifier(
     *,
-    vocabulary_size: int = 10_000,
     num_classes: int = 2,
     pooling: Pooling = "attention",
-    word_dim: int = 100,
-    character_vocabulary_size: int = 0,
-    character_dim: int = 25,
-    character_filters: int = 50,
-    character_width: int = 3,
     name: str = "text_classifier",
-    **stack: Unpack[StackOptions],
+    **options: Unpack[TokenStackOptions],
 ) -> keras.Model:
     """Recurrent text classifier: words, a recurrent stack, and one vector pooled from its states.
 
@@ -42,17 +36,12 @@ def text_classifier(
     makes probabilities of the logits and shows the attention.
 
     Args:
-        vocabulary_size: Number of word ids, 0 (padding) included.
         num_classes: Number of classes, at least 2.
         pooling: `"last"`, the states after all has been read (of both directions where there are
             two); `"mean"` or `"max"` over time; or `"attention"`, a learned weighted mean.
-        word_dim: Width of the word embedding.
-        character_vocabulary_size: Number of character ids, 0 (padding) included; 0 = no characters.
-        character_dim: Width of the character embedding.
-        character_filters: Width of the character features.
-        character_width: Letters each filter sees.
         name: Name of the model.
-        **stack: Options of `zoo.recurrent_stack`; `bidirectional` is true unless given.
+        **options: Those of `zoo.TokenOptions`, of which `character_vocabulary_size` is 0 unless
+            given, and of `zoo.recurrent_stack`, of which `bidirectional` is true unless given.
 
     Returns:
         Inputs `words` (batch, time) and, where there are characters, `characters`
@@ -69,19 +58,12 @@ def text_classifier(
     """
     if num_classes < 2:
         raise ValueError(f"`num_classes` must be at least 2, not {num_classes!r}.")
-    inputs = token_inputs(character_vocabulary_size)
-    x, mask = token_features(
-        inputs,
-        vocabulary_size=vocabulary_size,
-        word_dim=word_dim,
-        character_vocabulary_size=character_vocabulary_size,
-        character_dim=character_dim,
-        character_filters=character_filters,
-        character_width=character_width,
+    tokens, stack = split_options(
+        {"bidirectional": True, "character_vocabulary_size": 0, **options}
     )
-    options: StackOptions = {"bidirectional": True, **stack}
-    x = recurrent_stack(x, mask=mask, **options)
-    x = pool(x, mask, pooling, both_ends=options["bidirectional"])
+    inputs, x, mask = token_features(**tokens)
+    x = recurrent_stack(x, mask=mask, **stack)
+    x = pool(x, mask, pooling, both_ends=stack["bidirectional"])
     logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")(x)
     return keras.Model(inputs, logits, name=name)
 

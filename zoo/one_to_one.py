@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import keras
 
 from zoo._registry import register_model
-from zoo._tokens import token_features, token_inputs
+from zoo._tokens import TokenOptions, token_features
 
 _PAPER = "Rumelhart et al. 1986"
 
@@ -18,17 +20,12 @@ _PAPER = "Rumelhart et al. 1986"
 )
 def mlp_tagger(
     *,
-    vocabulary_size: int = 10_000,
     num_tags: int = 9,
-    word_dim: int = 100,
-    character_vocabulary_size: int = 100,
-    character_dim: int = 25,
-    character_filters: int = 50,
-    character_width: int = 3,
     units: int = 128,
     depth: int = 1,
     dropout: float = 0.0,
     name: str = "mlp_tagger",
+    **tokens: Unpack[TokenOptions],
 ) -> keras.Model:
     """Multilayer perceptron that tags each token from its own word and letters alone.
 
@@ -36,32 +33,18 @@ def mlp_tagger(
     directly: whatever the tagger does better, it does by context.
 
     Args:
-        vocabulary_size: Number of word ids, 0 (padding) included.
         num_tags: Number of tags.
-        word_dim: Width of the word embedding.
-        character_vocabulary_size: Number of character ids, 0 (padding) included; 0 = no characters.
-        character_dim: Width of the character embedding.
-        character_filters: Width of the character features.
-        character_width: Letters each filter sees.
         units: Width of each hidden layer.
         depth: Number of hidden layers.
         dropout: Share of features dropped before each hidden layer and after the last.
         name: Name of the model.
+        **tokens: Those of `zoo.TokenOptions`.
 
     Returns:
         Inputs `words` (batch, time) and `characters` (batch, time, letters), int32, 0 = padding;
         output logits (batch, time, num_tags), float32.
     """
-    inputs = token_inputs(character_vocabulary_size)
-    x, _ = token_features(
-        inputs,
-        vocabulary_size=vocabulary_size,
-        word_dim=word_dim,
-        character_vocabulary_size=character_vocabulary_size,
-        character_dim=character_dim,
-        character_filters=character_filters,
-        character_width=character_width,
-    )
+    inputs, x, _ = token_features(**tokens)
     for index in range(depth):
         if dropout:
             x = keras.layers.Dropout(dropout, name=f"hidden_{index}_dropout")(x)

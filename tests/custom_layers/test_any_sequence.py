@@ -30,7 +30,7 @@ LAYERS: dict[str, Any] = {
     "minlstm": custom_layers.MinLSTM,
 }
 
-EXAMPLES = 4 if keras.backend.backend() == "jax" else 25  # JAX compiles anew for every shape
+EXAMPLES = 4 if keras.backend.backend() == "jax" else 15  # JAX compiles anew for every shape
 
 
 @st.composite
@@ -94,7 +94,6 @@ def test_gradients_of_inference(
     layer.build((9, 23, 3))
     disturb_weights(layer)
 
-    @tf.function(jit_compile=jit_compile)
     def gradients(x: Any, training: bool) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(x)
@@ -102,7 +101,8 @@ def test_gradients_of_inference(
         return tape.gradient(loss, [x, *(w.value for w in layer.trainable_weights)])
 
     x = tf.constant(np.random.default_rng(0).normal(size=(9, 23, 3)), "float32")
-    for a, b in zip(gradients(x, False), gradients(x, True), strict=True):
+    compiled = tf.function(gradients, jit_compile=jit_compile)
+    for a, b in zip(compiled(x, False), gradients(x, True), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-3)
 
 
@@ -128,7 +128,7 @@ def test_unknown_batch_and_length(name: str, jit_compile: bool) -> None:
     signature = [tf.TensorSpec((None, None, 3)), tf.TensorSpec((None, None), tf.bool)]
     compiled = tf.function(function, signature, jit_compile=jit_compile)
     rng = np.random.default_rng(0)
-    for batch, time in ((2, 7), (1, 43)):
+    for batch, time in ((2, 7), (1, 43))[: 1 if jit_compile else 2]:  # XLA compiles each anew
         x = tf.constant(rng.normal(size=(batch, time, 3)), "float32")
         mask = tf.constant(rng.random((batch, time)) > 0.3)
         for a, b in zip(compiled(x, mask), function(x, mask), strict=True):

@@ -8,7 +8,15 @@ import keras
 import numpy as np
 import pytest
 from layer_checks import CHECKS, LayerCase
-from recurrent_checks import RECURRENT_CHECKS, RecurrentCase, gradients, inputs, masks, run
+from recurrent_checks import (
+    RECURRENT_CHECKS,
+    RecurrentCase,
+    cases_and_checks,
+    gradients,
+    inputs,
+    masks,
+    run,
+)
 
 from custom_layers.leaky import LeakyRNN
 
@@ -78,8 +86,7 @@ def test_contract(name: str) -> None:
     CHECKS[name](CONTRACT)
 
 
-@pytest.mark.parametrize("name", RECURRENT_CHECKS)
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(("case", "name"), cases_and_checks(CASES))
 def test_equation(case: str, name: str) -> None:
     RECURRENT_CHECKS[name](CASES[case])
 

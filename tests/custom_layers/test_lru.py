@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from keras import ops
 from layer_checks import CHECKS, LayerCase
-from recurrent_checks import RECURRENT_CHECKS, RecurrentCase, inputs, masks, run
+from recurrent_checks import RECURRENT_CHECKS, RecurrentCase, cases_and_checks, inputs, masks, run
 
 from custom_layers import LRU
 
@@ -65,8 +65,7 @@ def test_contract(name: str) -> None:
     CHECKS[name](case)
 
 
-@pytest.mark.parametrize("name", RECURRENT_CHECKS)
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(("case", "name"), cases_and_checks(CASES))
 def test_equation(case: str, name: str) -> None:
     RECURRENT_CHECKS[name](CASES[case])
 

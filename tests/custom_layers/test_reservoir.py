@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 from layer_checks import CHECKS, LayerCase, to_numpy
-from recurrent_checks import RECURRENT_CHECKS, RecurrentCase, inputs
+from recurrent_checks import RECURRENT_CHECKS, RecurrentCase, cases_and_checks, inputs
 
 from custom_layers import Reservoir
 
@@ -76,8 +76,7 @@ def test_contract(name: str) -> None:
     CHECKS[name](case)
 
 
-@pytest.mark.parametrize("name", RECURRENT_CHECKS)
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize(("case", "name"), cases_and_checks(CASES))
 def test_equation(case: str, name: str) -> None:
     RECURRENT_CHECKS[name](CASES[case])
 

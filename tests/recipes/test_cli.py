@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from recipe_corpus import QUICK, write_corpus
+from recipe_corpus import PLAIN, QUICK, write_corpus
 
 from recipes._cli import main
 from recipes._config import RunConfig
@@ -366,7 +366,7 @@ def test_importing_a_recipe_runs_nothing():
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
 def test_interrupt_then_resume(corpus, tmp_path, capfd):
     """Ctrl-C in the middle, then `--resume`: the same epochs and figures as without it."""
-    words = ["train", "ner", "--data", str(corpus), *QUICK, "--epochs", "8", "--patience", "8"]
+    words = ["train", "ner", "--data", str(corpus), *PLAIN, "--epochs", "8", "--patience", "8"]
     whole, out = tmp_path / "whole", tmp_path / "out"
     assert main([*words, "--out", str(whole)]) == 0
 
@@ -409,12 +409,12 @@ def test_interrupt_then_resume(corpus, tmp_path, capfd):
     assert metrics[0]["baseline"] == metrics[1]["baseline"]
 
 
-def test_overwrite_replaces_the_whole_folder(corpus, tmp_path):
+def test_overwrite_replaces_the_whole_folder(trained, corpus, tmp_path):
     out = tmp_path / "out"
-    words = ["train", "ner", "--data", str(corpus), *QUICK, "--epochs", "1", "--out", str(out)]
-    assert main(words) == 0
+    shutil.copytree(trained, out)
     (out / "left-over.txt").write_text("x")
-    assert main([*words, "--overwrite", "--head", "softmax"]) == 0
+    words = ["train", "ner", "--data", str(corpus), *PLAIN, "--epochs", "1", "--out", str(out)]
+    assert main([*words, "--overwrite"]) == 0
     assert not (out / "left-over.txt").exists()
     assert json.loads((out / "config.json").read_text())["options"]["head"] == "softmax"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]

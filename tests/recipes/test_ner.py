@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from recipe_corpus import QUICK
+from recipe_corpus import PLAIN, QUICK, write_corpus
 
 from recipes import ner
 from recipes._cli import main
@@ -89,16 +89,29 @@ def test_the_vocabulary_is_of_the_training_part_only(corpus, tmp_path):
     assert "london" in data.vocabulary.words
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("options", [["--head", "softmax", "--character-filters", "0"], []])
-def test_parts_of_speech(tmp_path, capsys, options):
+@pytest.fixture
+def parts_of_speech(tmp_path):
     corpus = tmp_path / "pos"
     corpus.mkdir()
     for split in ("train", "dev", "test"):
         (corpus / f"x-ud-{split}.conllu").write_text(CONLLU * 20, encoding="utf-8")
+    return corpus
+
+
+def test_parts_of_speech_may_follow_each_other_in_any_order(parts_of_speech):
+    config = ner.Config(data=str(parts_of_speech), units=4, word_dim=4)
+    data = ner.load_data(config)
+    assert data.tags == ("DET", "NOUN", "PUNCT", "VERB")
+    crf = ner.build(config, data).get_layer("crf")
+    assert crf.allowed_starts is None and crf.allowed_transitions is None
+
+
+@pytest.mark.slow
+def test_parts_of_speech(parts_of_speech, tmp_path, capsys):
     out = tmp_path / "out"
-    words = ["--data", str(corpus), "--out", str(out), "--epochs", "8", "--learning-rate", "0.02"]
-    assert main(["train", "ner", *words, *QUICK, *options]) == 0
+    options = ["--head", "softmax", "--character-filters", "0"]
+    words = ["--data", str(parts_of_speech), "--out", str(out), "--epochs", "8"]
+    assert main(["train", "ner", *words, "--learning-rate", "0.02", *QUICK, *options]) == 0
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["test"]["token_accuracy"] > 0.8
     assert "entity_f1" not in metrics["test"]
@@ -113,9 +126,10 @@ def test_parts_of_speech(tmp_path, capsys, options):
 
 
 @pytest.mark.slow
-def test_mixed_precision_xla_and_cosine(corpus, tmp_path):
+def test_mixed_precision_xla_and_cosine(tmp_path):
+    corpus = write_corpus(tmp_path / "corpus", {"train": 32, "dev": 8, "test": 8})
     out = tmp_path / "out"
-    words = ["--data", str(corpus), "--out", str(out), "--epochs", "2", *QUICK]
+    words = ["--data", str(corpus), "--out", str(out), "--epochs", "1", *PLAIN]
     options = ["--mixed-precision", "--jit-compile", "--schedule", "cosine", "--clipvalue", "0.5"]
     assert main(["train", "ner", *words, *options]) == 0
     assert 0 <= json.loads((out / "metrics.json").read_text())["test"]["entity_f1"] <= 1

@@ -19,6 +19,7 @@ from recipes._cli import main
 from recipes._errors import UserError
 from recipes._metrics import class_metrics
 from recipes.data import _reviews
+from recipes.data import sentiment as text_data
 
 QUICK = ["--units", "8", "--word-dim", "8", "--learning-rate", "0.05", "--dropout", "0"]
 
@@ -147,17 +148,18 @@ def test_metrics() -> None:
 
 
 @pytest.mark.slow
-def test_only_right_context_tells_what_terribly_says() -> None:
+def test_only_right_context_tells_what_terribly_says(monkeypatch: pytest.MonkeyPatch) -> None:
     """With mean pooling every word adds its share to the logit. That of "terribly" before praise
     and before blame is the same for a model that reads forwards only, as it cannot know what
     follows; one that reads both ways tells them apart."""
+    monkeypatch.setattr(text_data, "SIZES", {"train": 1000, "valid": 200, "test": 1})
     gaps = {}
     for bidirectional in (True, False):
         config = sentiment.Config(
-            epochs=4,
+            epochs=6,
             units=16,
             word_dim=16,
-            learning_rate=1e-2,
+            learning_rate=2e-2,
             dropout=0.0,
             pooling="mean",
             bidirectional=bidirectional,

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import keras_tuner
 import pytest
-from recipe_corpus import QUICK
+from recipe_corpus import PLAIN
 
 from recipes import ner
 from recipes._cli import main
 
-FAST = [*QUICK, "--epochs", "1"]
+FAST = [*PLAIN, "--epochs", "1"]
 
 
 def rows(out: Path) -> list[dict[str, str]]:
@@ -92,7 +92,7 @@ def test_search_writes_resumes_and_gives_a_config_to_train(corpus, tmp_path, mon
 def test_other_tuners(corpus, tmp_path, monkeypatch, tuner):
     monkeypatch.setattr(ner, "space", small_space)
     out = tmp_path / "search"
-    words = ["--data", str(corpus), "--out", str(out), "--tuner", tuner, *QUICK]
+    words = ["--data", str(corpus), "--out", str(out), "--tuner", tuner, *PLAIN]
     assert main(["tune", "ner", *words, "--epochs", "3", "--trials", "3"]) == 0
     assert [row["status"] for row in rows(out)] == ["completed"] * 3
 

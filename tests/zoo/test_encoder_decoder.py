@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from compiled import apply
 from keras import ops
 from layer_checks import disturb_weights, to_numpy
 
@@ -50,7 +51,7 @@ def tokens(seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def run(model: keras.Model, given: dict[str, np.ndarray]) -> np.ndarray:
-    return to_numpy(model({name: ops.convert_to_tensor(x) for name, x in given.items()}))
+    return to_numpy(apply(model, {name: ops.convert_to_tensor(x) for name, x in given.items()}))
 
 
 def parts(model: keras.Model) -> tuple[keras.Model, zoo.AttentionDecoder]:
@@ -177,8 +178,9 @@ def test_saved_and_loaded(body: str, tmp_path: Any) -> None:
     search.save(tmp_path / "search.keras")
     loaded = keras.models.load_model(tmp_path / "search.keras")
     source = {"source": ops.convert_to_tensor(given["source"])}
-    for name, value in search(source).items():
-        np.testing.assert_allclose(to_numpy(loaded(source)[name]), to_numpy(value), atol=1e-5)
+    loaded_answer = apply(loaded, source)
+    for name, value in apply(search, source).items():
+        np.testing.assert_allclose(to_numpy(loaded_answer[name]), to_numpy(value), atol=1e-5)
 
 
 def test_half_precision() -> None:
@@ -188,7 +190,9 @@ def test_half_precision() -> None:
             model, given = build(body), tokens()
             assert np.isfinite(run(model, given)).all()
             search = zoo.sequence_search(model, start_id=START, end_id=START, max_length=4)
-            scores = to_numpy(search({"source": ops.convert_to_tensor(given["source"])})["scores"])
+            scores = to_numpy(
+                apply(search, {"source": ops.convert_to_tensor(given["source"])})["scores"]
+            )
             assert np.isfinite(scores[:, 0]).all()
     finally:
         keras.config.set_dtype_policy("float32")
@@ -210,7 +214,7 @@ def test_greedy_search_takes_the_likeliest(body: str) -> None:
     search = zoo.sequence_search(
         model, start_id=START, end_id=START, max_length=TIME, beam_size=1, forbidden=(0, 1)
     )
-    found = search({"source": ops.convert_to_tensor(source)})
+    found = apply(search, {"source": ops.convert_to_tensor(source)})
     given = np.full((BATCH, 1), START, "int32")
     for _ in range(TIME):  # by the whole model, called again for each token
         logits = run(model, {"source": source, "target": given})[:, -1]
@@ -226,7 +230,7 @@ def test_attention_of_the_answer() -> None:
     search = zoo.sequence_search(model, start_id=START, end_id=START, max_length=7, forbidden=(0,))
     found = {
         k: to_numpy(v)
-        for k, v in search({"source": ops.convert_to_tensor(given["source"])}).items()
+        for k, v in apply(search, {"source": ops.convert_to_tensor(given["source"])}).items()
     }
     lengths = (found["tokens"][:, 0] > 0).sum(axis=1)
     for row, length in enumerate(lengths):
@@ -268,6 +272,8 @@ def test_it_learns_to_reverse() -> None:
     search = zoo.sequence_search(
         model, start_id=START, end_id=START, max_length=8, forbidden=(0, 1)
     )
-    found = to_numpy(search({"source": ops.convert_to_tensor(source[448:])})["tokens"])[:, 0, :7]
+    found = to_numpy(apply(search, {"source": ops.convert_to_tensor(source[448:])})["tokens"])[
+        :, 0, :7
+    ]
     right = (found == np.where(target[448:] == START, 0, target[448:])).all(axis=1).mean()
     assert right > 0.9

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from compiled import apply
 from layer_checks import disturb_weights, to_numpy
 
 import zoo
@@ -37,7 +38,7 @@ def test_likelihood_sums_to_one_over_all_images(
     shape = height, width, channels
     every = np.array(list(itertools.product(range(levels), repeat=np.prod(shape))), "int32")
     every = every.reshape(-1, *shape)
-    nats = to_numpy(zoo.image_nats(every, model(every))).astype("float64")
+    nats = to_numpy(zoo.image_nats(every, apply(model, every))).astype("float64")
     assert np.exp(-nats).sum() == pytest.approx(1, abs=1e-5)
     assert nats.std() > 0.01
 
@@ -71,7 +72,7 @@ def test_sampling_sees_what_the_whole_model_sees(layer: str, channels: int, leve
         {"images": images, "known": known, "uniforms": uniforms, "temperature": temperature}
     )
     found, logits = answer["images"], answer["logits"]
-    np.testing.assert_allclose(logits, to_numpy(model(found)), atol=1e-5)
+    np.testing.assert_allclose(logits, to_numpy(apply(model, found)), atol=1e-5)
     np.testing.assert_array_equal(found[known], images[known])
     warm = logits.reshape(3, 5, 6, channels, -1) / temperature[:, None, None, None, None]
     if levels == 2:
@@ -90,7 +91,7 @@ def test_images_are_drawn_as_often_as_they_are_likely() -> None:
     every = np.array(list(itertools.product(range(2), repeat=4)), "int32")
     found = np.bincount(drawn @ [8, 4, 2, 1], minlength=16)
     images = every.reshape(-1, 2, 2, 1)
-    likely = np.exp(-to_numpy(zoo.image_nats(images, model(images))).astype("float64"))
+    likely = np.exp(-to_numpy(zoo.image_nats(images, apply(model, images))).astype("float64"))
     expected = 20_000 * likely
     assert ((found - expected) ** 2 / expected).sum() < 38  # 0.1 % of draws are above, 15 degrees
 
@@ -118,7 +119,7 @@ def test_reach(layer: str, least: int) -> None:
     images = np.random.default_rng(0).integers(0, 2, (1, 28, 28, 1)).astype("int32")
     flipped = images.copy()
     flipped[0, 14, 14] = 1 - flipped[0, 14, 14]
-    logits = to_numpy(model(np.concatenate([images, flipped]))).reshape(2, -1)
+    logits = to_numpy(apply(model, np.concatenate([images, flipped]))).reshape(2, -1)
     changed = np.abs(logits[0] - logits[1]) > 1e-9
     place = 14 * 28 + 14
     assert not changed[: place + 1].any()
@@ -131,7 +132,9 @@ def test_saved_and_loaded(layer: str, tmp_path: Any) -> None:
     images = np.random.default_rng(0).integers(0, 4, (2, 4, 3, 3)).astype("int32")
     model.save(tmp_path / "model.keras")
     again = keras.models.load_model(tmp_path / "model.keras")
-    np.testing.assert_allclose(to_numpy(again(images)), to_numpy(model(images)), atol=1e-6)
+    np.testing.assert_allclose(
+        to_numpy(apply(again, images)), to_numpy(apply(model, images)), atol=1e-6
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
+from compiled import apply
 
 import zoo
 from custom_layers import ResidualRNN
@@ -101,7 +102,7 @@ def test_equation(direction, connection, norm):
     }
     model = make(cell="simple", units=UNITS, layer_norm=norm, **options)
     x = sequence()
-    got = keras.ops.convert_to_numpy(model({"x": x, "mask": RIGHT}))
+    got = keras.ops.convert_to_numpy(apply(model, {"x": x, "mask": RIGHT}))
     want = reference(model, x, RIGHT, norm=norm, **options)
     np.testing.assert_allclose(got[RIGHT], want[RIGHT], rtol=1e-4, atol=1e-5)
 
@@ -112,10 +113,11 @@ def test_padding_does_not_matter(cell):
     x = sequence()
     other = np.where(RIGHT[..., None], x, 7.0).astype("float32")
     first, second = (
-        keras.ops.convert_to_numpy(model({"x": values, "mask": RIGHT})) for values in (x, other)
+        keras.ops.convert_to_numpy(apply(model, {"x": values, "mask": RIGHT}))
+        for values in (x, other)
     )
     np.testing.assert_allclose(first[RIGHT], second[RIGHT], rtol=1e-5, atol=1e-6)
-    short = keras.ops.convert_to_numpy(model({"x": x[1:2, :3], "mask": RIGHT[1:2, :3]}))
+    short = keras.ops.convert_to_numpy(apply(model, {"x": x[1:2, :3], "mask": RIGHT[1:2, :3]}))
     np.testing.assert_allclose(first[1, :3], short[0], rtol=1e-4, atol=1e-5)
 
 
@@ -126,7 +128,7 @@ def test_one_direction_is_causal_and_two_are_not(cell):
     later[:, 4] += 1.0
     for bidirectional in (False, True):
         model = make(masked=False, cell=cell, units=UNITS, depth=2, bidirectional=bidirectional)
-        before, after = (keras.ops.convert_to_numpy(model({"x": v})) for v in (x, later))
+        before, after = (keras.ops.convert_to_numpy(apply(model, {"x": v})) for v in (x, later))
         changed = np.abs(before - after).max(axis=(0, 2)) > 0
         assert changed.tolist() == [bidirectional] * 4 + [True] * 2
 
@@ -146,14 +148,17 @@ def test_every_cell_stacks_in_both_directions_and_saves(cell, tmp_path):
     options = {"depth": 2, "bidirectional": True, "connection": "residual", "layer_norm": True}
     model = make(cell=cell, units=UNITS, initial_state="learned", dropout=0.1, **options)
     x = sequence()
-    found = keras.ops.convert_to_numpy(model({"x": x, "mask": RIGHT}))
+    found = keras.ops.convert_to_numpy(apply(model, {"x": x, "mask": RIGHT}))
     other = np.where(RIGHT[..., None], x, 7.0).astype("float32")
-    again = keras.ops.convert_to_numpy(model({"x": other, "mask": RIGHT}))
+    again = keras.ops.convert_to_numpy(apply(model, {"x": other, "mask": RIGHT}))
     np.testing.assert_allclose(found[RIGHT], again[RIGHT], rtol=1e-5, atol=1e-6)
     model.save(tmp_path / "model.keras")
     loaded = keras.saving.load_model(tmp_path / "model.keras")
     np.testing.assert_allclose(
-        keras.ops.convert_to_numpy(loaded({"x": x, "mask": RIGHT})), found, rtol=1e-5, atol=1e-6
+        keras.ops.convert_to_numpy(apply(loaded, {"x": x, "mask": RIGHT})),
+        found,
+        rtol=1e-5,
+        atol=1e-6,
     )
 
 
@@ -182,7 +187,7 @@ def test_identity_makes_the_irnn():
         values, np.ones((BATCH, TIME), bool), kernel, recurrent, bias, lambda v: np.maximum(v, 0)
     )
     np.testing.assert_allclose(
-        keras.ops.convert_to_numpy(model(values)), want, rtol=1e-4, atol=1e-5
+        keras.ops.convert_to_numpy(apply(model, values)), want, rtol=1e-4, atol=1e-5
     )
 
 
