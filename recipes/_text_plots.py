@@ -118,9 +118,10 @@ def surprise(parts: Sequence[str], nats: Sequence[float], path: Path) -> None:
         column += len(shown) + (not letters)
         if shown == "⏎":
             row, column = row + 1, 0
-    figure = Figure(figsize=(_WIDTH * 0.09, (row + 3) * 0.27))
+    width = max(40, *(start + len(shown) + 1 for _, start, shown, _ in places))
+    figure = Figure(figsize=(width * 0.09, (row + 3) * 0.27))
     axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, _WIDTH), ylim=(row + 3, 0))
+    axes.set(xlim=(0, width), ylim=(row + 3, 0))
     axes.set_axis_off()
     highest = max(4.0, float(np.quantile([value for *_, value in places], 0.99)))
     text = {"family": "monospace", "size": 10.5, "va": "center", "parse_math": False}

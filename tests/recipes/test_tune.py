@@ -133,3 +133,10 @@ def test_a_folder_of_something_else_is_never_touched(tmp_path, capfd):
 def test_resume_without_a_search(tmp_path, capfd):
     assert main(["tune", "ner", "--out", str(tmp_path / "no"), "--resume"]) == 2
     assert "there is no search" in capfd.readouterr().err
+
+
+def test_thresholds_are_searched_around_that_of_the_config():
+    hp = keras_tuner.HyperParameters()
+    ner.space(hp, ner.Config(global_clipnorm=100.0))
+    (threshold,) = (p for p in hp.space if p.name == "global_clipnorm")
+    assert (threshold.min_value, threshold.default, threshold.max_value) == (10.0, 100.0, 1000.0)
