@@ -69,12 +69,12 @@ def token_features(
         inputs["characters"] = keras.Input((None, None), dtype="int32", name="characters")
     words = inputs["words"]
     mask = ops.not_equal(words, 0)
-    x = _embedding(vocabulary_size, word_dim, "word_embedding")(words)
+    x = token_embedding(vocabulary_size, word_dim, "word_embedding")(words)
     if "characters" not in inputs:
         return inputs, x, mask
     letters = inputs["characters"]
     real = ops.expand_dims(ops.not_equal(letters, 0), -1)
-    y = _embedding(character_vocabulary_size, character_dim, "character_embedding")(letters)
+    y = token_embedding(character_vocabulary_size, character_dim, "character_embedding")(letters)
     y = ops.where(real, y, ops.zeros_like(y))
     # A two-dimensional convolution of height one is the one-dimensional one at every time step.
     y = keras.layers.Conv2D(
@@ -88,11 +88,15 @@ def token_features(
     return inputs, keras.layers.Concatenate(name="token_features")([x, y]), mask
 
 
-def _embedding(size: int, dim: int, name: str) -> keras.layers.Layer:
-    """An embedding whose vectors start with a mean squared norm of 1, as in Ma and Hovy (2016).
+def token_embedding(size: int, dim: int, name: str = "embedding") -> keras.layers.Embedding:
+    """An embedding that starts as `unit_norm` says."""
+    return keras.layers.Embedding(size, dim, embeddings_initializer=unit_norm(dim), name=name)
+
+
+def unit_norm(dim: int) -> keras.initializers.Initializer:
+    """Start of vectors with a mean squared norm of 1, as in Ma and Hovy (2016).
 
     Keras's default, uniform within 0.05, starts them far smaller than the weights they meet.
     """
     bound = (3 / dim) ** 0.5
-    start = keras.initializers.RandomUniform(-bound, bound)
-    return keras.layers.Embedding(size, dim, embeddings_initializer=start, name=name)
+    return keras.initializers.RandomUniform(-bound, bound)

@@ -22,6 +22,7 @@ import keras
 from keras import ops
 
 from custom_layers.loops import forward_loop
+from zoo._tokens import token_embedding
 from zoo.language_model import state_names
 from zoo.recurrent import StackOptions, carried_sizes, carried_stack
 
@@ -194,10 +195,7 @@ def attention_decoder(
         raise ValueError(f"`attention` must be one of {ATTENTIONS}, not {attention!r}.")
     units, dropout = stack.get("units", 128), stack.get("dropout", 0.0)
     tokens = keras.Input((None,), dtype="int32", name="tokens")
-    bound = (3 / embedding_dim) ** 0.5
-    start = keras.initializers.RandomUniform(-bound, bound)
-    vectors = keras.layers.Embedding(vocabulary_size, embedding_dim, start, name="embedding")
-    x = vectors(tokens)
+    x = token_embedding(vocabulary_size, embedding_dim)(tokens)
     if input_feeding and dropout:
         x = keras.layers.Dropout(dropout, name="embedding_dropout")(x)
     embedding = keras.Model(tokens, x, name="embedding")

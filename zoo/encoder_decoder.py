@@ -9,6 +9,7 @@ from keras import ops
 
 from custom_layers import SequencePooling1D
 from zoo._registry import register_model
+from zoo._tokens import token_embedding
 from zoo.attention_decoder import Attention, attention_decoder
 from zoo.language_model import state_names
 from zoo.recurrent import StackOptions, carried_sizes, recurrent_stack
@@ -96,13 +97,7 @@ def encoder_decoder(
     decoding: StackOptions = {**stack, "bidirectional": False, "initial_state": "zeros"}
     source = keras.Input((None,), dtype="int32", name="source")
     mask = ops.not_equal(source, 0)
-    bound = (3 / embedding_dim) ** 0.5
-    x = keras.layers.Embedding(
-        source_vocabulary_size,
-        embedding_dim,
-        keras.initializers.RandomUniform(-bound, bound),
-        name="embedding",
-    )(source)
+    x = token_embedding(source_vocabulary_size, embedding_dim)(source)
     x = recurrent_stack(x, mask=mask, **encoding)
     ends = SequencePooling1D("ends" if encoding["bidirectional"] else "last", name="ends")
     summary = ends(x, mask=mask)

@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from zoo._registry import register_model
+from zoo._tokens import token_embedding, unit_norm
 from zoo.recurrent import StackOptions, carried_sizes, carried_stack
 
 _ZAREMBA, _KARPATHY = "Zaremba et al. 2014", "Karpathy 2015"
@@ -98,18 +99,15 @@ def language_model(
     tokens = keras.Input((None,), dtype="int32", name="tokens")
     sizes = carried_sizes(**stack)
     states = [keras.Input((size,), name=f"state_{i}") for i, size in enumerate(sizes)]
-    bound = (3 / embedding_dim) ** 0.5
-    options: dict[str, Any] = {
-        "embeddings_initializer": keras.initializers.RandomUniform(-bound, bound),
-        "name": "embedding",
-    }
-    embedding: Any = (
-        keras.layers.ReversibleEmbedding(
-            vocabulary_size, embedding_dim, reverse_dtype="float32", **options
+    embedding: Any = token_embedding(vocabulary_size, embedding_dim)
+    if tie_weights:
+        embedding = keras.layers.ReversibleEmbedding(
+            vocabulary_size,
+            embedding_dim,
+            embeddings_initializer=unit_norm(embedding_dim),
+            reverse_dtype="float32",
+            name="embedding",
         )
-        if tie_weights
-        else keras.layers.Embedding(vocabulary_size, embedding_dim, **options)
-    )
     x, after = carried_stack(embedding(tokens), states, mask=ops.not_equal(tokens, 0), **stack)
     if tie_weights:
         if x.shape[-1] != embedding_dim:
