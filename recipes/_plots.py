@@ -119,7 +119,8 @@ def quality_by_length(
         there = np.isfinite(values)
         colour = COLOURS[index % len(COLOURS)]
         scores.plot(middles[there], np.asarray(values)[there], "o-", color=colour, ms=4, label=name)
-    scores.set(xlabel="source length", ylabel=ylabel, ylim=(0, None), xlim=(edges[0], edges[-1]))
+    scores.set(xlabel="source length", ylabel=ylabel, xlim=(edges[0], edges[-1]))
+    scores.set_ylim(0, 1.05 * scores.get_ylim()[1])
     scores.xaxis.set_major_locator(MaxNLocator(integer=True))
     for label in scores.legend(frameon=False).get_texts():
         label.set_parse_math(False)

@@ -2,7 +2,7 @@
 
     rnn-zoo train translation                             dates in many languages to ISO 8601
     rnn-zoo train translation --data pairs.tsv            yours: source TAB target, or aligned files
-    rnn-zoo predict saved_models/translation "le 14 juillet 1789"
+    rnn-zoo predict saved_models/translation "3. Oktober 1990"
 
 The encoder reads the source in both directions; the decoder writes the target piece by piece and
 looks back at the source by attention, additive (Bahdanau et al. 2015) or a product (Luong et al.
@@ -355,9 +355,9 @@ def draw(folder: Path, data: Data, baseline_answers: _Translations) -> None:
     answers = {"model": translate_all(served.translate, sources), **baseline_answers}
     split = data.source.split(list(sources))
     lengths = split.row_lengths().numpy()
-    edges = np.unique(np.quantile(lengths, np.linspace(0, 1, 9)).astype(int))
-    edges[-1] += 1
-    bins = np.searchsorted(edges, lengths, side="right") - 1
+    # Bins of one width; the last one holds the few that are longer, too.
+    edges = np.unique(np.linspace(lengths.min(), np.quantile(lengths, 0.98) + 1, 9).astype(int))
+    bins = np.minimum(np.searchsorted(edges, lengths, side="right"), len(edges) - 1) - 1
     places = [np.flatnonzero(bins == index) for index in range(len(edges) - 1)]
     series = {}
     for name, texts in answers.items():
