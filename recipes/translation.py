@@ -314,9 +314,18 @@ def evaluate(folder: Path, pairs: Sequence[pair_data.Pair]) -> dict[str, float]:
     sources, references = zip(*pair_data.by_source(pairs), strict=True)
     say("; ".join(translation_signatures(references).values()))
     served = SavedTranslator(folder / SAVED_MODEL)
-    found = translation_metrics(translate_all(served.translate, sources), references)
-    greedy = translation_metrics(translate_all(served.greedy, sources), references)
-    return {**found, **{f"greedy_{name}": value for name, value in greedy.items()}}
+    return _metrics(translate_all(served.translate, sources), served.greedy, sources, references)
+
+
+def _metrics(
+    answers: Sequence[str], greedy: Any, sources: Sequence[str], references: Sequence[Any]
+) -> dict[str, float]:
+    """Metrics of answers by beam search, and of those by greedy search."""
+    found = translation_metrics(translate_all(greedy, sources), references)
+    return {
+        **translation_metrics(answers, references),
+        **{f"greedy_{name}": value for name, value in found.items()},
+    }
 
 
 def baseline(config: Config, data: Data, folder: Path) -> tuple[dict[str, float], _Translations]:
@@ -335,7 +344,7 @@ def baseline(config: Config, data: Data, folder: Path) -> tuple[dict[str, float]
         train(without, data, model, folder=folder, name="baseline", title="without attention")
         translator = _translator(without, data, model)
         others["without attention"] = translate_all(translator.beam, sources)
-        found = translation_metrics(others["without attention"], references)
+        found = _metrics(others["without attention"], translator.greedy, sources, references)
         metrics.update({f"fixed_vector_{name}": value for name, value in found.items()})
     return metrics, others
 

@@ -6,9 +6,9 @@ Sources (`load`):
   document a topic.
 - `tfds:tiny_shakespeare`, `tfds:lm1b`, `tfds:wiki40b/en` and others that hold a text; an example is
   a document.
-- A text file, gzipped or not, of which the last 10 % are for testing and the 2 % before them for
-  validation; or a folder with train, valid and test files. `documents` says what a document is: the
-  whole file, a paragraph or a line.
+- A text file, gzipped or not, of which the last 10 % are for testing and the first 2 % for
+  validation, so that the test part goes on where the training part ends; or a folder with train,
+  valid and test files. `documents` says what a document is: the whole file, a paragraph or a line.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from recipes.data._source import SPLITS, complete_splits, find_splits, parse_sou
 
 Documents = Literal["file", "paragraph", "line"]
 
-#: Shares of a single document, from its end, where there are no such files.
+#: Shares of a single document, where there are no such files.
 _HELD_OUT = {"test": 0.1, "valid": 0.02}
 
 _FEATURES = ("text", "content", "document", "article")
@@ -106,14 +106,18 @@ def _completed(
     if not missing or len(train) != 1:
         return complete_splits(raw, seed=seed, where=where, what="documents")
     (text,) = train
-    size, done = len(text), dict(raw)
+    size, done, notes = len(text), dict(raw), []
     for split in missing:
         count = int(size * _HELD_OUT[split])
         if not count:
             raise UserError(f"{where}: {size} characters are too few to split off a {split} part")
-        done[split], text = (text[-count:],), text[:-count]
-    shares = " and ".join(f"{_HELD_OUT[split]:.0%} for {split}" for split in reversed(missing))
-    return {**done, "train": (text,)}, f"its last characters kept back: {shares}"
+        if split == "test":
+            done[split], text = (text[-count:],), text[:-count]
+        else:
+            done[split], text = (text[:count],), text[count:]
+        end = "last" if split == "test" else "first"
+        notes.insert(0, f"its {end} {_HELD_OUT[split]:.0%} for {split}")
+    return {**done, "train": (text,)}, " and ".join(notes)
 
 
 def _topics() -> tuple[str, ...]:

@@ -78,6 +78,7 @@ def test_it_learns_and_says_so(trained: Path) -> None:
     assert {f"greedy_{name}" for name in ("bleu", "chrf", "exact_match")} < set(test)
     # One vector for the source, and a similar source's translation, are worse.
     assert baseline["fixed_vector_bleu"] < test["bleu"]
+    assert {"fixed_vector_exact_match", "fixed_vector_greedy_bleu"} < set(baseline)
     assert baseline["exact_match"] < 0.5 * test["exact_match"]
     for name in ("alignment", "curves", "quality_by_length"):
         assert (trained / "plots" / f"{name}.png").stat().st_size > 5_000

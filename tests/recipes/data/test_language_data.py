@@ -27,8 +27,8 @@ def test_one_text_is_split_from_its_end(packed: bool, tmp_path: Path) -> None:
     path.write_bytes(gzip.compress(text.encode(), mtime=0) if packed else text.encode())
     texts = language.load(str(path))
     assert [len(part[0]) for part in (texts.train, texts.valid, texts.test)] == [880, 20, 100]
-    assert texts.train[0] + texts.valid[0] + texts.test[0] == text
-    assert "2% for valid and 10% for test" in texts.description
+    assert texts.valid[0] + texts.train[0] + texts.test[0] == text
+    assert "first 2% for valid and its last 10% for test" in texts.description
     assert language.load_test(str(path)) == (text,)
 
 
