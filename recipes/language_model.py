@@ -62,9 +62,11 @@ _SHOWN = 900
 class Config(StackConfig, FitConfig):
     """Options of the language_model recipe."""
 
-    epochs: int = 12
+    epochs: int = 8
     """Most passes over the training text."""
-    learning_rate: float = 3e-3
+    batch_size: int = 64
+    """Places of the text that are read side by side."""
+    learning_rate: float = 5e-3
     """Step size, at its highest."""
     schedule: Literal["constant", "cosine", "plateau"] = "cosine"
     """Learning rate over time: constant; cosine = up over the first 5 % of the steps, then down to

@@ -135,11 +135,11 @@ def find_splits(directory: Path, suffixes: Sequence[str] | None = None) -> dict[
     """Match the files of a directory to "train", "valid" and "test" by their names.
 
     Only splits that are there are keys; see `split_of` for the names and `data_files` for what is
-    looked at.
+    looked at. A file that is alone is "train", whatever its name.
 
     Raises:
-        UserError: not a directory; no file names a split; two files name the same one; one file
-            names two.
+        UserError: not a directory; none of several files names a split; two files name the same
+            one; one file names two.
     """
     if not directory.is_dir():
         raise UserError(f"{directory}: expected a directory, found a file")
@@ -151,7 +151,10 @@ def find_splits(directory: Path, suffixes: Sequence[str] | None = None) -> dict[
                 f"{paths[1].name}; expected one"
             )
     if not found:
-        seen = ", ".join(path.name for path in data_files(directory, suffixes)[:5])
+        files = data_files(directory, suffixes)
+        if len(files) == 1:
+            return {"train": files[0]}
+        seen = ", ".join(path.name for path in files[:5])
         kinds = f" ({', '.join(suffixes)})" if suffixes else ""
         raise UserError(
             f"{directory}: no file{kinds} names a split; expected train, dev or valid, and test "

@@ -108,6 +108,12 @@ def test_splits_come_in_order_and_only_those_there_are(tmp_path: Path) -> None:
     assert list(find_splits(tmp_path)) == ["train", "test"]
 
 
+def test_a_file_that_is_alone_needs_no_name(tmp_path: Path) -> None:
+    assert find_splits(_touch(tmp_path, "corpus.txt", "README.md")) == {
+        "train": tmp_path / "corpus.txt"
+    }
+
+
 def test_suffixes_choose_among_files_also_gzipped(tmp_path: Path) -> None:
     _touch(tmp_path, "train.csv", "train.json", "test.csv.gz", "dev.json")
     found = find_splits(tmp_path, suffixes=(".csv",))
@@ -120,7 +126,7 @@ def test_suffixes_choose_among_files_also_gzipped(tmp_path: Path) -> None:
         (("a.train", "b.train"), r"two files for the train split, a\.train and b\.train"),
         (("dev.txt", "valid.txt", "train.txt"), r"two files for the valid split"),
         (("train_test.txt",), r"train_test\.txt names two splits: train and test"),
-        (("corpus.txt", "README.md"), r"no file names a split; .* found corpus\.txt"),
+        (("a.txt", "b.txt", "README.md"), r"no file names a split; .* found a\.txt, b\.txt"),
         ((), r"no file names a split; .* found no data file"),
     ],
 )
