@@ -54,6 +54,9 @@ CARD = Card(
 #: Most sentences translated after each epoch.
 _CHECKED = 500
 
+#: Of fewer sentences of a length the quality is not drawn.
+_FEWEST = 10
+
 _LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)
 
 _Translations = dict[str, list[str]]
@@ -372,7 +375,7 @@ def draw(folder: Path, data: Data, baseline_answers: _Translations) -> None:
     for name, texts in answers.items():
         scores = [
             translation_metrics([texts[i] for i in rows], [references[i] for i in rows])["bleu"]
-            if len(rows)
+            if len(rows) >= _FEWEST
             else float("nan")
             for rows in places
         ]
