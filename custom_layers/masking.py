@@ -39,7 +39,7 @@ def take_steps(x: Tensor, indices: Tensor) -> Tensor:
     Returns:
         `(batch, steps, size)`.
     """
-    batch, time = ops.shape(x)[:2]
+    batch, time, size = ops.shape(x)
     rows = time * ops.arange(batch, dtype="int32")
-    flat = ops.reshape(x, (-1, x.shape[-1]))
+    flat = ops.reshape(x, (-1, size))
     return ops.take(flat, ops.cast(indices, "int32") + rows[:, None], axis=0)

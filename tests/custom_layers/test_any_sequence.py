@@ -109,9 +109,9 @@ def test_gradients_of_inference(
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="a function of TensorFlow's")
 @pytest.mark.parametrize("jit_compile", [False, True])
 @pytest.mark.parametrize("name", LAYERS)
-def test_unknown_batch_and_length(name: str, jit_compile: bool) -> None:
-    """One TensorFlow function for all sizes, as batches of a data set call it; with its gradient,
-    which is traced when a SavedModel is written, too."""
+def test_unknown_sizes(name: str, jit_compile: bool) -> None:
+    """One TensorFlow function for all sizes, as batches of a data set call it, which may not know
+    the width either; with its gradient, which is traced when a SavedModel is written, too."""
     import tensorflow as tf
 
     layer = LAYERS[name](4, return_sequences=True)
@@ -125,7 +125,7 @@ def test_unknown_batch_and_length(name: str, jit_compile: bool) -> None:
             loss = tf.reduce_sum(y * y * tf.cast(mask, y.dtype)[:, :, None])
         return y, *tape.gradient(loss, [x, *(w.value for w in layer.trainable_weights)])
 
-    signature = [tf.TensorSpec((None, None, 3)), tf.TensorSpec((None, None), tf.bool)]
+    signature = [tf.TensorSpec((None, None, None)), tf.TensorSpec((None, None), tf.bool)]
     compiled = tf.function(function, signature, jit_compile=jit_compile)
     rng = np.random.default_rng(0)
     for batch, time in ((2, 7), (1, 43))[: 1 if jit_compile else 2]:  # XLA compiles each anew

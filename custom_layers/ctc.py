@@ -1,0 +1,291 @@
+"""Connectionist temporal classification: labels for a sequence whose alignment is not known.
+
+A path gives every frame a label or blank, which is class 0. Its labels are what is left when
+repetitions are merged and then blanks are dropped: `- a a - a b b` says `a a b`. The probability of
+labels is the sum over all their paths, and what can be asked of these is found by dynamic
+programming over a lattice of `2 L + 1` states: blank, first label, blank, ..., last label, blank.
+
+A clip ends before its batch does. Frames beyond its end are blank for certain
+(`blank_where_masked`): they add nothing to any path, so that loss, search and alignment are those
+of the true length, and logits can be handed on without their lengths.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+Tensor = Any
+
+IMPOSSIBLE = -1e30
+"""Log-probability of what cannot be. Finite, so that no difference of two is NaN."""
+
+CERTAIN = -1e9
+"""Logit of every label at a frame that is blank for certain."""
+
+_INFEASIBLE = -1e8
+"""Below it a path would have to speak at a frame that is blank for certain."""
+
+
+def blank_where_masked(logits: Tensor, mask: Tensor) -> Tensor:
+    """Make frames that do not count blank for certain.
+
+    Args:
+        logits: `(batch, frames, classes)`, blank first.
+        mask: Booleans `(batch, frames)`, `True` where a frame counts.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> logits = np.ones((1, 2, 3), "float32")
+    >>> marked = blank_where_masked(logits, np.array([[True, False]]))
+    >>> np.exp(keras.ops.convert_to_numpy(keras.ops.log_softmax(marked)))[0, 1].tolist()
+    [1.0, 0.0, 0.0]
+    """
+    labels = ops.full_like(logits[:, :, 1:], CERTAIN)
+    blank = ops.concatenate([ops.zeros_like(logits[:, :, :1]), labels], axis=-1)
+    return ops.where(mask[:, :, None], logits, blank)
+
+
+def ctc_log_likelihood(logits: Tensor, labels: Tensor) -> Tensor:
+    """Log-probability of labels: the log of the sum over all their paths.
+
+    Forwards and backwards go in one loop, the two halves of a batch. Its gradient, how likely each
+    frame is each class given the labels, is made of the two and not by differentiating the loop,
+    which is several times as fast as `keras.ops.ctc_loss` on TensorFlow. It can be differentiated
+    once only.
+
+    Args:
+        logits: `(batch, frames, classes)`, blank first; frames that do not count blank for certain.
+        labels: Integers `(batch, length)` from 1; what is not above 0 is padding, on the right.
+
+    Returns:
+        `(batch,)` in nats, float32; minus infinity, without a gradient, where there are too few
+        frames for the labels.
+
+    Raises:
+        ValueError: if the shapes do not fit.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> logits = np.log([[[0.2, 0.8], [0.7, 0.3]]]).astype("float32")  # blank, a
+    >>> p = np.exp(keras.ops.convert_to_numpy(ctc_log_likelihood(logits, np.array([[1]]))))
+    >>> print(np.round(p, 3))  # a-, -a, aa
+    [0.86]
+
+    Reference:
+        [Graves et al., 2006](https://doi.org/10.1145/1143844.1143891).
+    """
+    labels, log_probs = _checked(logits, labels)
+    likelihood, occupancy = ctc_occupancy(log_probs, labels)
+    likelihood, occupancy = ops.stop_gradient(likelihood), ops.stop_gradient(occupancy)
+    # Its value is 0, and its gradient that of the likelihood.
+    change = occupancy * (log_probs - ops.stop_gradient(log_probs))
+    return likelihood + ops.sum(change, axis=(1, 2))
+
+
+def ctc_occupancy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """How likely each frame is each class, given what is said.
+
+    Args:
+        logits: As for `ctc_log_likelihood`.
+        labels: As for `ctc_log_likelihood`.
+
+    Returns:
+        The log-likelihood `(batch,)`, and `(batch, frames, classes)` float32, which sums to 1 over
+        the classes; zeros where there are too few frames for the labels.
+    """
+    labels, log_probs = _checked(logits, labels)
+    count = ops.sum(ops.cast(labels > 0, "int32"), axis=1)
+    states = 2 * ops.shape(labels)[1] + 1
+    place = ops.arange(states, dtype="int32")
+    turned = _reversed(labels, count)
+    both = ops.concatenate([labels, turned])
+    emitted = _emissions(
+        ops.concatenate([log_probs, ops.flip(log_probs, axis=1)]), both
+    )  # (frames, 2 batch, states)
+    skip = _may_skip(both)
+
+    def step(before: Tensor, emission: Tensor) -> tuple[Tensor, Tensor]:
+        one, two = _shifted(before, 1), _shifted(before, 2) + skip
+        highest = ops.maximum(ops.maximum(before, one), two)
+        total = ops.exp(before - highest) + ops.exp(one - highest) + ops.exp(two - highest)
+        after = ops.maximum(highest + ops.log(total) + emission, IMPOSSIBLE)
+        return after, after
+
+    _, after = ops.scan(step, _start(emitted[0]), emitted)
+    forwards, backwards = ops.split(after, 2, axis=1)
+    # The state s of the way back is 2 n - s of the way there, for n labels.
+    mirrored = ops.maximum(2 * count[:, None] - place, 0)
+    index = ops.broadcast_to(mirrored[None], ops.shape(forwards))
+    backwards = ops.take_along_axis(ops.flip(backwards, axis=0), index, axis=2)
+    ends = _at_ends(forwards[-1], count)
+    likelihood = ops.logaddexp(ends[:, 0], ends[:, 1])
+    feasible = likelihood > _INFEASIBLE
+    # Both hold the emission of their frame.
+    here, _ = ops.split(emitted, 2, axis=1)
+    posterior = forwards + backwards - here - likelihood[None, :, None]
+    counts = ops.logical_and(place <= 2 * count[:, None], feasible[:, None])
+    posterior = ops.where(counts[None], ops.exp(ops.minimum(posterior, 0.0)), 0.0)
+    blank = ops.transpose(ops.sum(posterior[:, :, ::2], axis=-1))
+    spoken = ops.one_hot(labels, log_probs.shape[-1])
+    occupancy = ops.einsum("tbl,blc->btc", posterior[:, :, 1::2], spoken)
+    occupancy = ops.concatenate([blank[:, :, None], occupancy[:, :, 1:]], axis=-1)
+    return ops.where(feasible, likelihood, -float("inf")), occupancy
+
+
+def ctc_alignment(logits: Tensor, labels: Tensor) -> Tensor:
+    """Which label each frame says on the likeliest path of the labels (Viterbi).
+
+    Args:
+        logits: As for `ctc_log_likelihood`.
+        labels: As for `ctc_log_likelihood`.
+
+    Returns:
+        `(batch, frames)` int32: 0 for blank, n at frames that say the n-th label of the row. Where
+        there are too few frames for the labels it means nothing.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> logits = np.log(np.array([[[0.6, 0.4], [0.1, 0.9], [0.8, 0.2]]], "float32"))
+    >>> keras.ops.convert_to_numpy(ctc_alignment(logits, np.array([[1]]))).tolist()
+    [[0, 1, 0]]
+
+    Reference:
+        [Viterbi, 1967](https://doi.org/10.1109/TIT.1967.1054010).
+    """
+    labels, log_probs = _checked(logits, labels)
+    count = ops.sum(ops.cast(labels > 0, "int32"), axis=1)
+    emitted = _emissions(log_probs, labels)
+    skip = _may_skip(labels)
+
+    def ways(before: Tensor) -> Tensor:
+        """Staying, going on by a state, and by two."""
+        one, two = (_shifted(before, steps) for steps in (1, 2))
+        return ops.stack([before, one, two + skip])
+
+    def step(before: Tensor, emission: Tensor) -> tuple[Tensor, Tensor]:
+        after = ops.maximum(ops.max(ways(before), axis=0) + emission, IMPOSSIBLE)
+        return after, after
+
+    start = _start(emitted[0])
+    last, after = ops.scan(step, start, emitted)
+    ends = _at_ends(last, count)
+    state = 2 * count - ops.cast(ends[:, 1] > ends[:, 0], "int32")
+    # On TensorFlow what a scan collects has the dtype of what it carries, so the moves come after.
+    before = ops.concatenate([start[None], after[:-1]])
+    moves = ops.cast(ops.argmax(ways(before), axis=0), "int32")
+
+    def back(state: Tensor, moves: Tensor) -> tuple[Tensor, Tensor]:
+        before = state - ops.take_along_axis(moves, state[:, None], axis=1)[:, 0]
+        return ops.maximum(before, 0), state
+
+    _, path = ops.scan(back, state, moves, reverse=True)
+    path = ops.transpose(path)
+    return ops.where(path % 2 == 1, (path + 1) // 2, 0)
+
+
+@keras.saving.register_keras_serializable(package="rnn_zoo")
+class CTCLoss(keras.losses.Loss):
+    """`loss = -log p(labels)`, the negative of `ctc_log_likelihood`, in nats a clip.
+
+    `keras.losses.CTC` knows no end of a clip but that of its batch.
+
+    Args:
+        zero_infinity: A clip with too few frames for its labels has no loss and no gradient. By
+            default its loss is infinite.
+        **kwargs: Those of `keras.losses.Loss`.
+
+    Call arguments:
+        y_true: Labels `(batch, length)` from 1; what is not above 0 is padding, on the right.
+        y_pred: Logits `(batch, frames, classes)`, blank first, frames that do not count blank for
+            certain (`blank_where_masked`; `zoo.acoustic_model` does so).
+
+    Example:
+
+    >>> import numpy as np
+    >>> logits = np.log([[[0.2, 0.8], [0.7, 0.3]]]).astype("float32")
+    >>> round(float(CTCLoss()(np.array([[1, -1]]), logits)), 3)
+    0.151
+
+    Reference:
+        [Graves et al., 2006](https://doi.org/10.1145/1143844.1143891).
+    """
+
+    def __init__(self, zero_infinity: bool = False, name: str = "ctc_loss", **kwargs: Any) -> None:
+        super().__init__(name=name, **kwargs)
+        self.zero_infinity = zero_infinity
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        loss = -ctc_log_likelihood(y_pred, y_true)
+        return ops.where(ops.isinf(loss), 0.0, loss) if self.zero_infinity else loss
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "zero_infinity": self.zero_infinity}
+
+
+def _checked(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Labels with 0 for padding, int32, and log-probabilities, float32."""
+    logits, labels = ops.convert_to_tensor(logits), ops.convert_to_tensor(labels)
+    if len(logits.shape) != 3 or logits.shape[-1] is None or logits.shape[-1] < 2:
+        raise ValueError(
+            "`logits` must have shape (batch, frames, classes) with at least two classes, found "
+            f"{tuple(logits.shape)}."
+        )
+    if len(labels.shape) != 2:
+        raise ValueError(f"`labels` must have shape (batch, length), found {tuple(labels.shape)}.")
+    labels = ops.maximum(ops.cast(labels, "int32"), 0)
+    return labels, ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+
+
+def _reversed(labels: Tensor, count: Tensor) -> Tensor:
+    """The labels of each row from the last to the first, padding on the right again."""
+    place = ops.arange(ops.shape(labels)[1], dtype="int32")
+    from_last = count[:, None] - 1 - place
+    turned = ops.take_along_axis(labels, ops.maximum(from_last, 0), axis=1)
+    return ops.where(from_last >= 0, turned, 0)
+
+
+def _emissions(log_probs: Tensor, labels: Tensor) -> Tensor:
+    """Log-probability of what each state says, `(frames, batch, 2 length + 1)`."""
+    batch, frames = ops.shape(log_probs)[0], ops.shape(log_probs)[1]
+    length = ops.shape(labels)[1]
+    index = ops.broadcast_to(labels[:, None, :], (batch, frames, length))
+    spoken = ops.take_along_axis(log_probs, index, axis=2)
+    blank = ops.broadcast_to(log_probs[:, :, :1], (batch, frames, length))
+    pairs = ops.reshape(ops.stack([blank, spoken], axis=-1), (batch, frames, 2 * length))
+    states = ops.concatenate([pairs, log_probs[:, :, :1]], axis=-1)
+    return ops.transpose(states, (1, 0, 2))
+
+
+def _may_skip(labels: Tensor) -> Tensor:
+    """0 for states that may follow the one before the last, a label other than the label before."""
+    other = labels[:, 1:] != labels[:, :-1]
+    may = ops.concatenate([ops.zeros_like(labels[:, :1], dtype="bool"), other], axis=1)
+    batch, length = ops.shape(labels)[0], ops.shape(labels)[1]
+    pairs = ops.reshape(ops.stack([ops.zeros_like(may), may], axis=-1), (batch, 2 * length))
+    return ops.where(ops.pad(pairs, ((0, 0), (0, 1))), 0.0, IMPOSSIBLE)
+
+
+def _start(states: Tensor) -> Tensor:
+    """Before the first frame: in the first blank."""
+    first = ops.arange(ops.shape(states)[1]) == 0
+    return ops.where(first, ops.zeros_like(states), IMPOSSIBLE)
+
+
+def _shifted(states: Tensor, steps: int) -> Tensor:
+    """What comes from so many states before."""
+    nowhere = ops.full_like(states[..., :1], IMPOSSIBLE)
+    return ops.concatenate([*[nowhere] * steps, states], axis=-1)[..., : ops.shape(states)[-1]]
+
+
+def _at_ends(states: Tensor, count: Tensor) -> Tensor:
+    """The last blank and the last label, where a path may end, `(batch, 2)`."""
+    index = ops.stack([2 * count, ops.maximum(2 * count - 1, 0)], axis=1)
+    ends = ops.take_along_axis(states, index, axis=1)
+    last = ops.where(count > 0, ends[:, 1], IMPOSSIBLE)
+    return ops.stack([ends[:, 0], last], axis=1)

@@ -1,0 +1,247 @@
+"""Layers on the frames of a sequence: normalise them over the clip, stack them, blot some out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+Tensor = Any
+
+
+@keras.saving.register_keras_serializable(package="rnn_zoo")
+class SequenceNormalization(keras.layers.Layer):
+    """Each feature with mean 0 and variance 1 over the steps of its own sequence.
+
+    With the valid steps `V` of a sequence::
+
+        y_t = (x_t - m) / sqrt(v + epsilon)     m = mean of x_t over V,  v = variance over V
+
+    In speech recognition this is cepstral mean and variance normalisation: it takes away the
+    loudness and the colour of microphone and room. It looks at the whole sequence, so it is not for
+    streaming.
+
+    Args:
+        epsilon: Added to the variance. Defaults to `1e-3`.
+        **kwargs: Those of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: `(batch, time, features)`.
+        mask: Optional booleans `(batch, time)`, `True` at the steps that count.
+
+    Output shape:
+        That of the inputs, of the compute dtype; computed in float32 at least.
+
+    Masking:
+        Steps may be masked anywhere; what they hold, NaN included, has no influence. They give
+        zeros.
+
+    Raises:
+        ValueError: if `epsilon` is not above 0.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> x = np.array([[[1.0], [3.0], [9.0]]], dtype="float32")
+    >>> mask = np.array([[True, True, False]])
+    >>> y = SequenceNormalization(epsilon=1e-9)(x, mask=mask)
+    >>> np.round(keras.ops.convert_to_numpy(y), 3).tolist()
+    [[[-1.0], [1.0], [0.0]]]
+
+    Reference:
+        [Viikki and Laurila, 1998](https://doi.org/10.1016/S0167-6393(98)00033-8).
+    """
+
+    def __init__(self, epsilon: float = 1e-3, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not epsilon > 0:
+            raise ValueError(f"`epsilon` must be above 0, found {epsilon!r}.")
+        self.epsilon = epsilon
+        self.supports_masking = True
+
+    def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
+        precise = "float64" if self.compute_dtype == "float64" else "float32"
+        x = ops.cast(inputs, precise)
+        if mask is None:
+            mask = ops.ones_like(inputs[:, :, 0], dtype="bool")
+        mask = ops.cast(mask, "bool")[:, :, None]
+        x = ops.where(mask, x, ops.zeros_like(x))
+        count = ops.maximum(ops.sum(ops.cast(mask, precise), axis=1, keepdims=True), 1.0)
+        mean = ops.sum(x, axis=1, keepdims=True) / count
+        x = ops.where(mask, x - mean, ops.zeros_like(x))
+        variance = ops.sum(ops.square(x), axis=1, keepdims=True) / count
+        return ops.cast(x * ops.rsqrt(variance + self.epsilon), self.compute_dtype)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "epsilon": self.epsilon}
+
+
+@keras.saving.register_keras_serializable(package="rnn_zoo")
+class StackFrames(keras.layers.Layer):
+    """Every `factor` steps of a sequence side by side, as one step.
+
+        y_j = [x_{k j}, x_{k j + 1}, ..., x_{k j + k - 1}]     k = factor
+
+    A recurrent layer behind it takes a k-th of the steps, and nothing of the input is lost.
+
+    Args:
+        factor: `k` above. Defaults to `2`.
+        **kwargs: Those of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: `(batch, time, features)`.
+        mask: Optional booleans `(batch, time)`, `True` at the steps that count.
+
+    Output shape:
+        `(batch, ceil(time / factor), factor * features)`, of the compute dtype.
+
+    Masking:
+        Masked steps give zeros, as do those that fill up the last stack. Of the mask `mask[:,
+        ::factor]` is left, when masked steps are on the right.
+
+    Raises:
+        ValueError: if `factor` is not a positive integer.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> x = np.arange(1, 6, dtype="float32").reshape(1, 5, 1)
+    >>> keras.ops.convert_to_numpy(StackFrames(2)(x)).tolist()
+    [[[1.0, 2.0], [3.0, 4.0], [5.0, 0.0]]]
+
+    Reference:
+        [Sak et al., 2015](https://arxiv.org/abs/1507.06947).
+    """
+
+    def __init__(self, factor: int = 2, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if isinstance(factor, bool) or not isinstance(factor, int) or factor < 1:
+            raise ValueError(f"`factor` must be a positive integer, found {factor!r}.")
+        self.factor = factor
+        self.supports_masking = True
+
+    def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
+        x, k = inputs, self.factor
+        if mask is not None:
+            x = ops.where(ops.cast(mask, "bool")[:, :, None], x, ops.zeros_like(x))
+        x = ops.pad(x, ((0, 0), (0, k - 1), (0, 0)))
+        batch, time, features = ops.shape(x)
+        steps = time // k
+        return ops.reshape(x[:, : steps * k], (batch, steps, k * features))
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        return None if previous_mask is None else previous_mask[:, :: self.factor]
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        batch, time, features = input_shape
+        return (
+            batch,
+            None if time is None else -(-time // self.factor),
+            None if features is None else self.factor * features,
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "factor": self.factor}
+
+
+@keras.saving.register_keras_serializable(package="rnn_zoo")
+class SpecAugment(keras.layers.Layer):
+    """In training, blots out stretches of time and bands of features, at random in each sequence.
+
+    Each of `time_masks` begins anywhere and takes 0 to `time_width` steps, each of `feature_masks`
+    0 to `feature_width` neighbouring features. What is blotted out is 0, which for normalised
+    features is their mean. Nothing is done outside of training.
+
+    Args:
+        time_masks: How many stretches. Defaults to `2`.
+        time_width: Most steps of one. Defaults to `10`.
+        feature_masks: How many bands. Defaults to `2`.
+        feature_width: Most features of one. Defaults to `8`.
+        seed: Of the generator. Defaults to `None`.
+        **kwargs: Those of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: `(batch, time, features)`.
+        training: Whether to do anything.
+
+    Output shape:
+        That of the inputs, of the compute dtype.
+
+    Masking:
+        A mask is passed on; masked steps stay as they are, or become 0.
+
+    Raises:
+        ValueError: if a number is negative.
+
+    Example:
+
+    >>> import numpy as np
+    >>> x = np.ones((1, 50, 40), "float32")
+    >>> y = SpecAugment(seed=0)(x, training=True)
+    >>> bool((np.asarray(y) == 0).any()), bool((np.asarray(SpecAugment()(x)) == 1).all())
+    (True, True)
+
+    Reference:
+        [Park et al., 2019](https://arxiv.org/abs/1904.08779), without the time warping.
+    """
+
+    def __init__(
+        self,
+        time_masks: int = 2,
+        time_width: int = 10,
+        feature_masks: int = 2,
+        feature_width: int = 8,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.time_masks = time_masks
+        self.time_width = time_width
+        self.feature_masks = feature_masks
+        self.feature_width = feature_width
+        for name in ("time_masks", "time_width", "feature_masks", "feature_width"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                raise ValueError(f"`{name}` must be an integer of at least 0, found {value!r}.")
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.supports_masking = True
+
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        if not training:
+            return inputs
+        batch, time, features = ops.shape(inputs)
+        steps = self._kept(batch, time, self.time_masks, self.time_width)
+        bands = self._kept(batch, features, self.feature_masks, self.feature_width)
+        kept = ops.logical_and(steps[:, :, None], bands[:, None, :])
+        return ops.where(kept, inputs, ops.zeros_like(inputs))
+
+    def _kept(self, batch: Any, size: Any, masks: int, width: int) -> Tensor:
+        """What no mask covers, `(batch, size)`."""
+        if not masks:
+            return ops.ones((batch, size), dtype="bool")
+        drawn = keras.random.uniform((2, batch, masks), dtype="float32", seed=self.seed_generator)
+        start = drawn[0] * ops.cast(size, "float32")
+        end = start + ops.floor(drawn[1] * (width + 1))
+        place = ops.cast(ops.arange(size), "float32")[None, :, None]
+        covered = ops.logical_and(
+            place >= ops.floor(start)[:, None], place < ops.floor(end)[:, None]
+        )
+        return ops.logical_not(ops.any(covered, axis=-1))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return tuple(input_shape)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "time_masks": self.time_masks,
+            "time_width": self.time_width,
+            "feature_masks": self.feature_masks,
+            "feature_width": self.feature_width,
+            "seed": self.seed,
+        }

@@ -1,0 +1,137 @@
+"""Quantiles of a forecast that never cross, and the loss that makes them quantiles."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+Tensor = Any
+
+
+@keras.saving.register_keras_serializable(package="rnn_zoo")
+class MonotoneQuantiles(keras.layers.Layer):
+    """Quantiles in order, of numbers in any order.
+
+    With levels `l_1 < ... < l_n`, the middle one `l_m = 0.5`, and inputs `x_1, ..., x_n`::
+
+        q_m = x_m
+        q_i = q_{i-1} + softplus(x_i)     for i > m
+        q_i = q_{i+1} - softplus(x_i)     for i < m
+
+    so the median is a number of its own and no other input can move it.
+
+    Args:
+        quantiles: The levels, ascending, each above 0 and below 1, with 0.5 among them.
+        **kwargs: Those of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: `(..., levels)`.
+
+    Output shape:
+        As the inputs.
+
+    Raises:
+        ValueError: If the levels do not fit, or there are not as many as the last axis is wide.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> layer = MonotoneQuantiles([0.1, 0.5, 0.9])
+    >>> y = layer(np.array([[3.0, 1.0, -3.0]], "float32"))
+    >>> print(np.round(keras.ops.convert_to_numpy(y), 2))
+    [[-2.05  1.    1.05]]
+    """
+
+    def __init__(self, quantiles: Sequence[float], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.quantiles = checked_quantiles(quantiles)
+        if not self.quantiles:
+            raise ValueError("`quantiles` must hold at least 0.5, found none.")
+        self.middle = self.quantiles.index(0.5)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        if input_shape[-1] != len(self.quantiles):
+            raise ValueError(
+                f"`inputs` must have a last axis of {len(self.quantiles)}, one for each quantile, "
+                f"found shape {tuple(input_shape)}."
+            )
+        self.built = True
+
+    def call(self, inputs: Tensor) -> Tensor:
+        median = inputs[..., self.middle : self.middle + 1]
+        gaps = ops.softplus(inputs)
+        below = ops.flip(gaps[..., : self.middle], axis=-1)
+        below = median - ops.flip(ops.cumsum(below, axis=-1), axis=-1)
+        above = median + ops.cumsum(gaps[..., self.middle + 1 :], axis=-1)
+        return ops.concatenate([below, median, above], axis=-1)
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "quantiles": list(self.quantiles)}
+
+
+@keras.saving.register_keras_serializable(package="rnn_zoo")
+class ForecastLoss(keras.losses.Loss):
+    """The loss of quantile forecasts, or of forecasts of the mean; a missing truth counts as 0.
+
+    With truth `y` and the forecast `q_i` of level `l_i`, the pinball loss::
+
+        L = mean_i max(l_i (y - q_i), (l_i - 1) (y - q_i))
+
+    is least in expectation where `q_i` is the `l_i` quantile; of 0.5 alone it is half the absolute
+    error. Without levels `L = (y - q)^2`, least at the mean.
+
+    Args:
+        quantiles: The levels; empty for the mean.
+        **kwargs: Those of `keras.losses.Loss`.
+
+    Call arguments:
+        y_true: `(batch, horizon, targets)`, NaN where the truth is missing.
+        y_pred: `(batch, horizon, targets, levels)`; without levels the last axis is 1.
+
+    Raises:
+        ValueError: If a level does not fit.
+
+    Reference:
+        [Koenker and Bassett, 1978](https://doi.org/10.2307/1913643);
+        [Wen et al., 2017](https://arxiv.org/abs/1711.11053) for forecasts by recurrent networks.
+    """
+
+    def __init__(self, quantiles: Sequence[float] = (), **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.quantiles = checked_quantiles(quantiles)
+
+    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        y_true = ops.cast(ops.convert_to_tensor(y_true), y_pred.dtype)[..., None]
+        known = ops.logical_not(ops.isnan(y_true))
+        miss = ops.where(known, y_true, y_pred) - y_pred  # 0 where missing, and so its gradient
+        if not self.quantiles:
+            return ops.square(miss)[..., 0]
+        levels = ops.convert_to_tensor(np.asarray(self.quantiles, "float32"), dtype=miss.dtype)
+        return ops.mean(ops.maximum(levels * miss, (levels - 1) * miss), axis=-1)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "quantiles": list(self.quantiles)}
+
+
+def checked_quantiles(quantiles: Sequence[float]) -> tuple[float, ...]:
+    """Levels that are above 0, below 1, ascending, with 0.5 among them; or none.
+
+    Raises:
+        ValueError: If they are not.
+    """
+    levels = tuple(float(level) for level in quantiles)
+    ascending = all(a < b for a, b in itertools.pairwise(levels))
+    if levels and not (ascending and 0 < levels[0] and levels[-1] < 1 and 0.5 in levels):
+        raise ValueError(
+            "`quantiles` must be ascending, above 0 and below 1, with 0.5 among them, "
+            f"found {levels}."
+        )
+    return levels

@@ -1,0 +1,376 @@
+"""From a waveform to the features that speech models read: log-mel energies, cepstra, deltas.
+
+Frame i is samples `[i * frame_step, i * frame_step + frame_length)`; beyond its end a clip goes on
+with zeros. A clip of n samples has `n // frame_step` frames, which do not depend on how much it is
+padded.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+Tensor = Any
+
+
+def mel_filters(
+    num_mels: int,
+    fft_length: int,
+    sampling_rate: int,
+    min_frequency: float,
+    max_frequency: float,
+) -> np.ndarray:
+    """Triangular filters, evenly spaced on HTK's mel scale, `(fft_length // 2 + 1, num_mels)`.
+
+    `mel(f) = 2595 log10(1 + f / 700)`. A filter is 1 at its middle, and falls to 0, linearly in Hz,
+    at the middles of its neighbours: `librosa.filters.mel(htk=True, norm=None)`, transposed.
+
+    Raises:
+        ValueError: If a filter is so narrow that it lies between two frequencies of the transform.
+    """
+    low, high = 2595.0 * np.log10(1.0 + np.array([min_frequency, max_frequency]) / 700.0)
+    edges = 700.0 * (10.0 ** (np.linspace(low, high, num_mels + 2) / 2595.0) - 1.0)
+    frequencies = np.arange(fft_length // 2 + 1) * sampling_rate / fft_length
+    rise = (frequencies[:, None] - edges[:-2]) / (edges[1:-1] - edges[:-2])
+    fall = (edges[2:] - frequencies[:, None]) / (edges[2:] - edges[1:-1])
+    filters = np.maximum(0.0, np.minimum(rise, fall))
+    empty = np.flatnonzero(filters.sum(axis=0) == 0)
+    if empty.size:
+        raise ValueError(
+            f"`num_mels` {num_mels} is too many: filter {empty[0]} holds none of the frequencies "
+            f"that `fft_length` {fft_length} tells apart at {sampling_rate} Hz; take fewer, or a "
+            "longer transform."
+        )
+    return filters
+
+
+@keras.saving.register_keras_serializable(package="rnn_zoo")
+class LogMel(keras.layers.Layer):
+    """Log energies of a waveform in mel-spaced frequency bands.
+
+    With frames `x_i`, window `w` (periodic Hann), pre-emphasis `a` and filters `M`::
+
+        e_i[j] = x_i[j] - a x_i[j - 1]            e_i[0] = (1 - a) x_i[0]
+        p_i    = |rfft(w * e_i, fft_length)|^2
+        y_i    = log(max(p_i M, floor))           natural logarithm
+
+    Emphasis, window and transform are one linear map, and are computed as one strided convolution
+    with fixed kernels. That is as fast as an FFT for frames of speech, and converts to ONNX and
+    LiteRT.
+
+    `keras.layers.MelSpectrogram` mirrors the waveform at both ends and limits the range by the
+    loudest value of the batch, so that padding and neighbours change a clip's features. Here they
+    do not.
+
+    Args:
+        sampling_rate: Samples a second. Defaults to `16000`.
+        num_mels: Number of bands. Defaults to `40`.
+        frame_length: Seconds of a frame. Defaults to `0.025`.
+        frame_step: Seconds from a frame to the next. Defaults to `0.01`.
+        fft_length: Samples of the transform; `None` is the power of two that holds a frame.
+        min_frequency: Lower edge of the lowest band, Hz. Defaults to `20.0`.
+        max_frequency: Upper edge of the highest band, Hz; `None` is half the sampling rate.
+        preemphasis: `a` above, at least 0 and below 1. Defaults to `0.97`.
+        floor: Least energy. With samples from -1 to 1 the rounding to 16 bits makes about 1e-9.
+            Defaults to `1e-10`.
+        **kwargs: Those of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: Waveforms `(batch, samples)`, float32, usually from -1 to 1, zeros behind their
+            ends.
+
+    Output shape:
+        `(batch, frames, num_mels)`, `frames = samples // frame_step + 1` with the step in samples.
+        All is computed in float32 at least; the output has the compute dtype.
+
+    Masking:
+        None: which frames count, `length // frame_step`, is for the caller to say (`frames`).
+
+    Raises:
+        ValueError: if an argument or the shape of the inputs does not fit.
+
+    Example:
+
+    >>> import numpy as np
+    >>> layer = LogMel(sampling_rate=8000)
+    >>> tuple(layer(np.zeros((2, 4000), "float32")).shape), layer.frames(4000)
+    ((2, 51, 40), 50)
+
+    Reference:
+        [Davis and Mermelstein, 1980](https://doi.org/10.1109/TASSP.1980.1163420); the mel scale and
+        the emphasis within a frame are those of HTK.
+    """
+
+    def __init__(
+        self,
+        sampling_rate: int = 16000,
+        num_mels: int = 40,
+        frame_length: float = 0.025,
+        frame_step: float = 0.01,
+        fft_length: int | None = None,
+        min_frequency: float = 20.0,
+        max_frequency: float | None = None,
+        preemphasis: float = 0.97,
+        floor: float = 1e-10,
+        **kwargs: Any,
+    ) -> None:
+        # Waveforms lose their quiet parts in half precision.
+        super().__init__(**{"autocast": False, **kwargs})
+        for name, value in (("sampling_rate", sampling_rate), ("num_mels", num_mels)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ValueError(f"`{name}` must be a positive integer, found {value!r}.")
+        for name, seconds in (("frame_length", frame_length), ("frame_step", frame_step)):
+            if not round(seconds * sampling_rate) >= 1:
+                raise ValueError(f"`{name}` must be at least a sample, found {seconds!r} seconds.")
+        if not 0 <= preemphasis < 1:
+            raise ValueError(
+                f"`preemphasis` must be at least 0 and below 1, found {preemphasis!r}."
+            )
+        if not floor > 0:
+            raise ValueError(f"`floor` must be above 0, found {floor!r}.")
+        highest = sampling_rate / 2 if max_frequency is None else max_frequency
+        if not 0 <= min_frequency < highest <= sampling_rate / 2:
+            raise ValueError(
+                "`min_frequency` and `max_frequency` must rise from 0 to at most half the sampling "
+                f"rate, {sampling_rate / 2:g} Hz, found {min_frequency!r} and {max_frequency!r}."
+            )
+        self.sampling_rate = sampling_rate
+        self.num_mels = num_mels
+        self.frame_length = frame_length
+        self.frame_step = frame_step
+        self.fft_length = fft_length
+        self.min_frequency = min_frequency
+        self.max_frequency = max_frequency
+        self.preemphasis = preemphasis
+        self.floor = floor
+        self._window = round(frame_length * sampling_rate)
+        self._step = round(frame_step * sampling_rate)
+        transform = fft_length or 1 << (self._window - 1).bit_length()
+        if transform < self._window:
+            raise ValueError(
+                f"`fft_length` must hold a frame of {self._window} samples, found {fft_length!r}."
+            )
+        filters = mel_filters(num_mels, transform, sampling_rate, min_frequency, highest)
+        self._filters = filters.astype("float32")
+        self._kernel = _transform(self._window, transform, preemphasis).astype("float32")
+
+    def frames(self, length: Any) -> Any:
+        """Frames that count of a clip of `length` samples: a number or a tensor."""
+        return length // self._step
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        if len(input_shape) != 2:
+            raise ValueError(
+                f"`inputs` must have shape (batch, samples), found {tuple(input_shape)}."
+            )
+        self.input_spec = keras.layers.InputSpec(ndim=2)
+
+    def call(self, inputs: Tensor) -> Tensor:
+        x = ops.cast(inputs, self._precise)
+        x = ops.pad(x, ((0, 0), (0, self._window)))[:, :, None]
+        kernel = ops.cast(ops.convert_to_tensor(self._kernel[:, None, :]), self._precise)
+        both = ops.conv(x, kernel, strides=self._step, padding="valid", data_format="channels_last")
+        real, imaginary = ops.split(both, 2, axis=-1)
+        power = ops.square(real) + ops.square(imaginary)
+        filters = ops.cast(ops.convert_to_tensor(self._filters), self._precise)
+        energies = ops.maximum(ops.matmul(power, filters), self.floor)
+        return ops.cast(ops.log(energies), self.compute_dtype)
+
+    @property
+    def _precise(self) -> str:
+        return "float64" if self.compute_dtype == "float64" else "float32"
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        batch, samples = input_shape
+        return (batch, None if samples is None else samples // self._step + 1, self.num_mels)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "sampling_rate": self.sampling_rate,
+            "num_mels": self.num_mels,
+            "frame_length": self.frame_length,
+            "frame_step": self.frame_step,
+            "fft_length": self.fft_length,
+            "min_frequency": self.min_frequency,
+            "max_frequency": self.max_frequency,
+            "preemphasis": self.preemphasis,
+            "floor": self.floor,
+        }
+
+
+def _transform(frame: int, transform: int, preemphasis: float) -> np.ndarray:
+    """Emphasis, window and transform of a frame as one matrix: real parts, imaginary ones."""
+    window = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(frame) / frame)
+    spectrum = np.fft.rfft(np.diag(window), transform, axis=1)
+    before = np.concatenate([spectrum[1:], np.zeros_like(spectrum[:1])])
+    matrix = spectrum - preemphasis * before
+    matrix[0] -= preemphasis * spectrum[0]
+    return np.concatenate([matrix.real, matrix.imag], axis=1)
+
+
+@keras.saving.register_keras_serializable(package="rnn_zoo")
+class Cepstra(keras.layers.Layer):
+    """Mel-frequency cepstral coefficients (MFCC): the discrete cosine transform of log energies.
+
+    For the log energies `x` of `n` bands, with `s_0 = sqrt(1 / n)` and `s_k = sqrt(2 / n)`::
+
+        c_k = s_k sum_j x_j cos(pi k (2 j + 1) / (2 n))      k = 0 .. num_coefficients - 1
+        y_k = c_k (1 + lifter / 2 sin(pi k / lifter))        y_k = c_k for lifter 0
+
+    This is the orthonormal DCT-II of `librosa.feature.mfcc` and of python_speech_features, whose
+    default lifter is 22 too (librosa's is 0, and its energies are in decibels). `c_0` is kept: it
+    is the loudness.
+
+    Args:
+        num_coefficients: At most as many as there are bands. Defaults to `13`.
+        lifter: Raises the higher coefficients, which are small. Defaults to `22`.
+        **kwargs: Those of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: `(batch, frames, bands)`, of `LogMel`.
+
+    Output shape:
+        `(batch, frames, num_coefficients)`, of the compute dtype.
+
+    Masking:
+        Frames are independent of each other.
+
+    Raises:
+        ValueError: if an argument does not fit.
+
+    Example:
+
+    >>> import numpy as np
+    >>> tuple(Cepstra(13)(np.zeros((2, 50, 40), "float32")).shape)
+    (2, 50, 13)
+
+    Reference:
+        [Davis and Mermelstein, 1980](https://doi.org/10.1109/TASSP.1980.1163420).
+    """
+
+    def __init__(self, num_coefficients: int = 13, lifter: float = 22, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if num_coefficients < 1:
+            raise ValueError(f"`num_coefficients` must be at least 1, found {num_coefficients!r}.")
+        if lifter < 0:
+            raise ValueError(f"`lifter` must be at least 0, found {lifter!r}.")
+        self.num_coefficients = num_coefficients
+        self.lifter = lifter
+        self.supports_masking = True
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        bands = input_shape[-1]
+        if len(input_shape) != 3 or bands is None or bands < self.num_coefficients:
+            raise ValueError(
+                "`inputs` must have shape (batch, frames, bands) with at least as many bands as "
+                f"`num_coefficients` {self.num_coefficients}, found {tuple(input_shape)}."
+            )
+        k = np.arange(self.num_coefficients)
+        cosines = np.cos(np.pi * k * (2 * np.arange(bands)[:, None] + 1) / (2 * bands))
+        scale = np.sqrt(np.where(k == 0, 1, 2) / bands)
+        if self.lifter:
+            scale = scale * (1 + self.lifter / 2 * np.sin(np.pi * k / self.lifter))
+        self._matrix = cosines * scale
+        self.input_spec = keras.layers.InputSpec(ndim=3, axes={-1: bands})
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return ops.matmul(inputs, ops.convert_to_tensor(self._matrix.astype(self.compute_dtype)))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return (*input_shape[:-1], self.num_coefficients)
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            **super().get_config(),
+            "num_coefficients": self.num_coefficients,
+            "lifter": self.lifter,
+        }
+
+
+@keras.saving.register_keras_serializable(package="rnn_zoo")
+class Deltas(keras.layers.Layer):
+    """Features beside their slopes over time, and the slopes of these.
+
+    With `w` frames to either side, the first and the last frame that counts standing for those
+    beyond::
+
+        d_t = sum_{k=1..w} k (x_{t+k} - x_{t-k}) / (2 sum_k k^2)
+
+        y_t = [x_t, d_t, (d of d)_t, ...]
+
+    This is the formula of HTK and python_speech_features, and of `librosa.feature.delta` with
+    `width=2 w + 1, mode="nearest"`. It looks `order * width` frames ahead.
+
+    Args:
+        order: How often slopes are taken. Defaults to `2`.
+        width: `w` above. Defaults to `2`.
+        **kwargs: Those of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: `(batch, frames, features)`.
+        mask: Optional booleans `(batch, frames)`, `True` where a frame counts.
+
+    Output shape:
+        `(batch, frames, (order + 1) * features)`, of the compute dtype.
+
+    Masking:
+        Frames may be masked on the right. What they hold, NaN included, has no influence; they give
+        zeros.
+
+    Raises:
+        ValueError: if an argument is not a positive integer.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> x = np.arange(6, dtype="float32").reshape(1, 6, 1)
+    >>> keras.ops.convert_to_numpy(Deltas(order=1)(x))[0, 2].tolist()
+    [2.0, 1.0]
+
+    Reference:
+        [Furui, 1986](https://doi.org/10.1109/TASSP.1986.1164788).
+    """
+
+    def __init__(self, order: int = 2, width: int = 2, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        for name, value in (("order", order), ("width", width)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+                raise ValueError(f"`{name}` must be a positive integer, found {value!r}.")
+        self.order = order
+        self.width = width
+        self.supports_masking = True
+
+    def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
+        features = [_zero_where_masked(inputs, mask)]
+        for _ in range(self.order):
+            features.append(self._slope(features[-1], mask))
+        return _zero_where_masked(ops.concatenate(features, axis=-1), mask)
+
+    def _slope(self, x: Tensor, mask: Tensor | None) -> Tensor:
+        if mask is not None:
+            # The last frame that counts, behind which the mask is false.
+            ends = ops.logical_and(mask, ops.logical_not(ops.pad(mask[:, 1:], ((0, 0), (0, 1)))))
+            last = ops.sum(ops.where(ends[:, :, None], x, ops.zeros_like(x)), 1, keepdims=True)
+            x = ops.where(mask[:, :, None], x, last)
+        w = self.width
+        x = ops.concatenate([*[x[:, :1]] * w, x, *[x[:, -1:]] * w], axis=1)
+        slope = 0.0
+        for k in range(1, w + 1):
+            ahead, behind = x[:, w + k : k - w or None], x[:, w - k : -w - k]
+            slope = slope + k * (ahead - behind)
+        return slope / (2.0 * sum(k * k for k in range(1, w + 1)))
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        *leading, features = input_shape
+        return (*leading, None if features is None else (self.order + 1) * features)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "order": self.order, "width": self.width}
+
+
+def _zero_where_masked(x: Tensor, mask: Tensor | None) -> Tensor:
+    return x if mask is None else ops.where(mask[:, :, None], x, ops.zeros_like(x))
