@@ -14,6 +14,9 @@ from custom_layers import Reservoir
 _CHUNK = 2**22
 """About how many numbers that the readout sees are in memory at once: 16 MB."""
 
+_LENGTH = 1024
+"""Steps of a chunk, where they fit: a series of any length is then run by one compiled program."""
+
 
 class StateStream:
     """The states of an echo state network, chunk by chunk, in a compiled model.
@@ -25,16 +28,27 @@ class StateStream:
     def __init__(self, model: keras.Model) -> None:
         self.reservoirs = reservoirs_of(model)
         self.width = model.get_layer("readout").kernel.shape[0]
-        x = keras.Input((None, model.input.shape[-1]), name="x")
-        before = [keras.Input((r.units,), name=f"before_{r.name}") for r in self.reservoirs]
-        seen = [x] if reads_inputs(model) else []
+        self._precision = precision_of(model)
+        self._reads_inputs = reads_inputs(model)
+        x = keras.Input((None, model.input.shape[-1]), name="x", dtype=self._precision)
+        before = [
+            keras.Input((r.units,), name=f"before_{r.name}", dtype=self._precision)
+            for r in self.reservoirs
+        ]
+        seen, after = self.states_of(x, before)
+        self._model = compiled(keras.Model([x, *before], [seen, *after]))
+
+    def states_of(self, x: Any, before: list[Any] | None = None) -> tuple[Any, list[Any]]:
+        """What the readout sees of `x`, `(batch, time, features)`, and the states after it."""
+        seen = [x] if self._reads_inputs else []
         after, y = [], x
-        for reservoir, state in zip(self.reservoirs, before, strict=True):
-            y, state = reservoir(y, initial_state=[state])
+        for index, reservoir in enumerate(self.reservoirs):
+            y, state = reservoir(y, initial_state=[before[index]] if before else None)
             seen.append(y)
             after.append(state)
-        joined = seen[0] if len(seen) == 1 else keras.layers.Concatenate()(seen)
-        self._model = compiled(keras.Model([x, *before], [joined, *after]))
+        if len(seen) == 1:
+            return seen[0], after
+        return keras.layers.Concatenate(dtype=self._precision)(seen), after
 
     def chunks(
         self, sequences: Any, pad: bool = True
@@ -49,7 +63,9 @@ class StateStream:
         batch, time, _ = sequences.shape
         pieces = -(-time * batch * self.width // _CHUNK)
         length = -(-time // pieces)
-        states = [np.zeros((batch, r.units), "float32") for r in self.reservoirs]
+        if pad and time > _LENGTH:
+            length = min(length, _LENGTH)
+        states = [np.zeros((batch, r.units), self._precision) for r in self.reservoirs]
         for start in range(0, time, length):
             chunk = sequences[:, start : start + length]
             if pad and chunk.shape[1] < length:
@@ -83,3 +99,13 @@ def reads_inputs(model: keras.Model) -> bool:
     """Whether the readout sees the inputs beside the states."""
     width = model.get_layer("readout").kernel.shape[0]
     return width > sum(reservoir.units for reservoir in reservoirs_of(model))
+
+
+def precision_of(model: keras.Model) -> str:
+    """The dtype of what the model is given."""
+    return str(model.input.dtype)
+
+
+def delayed(y: np.ndarray) -> np.ndarray:
+    """The outputs of the step before; nothing before the first."""
+    return np.concatenate([np.zeros_like(y[:1]), y[:-1]])

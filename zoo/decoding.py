@@ -150,7 +150,7 @@ def beam_search(
         """The best `beam` of two lists of scores, log-probabilities and tokens."""
         both = [ops.concatenate(pair, axis=1) for pair in zip(finished, new, strict=True)]
         order = ops.argsort(-both[0], axis=-1)[:, :beam]  # stable, which PyTorch's top_k is not
-        return [_select(x, order) for x in both]
+        return [select(x, order) for x in both]
 
     def score(log_p: Tensor, penalty: Any) -> Tensor:
         return ops.where(log_p > _IMPOSSIBLE, log_p / penalty, _IMPOSSIBLE)
@@ -167,18 +167,18 @@ def beam_search(
         vocabulary = of_tokens.shape[-1]
         of_tokens = log_p[:, :, None] + ops.reshape(of_tokens, (batch, beam, vocabulary))
         of_tokens = ops.maximum(of_tokens, _IMPOSSIBLE)
-        log_p, index = _likeliest(ops.reshape(of_tokens, (batch, beam * vocabulary)), beam)
+        log_p, index = likeliest(ops.reshape(of_tokens, (batch, beam * vocabulary)), beam)
         parents, tokens = index // vocabulary, index % vocabulary
         ended = tokens == end_id
         here = positions == t
         sequences = ops.where(
-            here, ops.where(ended, 0, tokens)[:, :, None], _select(sequences, parents)
+            here, ops.where(ended, 0, tokens)[:, :, None], select(sequences, parents)
         )
         of_ended = ops.where(ended, log_p, _IMPOSSIBLE)
         scores = score(of_ended, ops.take(penalties, t))
         finished = merge(rest[:3], [scores, of_ended, sequences])
         new = [
-            ops.reshape(_select(ops.reshape(s, (*each, *ops.shape(s)[1:])), parents), ops.shape(s))
+            ops.reshape(select(ops.reshape(s, (*each, *ops.shape(s)[1:])), parents), ops.shape(s))
             for s in new
         ]
         unfinished = ops.where(ended, _IMPOSSIBLE, log_p)
@@ -330,7 +330,7 @@ def _same(one: tuple[str, tuple[Any, ...]], other: tuple[str, tuple[Any, ...]]) 
     return all(a == b or None in (a, b) for a, b in zip(one[1], other[1], strict=True))
 
 
-def _likeliest(log_p: Tensor, count: int) -> tuple[Tensor, Tensor]:
+def likeliest(log_p: Tensor, count: int) -> tuple[Tensor, Tensor]:
     """The largest of each row, in order, and where they are (int32)."""
     if count == 1:  # the first of equals on every backend, as in greedy search
         most = ops.max(log_p, axis=-1, keepdims=True)
@@ -339,7 +339,7 @@ def _likeliest(log_p: Tensor, count: int) -> tuple[Tensor, Tensor]:
     return values, ops.cast(index, "int32")
 
 
-def _select(x: Tensor, index: Tensor) -> Tensor:
+def select(x: Tensor, index: Tensor) -> Tensor:
     """`x[b, index[b, k]]` for every `b` and `k`: (batch, n, ...) to (batch, k, ...)."""
     batch, n, *rest = ops.shape(x)
     index = index + n * ops.arange(batch, dtype="int32")[:, None]

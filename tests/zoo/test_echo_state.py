@@ -114,3 +114,91 @@ def test_wrong_arguments() -> None:
         zoo.free_run(zoo.echo_state_network(targets=2, units=10, seed=1), x, 3)
     with pytest.raises(ValueError, match="`warmup` must have shape"):
         zoo.free_run(model, np.zeros((2, 20, 3)), 3)
+
+
+def by_numpy(model: keras.Model, x: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
+    """Readout inputs and free run of one reservoir, in float64."""
+    cell = model.get_layer("reservoir_0").cell
+    w, u, b = (
+        np.asarray(keras.ops.convert_to_numpy(weight), "float64")
+        for weight in (cell.recurrent_kernel, cell.kernel, cell.bias)
+    )
+    kernel, bias = (np.asarray(v, "float64") for v in model.get_layer("readout").get_weights())
+    state, seen, found = np.zeros(len(w)), [], []
+    rate = cell.leak_rate
+    for t in range(len(x) + steps):
+        now = x[t] if t < len(x) else found[-1]
+        state = (1 - rate) * state + rate * np.tanh(state @ w + now @ u + b)
+        row = np.concatenate([now, state])
+        if t < len(x):
+            seen.append(row)
+        if t >= len(x) - 1:
+            found.append(row @ kernel + bias)
+    return np.array(seen), np.array(found[:steps])
+
+
+OPTIONS = {"units": 30, "leak_rate": 0.6, "input_scaling": 0.5, "bias_scaling": 0.2, "seed": 3}
+
+
+@pytest.mark.parametrize("units", [30, 220])  # of the larger one the kernel is kept sparse
+def test_float64_throughout(units: int) -> None:
+    if keras.config.backend() != "tensorflow":
+        pytest.skip("JAX wants a setting for float64; Keras's products on PyTorch are float32")
+    model = zoo.echo_state_network(**OPTIONS | {"units": units}, dtype="float64")
+    x = sines(1, 300)
+    zoo.fit_readout(model, x[:, :-1], x[:, 1:], alpha=1e-8, washout=30)
+    seen, found = by_numpy(model, x[0, :200], 20)
+    ours = zoo.readout_inputs(model, x[:, :200])
+    assert ours.dtype == "float64"
+    np.testing.assert_allclose(ours[0], seen, rtol=0, atol=1e-13)
+    np.testing.assert_allclose(zoo.free_run(model, x[0, :200], 20), found, rtol=0, atol=1e-9)
+    assert {str(w.dtype) for w in model.trainable_weights} == {"float64"}
+
+
+def test_one_pass_for_several_penalties() -> None:
+    model = zoo.echo_state_network(**OPTIONS)
+    data = sines(2, 120)
+    x, y = data[:, :-1], data[:, 1:]
+    alphas = [1e-2, 1e-6, 1.0]
+    found = []
+    for alpha, error in zoo.fit_readouts(model, x, y, alphas=alphas, washout=20):
+        found.append((alpha, error, model.get_layer("readout").get_weights()[0]))
+    assert [alpha for alpha, *_ in found] == alphas
+    for alpha, error, kernel in found:
+        assert error == pytest.approx(zoo.fit_readout(model, x, y, alpha=alpha, washout=20))
+        again = model.get_layer("readout").get_weights()[0]
+        np.testing.assert_allclose(kernel, again, rtol=1e-3, atol=1e-4)
+    with pytest.raises(ValueError, match="`alphas` must hold at least one penalty"):
+        next(zoo.fit_readouts(model, x, y, alphas=[]))
+
+
+def test_free_runs_from_any_step_and_their_export_agree(monkeypatch) -> None:
+    monkeypatch.setattr(_state_stream, "_CHUNK", 1300)  # in several chunks, the last one padded
+    model = zoo.echo_state_network(**OPTIONS, depth=2)
+    x = sines(2, 150)
+    zoo.fit_readout(model, x[:, :-1], x[:, 1:], alpha=1e-4, washout=30)
+    seen = zoo.readout_inputs(model, x)
+    assert seen.shape == (2, 150, 61)
+    wanted = zoo.free_run(model, x[:, :90], 12)
+    np.testing.assert_allclose(zoo.run_on(model, seen[:, 89], 12), wanted, atol=1e-4)
+    assert zoo.run_on(model, seen[:, 89], 1).shape == (2, 1, 1)
+    both = zoo.continuation_model(model)
+    given = x[:, :90].astype("float32")
+    answer = both({"x": given, "ahead": np.zeros((2, 12, 1), "float32")})
+    answer = {name: keras.ops.convert_to_numpy(value) for name, value in answer.items()}
+    np.testing.assert_allclose(answer["continuation"], wanted, atol=1e-4)
+    plain = model.predict(given, verbose=0)
+    np.testing.assert_allclose(answer["predictions"], plain, atol=1e-5)
+    np.testing.assert_allclose(answer["continuation"][:, 0], plain[:, -1], atol=1e-5)
+
+
+def test_what_cannot_run_on() -> None:
+    fed_back = zoo.echo_state_network(units=10, feedback=True, seed=1)
+    wider = zoo.echo_state_network(units=10, targets=2, seed=1)
+    for network, message in ((fed_back, "with feedback"), (wider, "2 targets are not 1 features")):
+        with pytest.raises(ValueError, match=message):
+            zoo.run_on(network, np.zeros((1, 11)), 3)
+        with pytest.raises(ValueError, match=message):
+            zoo.continuation_model(network)
+    with pytest.raises(ValueError, match=r"`seen` must have shape \(any, 11\), found \(1, 10\)"):
+        zoo.run_on(zoo.echo_state_network(units=10, seed=1), np.zeros((1, 10)), 3)

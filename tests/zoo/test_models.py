@@ -55,7 +55,16 @@ def targets(words: np.ndarray) -> np.ndarray:
 
 
 #: Other models than those that tag tokens have tests of their own.
-OTHERS = ("encoder-decoder", "echo-state", "language-model", "many-to-one", "pixel-rnn")
+OTHERS = (
+    "acoustic-model",
+    "echo-state",
+    "encoder-decoder",
+    "forecaster",
+    "language-model",
+    "many-to-one",
+    "pixel-rnn",
+    "sequence-model",
+)
 
 
 def taggers() -> list[str]:

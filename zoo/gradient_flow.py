@@ -1,0 +1,289 @@
+"""How the gradient of a loss flows back through time: the norm of dL/ds_t for every step t.
+
+for flow in gradient_flow(model, x, y, keras.losses.MeanSquaredError()):
+    flow.layer, flow.norms, flow.span(), flow.vanishing().mean(), flow.exploding().any()
+
+What a network can learn from a step is bounded by the gradient that still arrives there.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from custom_layers import ResidualRNN
+
+#: Below the one a step cannot be learned from in float32 training, above the other not at all.
+VANISHING, EXPLODING = 1e-6, 1e10
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True)
+class GradientFlow:
+    """The gradient of the loss with respect to the states of one recurrent layer.
+
+    Attributes:
+        layer: Name of the layer.
+        by_state: (states, time), the norm of the gradient with respect to each state that the layer
+            carries (h; h and c of an LSTM), as the root of the mean square over the examples.
+        backwards: Whether the layer reads from the last step to the first.
+    """
+
+    layer: str
+    by_state: Array
+    backwards: bool = False
+
+    @property
+    def norms(self) -> Array:
+        """(time,), the norm with respect to all that is carried from a step to the next."""
+        return np.sqrt(np.square(self.by_state.astype("float64")).sum(axis=0))
+
+    def vanishing(self, threshold: float = VANISHING) -> Array:
+        """(time,) of booleans: where the norm is below the threshold."""
+        return self.norms < threshold
+
+    def exploding(self, threshold: float = EXPLODING) -> Array:
+        """(time,) of booleans: where the norm is above the threshold, or no number any more."""
+        return ~(self.norms <= threshold)
+
+    def span(self, share: float = 0.01) -> int:
+        """The memory span: how many steps back the norm stays at least this share of the last one.
+
+        Args:
+            share: Above 0.
+
+        Returns:
+            0 to time - 1, counted from the step that the layer reads last. A norm that grows on its
+            way back, or overflows, has not fallen below its share.
+
+        Raises:
+            ValueError: If `share` is not above 0.
+        """
+        if not share > 0:
+            raise ValueError(f"`share` must be above 0, not {share!r}.")
+        back = self.norms if self.backwards else self.norms[::-1]
+        fallen = back[1:] < share * back[0]
+        return int(np.argmax(fallen)) if fallen.any() else len(fallen)
+
+
+def gradient_flow(
+    model: keras.Model,
+    inputs: Any,
+    targets: Any,
+    loss: keras.losses.Loss,
+    *,
+    sample_weight: Any = None,
+) -> list[GradientFlow]:
+    """The norm of dL/ds_t for every step t of every recurrent layer of a model.
+
+    With s_t all states that the cell hands on after step t, and e_t = 0 added to them there::
+
+        s_t = f(x_t, s_{t-1}) + e_t                dL/ds_t = dL/de_t
+
+    which is the total derivative: over all that s_t has an effect on, at this step and at every
+    later one. L is the loss of an example. The e_t are weights of a copy of the model, and one step
+    of gradient descent at rate 1 leaves minus the gradient in them; so it is the backend's own
+    differentiation that is looked at, on TensorFlow, JAX and PyTorch alike. Dropout is off, and the
+    model is left as it is.
+
+    Args:
+        model: A functional or sequential model. Its recurrent layers, any `keras.layers.RNN` with
+            one cell, stand in it directly, or in `keras.layers.Bidirectional` or
+            `custom_layers.ResidualRNN`.
+        inputs: Arrays as the model takes them.
+        targets: Array as the loss takes it.
+        loss: A mean over the examples, as Keras's losses are unless told otherwise.
+        sample_weight: Weight of each example, or of each step of it, in the loss. With targets at
+            every step, zeros at all but the last ones show what these need of the earlier steps.
+
+    Returns:
+        One for each recurrent layer, two for a `Bidirectional`, in the order of the layers. Norms
+        are 0 at masked steps, through which the states pass unchanged.
+
+    Raises:
+        ValueError: If the model is of another kind, or there is no recurrent layer in it.
+
+    Example:
+        >>> import keras, numpy as np, zoo
+        >>> model = zoo.sequence_model(features=2, outputs=1, cell="lstm", units=8)
+        >>> x, y = np.ones((4, 20, 2), "float32"), np.ones((4, 1), "float32")
+        >>> (flow,) = zoo.gradient_flow(model, {"x": x}, y, keras.losses.MeanSquaredError())
+        >>> flow.layer, flow.by_state.shape, flow.norms.shape
+        ('recurrent_0', (2, 20), (20,))
+
+    Reference:
+        [Pascanu et al., 2013](https://arxiv.org/abs/1211.5063) for the norms and their growth and
+        decay; [Bengio et al., 1994](https://doi.org/10.1109/72.279181) for what follows from it.
+    """
+    try:  # without the optimizer and loss it may be trained by
+        if isinstance(model, keras.Sequential):
+            plain = keras.Model(model.inputs[0], model.outputs[0])
+        else:
+            plain = keras.Model(model.input, model.output)
+    except (AttributeError, TypeError, ValueError):
+        raise ValueError(
+            f"`model` must be functional or a built `keras.Sequential`, found {model!r}."
+        ) from None
+    arrays = keras.tree.map_structure(np.asarray, inputs)
+    concrete = keras.tree.map_structure(
+        lambda tensor, array: keras.Input(
+            batch_shape=array.shape, dtype=tensor.dtype, name=tensor.name
+        ),
+        plain.input,
+        arrays,
+    )
+    copy = keras.models.clone_model(plain, input_tensors=concrete, clone_function=_probed)
+    probes = [probe for layer in copy.layers for probe in _probes_in(layer)]
+    if not probes:
+        raise ValueError(f"`model` has no recurrent layer: {model.name!r}.")
+    shifts = {id(shift) for probe in probes for shift in probe.shifts}
+    weights = [weight for weight in copy.weights if id(weight) not in shifts]
+    for weight, original in zip(weights, plain.weights, strict=True):
+        weight.assign(ops.convert_to_numpy(original))  # JAX gives up what it trains
+        weight.trainable = False
+    still = WithoutDropout(copy)
+    jit = keras.backend.backend() == "jax"  # elsewhere compiling takes longer than it saves
+    still.compile(keras.optimizers.SGD(1.0), loss, jit_compile=jit)
+    with _unsaid("tensorflow"):  # that it compiles anew, which is what is wanted
+        still.train_on_batch(arrays, np.asarray(targets), sample_weight=sample_weight)
+    return [probe.flow() for probe in probes]
+
+
+class WithoutDropout(keras.Model):
+    """A model as it is outside of training, also where it is trained."""
+
+    def __init__(self, model: keras.Model) -> None:
+        super().__init__()
+        self.model = model
+
+    def call(self, inputs: Any) -> Any:
+        return self.model(inputs, training=False)
+
+
+@keras.saving.register_keras_serializable(package="rnn_zoo")
+class _ProbedCell(keras.layers.Layer):
+    """A cell whose states are shifted after each step by what stands behind the inputs."""
+
+    def __init__(self, cell: Any, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.cell = cell
+        sizes = cell.state_size
+        self.sizes = [sizes] if isinstance(sizes, int) else list(sizes)
+        if not all(isinstance(size, int) for size in self.sizes):
+            raise ValueError(
+                f"A layer of stacked cells cannot be looked into, found {cell!r}: give each cell a "
+                "layer of its own."
+            )
+        self.state_size = self.sizes
+        self.output_size = getattr(cell, "output_size", None) or self.sizes[0]
+
+    def build(self, input_shape: tuple[Any, ...]) -> None:
+        self.cell.build((input_shape[0], input_shape[-1] - sum(self.sizes)))
+
+    def get_initial_state(self, batch_size: Any = None) -> Any:
+        return self.cell.get_initial_state(batch_size)
+
+    def call(self, inputs: Any, states: Any) -> tuple[Any, list[Any]]:
+        places = np.cumsum(self.sizes)
+        width = inputs.shape[-1] - int(places[-1])
+        x, *shifts = ops.split(inputs, [width, *(width + places[:-1]).tolist()], axis=-1)
+        output, new = self.cell(x, states)
+        shifted = [state + shift for state, shift in zip(new, shifts, strict=True)]
+        return shifted[0] if output is new[0] else output, shifted
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "cell": keras.saving.serialize_keras_object(self.cell)}
+
+
+@keras.saving.register_keras_serializable(package="rnn_zoo")
+class _StateProbe(keras.layers.RNN):
+    """A recurrent layer with a trainable shift, zero, of every state at every step."""
+
+    def __init__(self, cell: Any, **kwargs: Any) -> None:
+        super().__init__(_ProbedCell(cell, dtype=cell.dtype_policy), **kwargs)
+
+    def build(self, sequences_shape: Any, initial_state_shape: Any = None) -> None:
+        batch, time, width = sequences_shape
+        self.shifts = [
+            self.add_weight(name=f"shift_{index}", shape=(batch, time, size), initializer="zeros")
+            for index, size in enumerate(self.cell.sizes)
+        ]
+        super().build((batch, time, width + sum(self.cell.sizes)), initial_state_shape)
+
+    def call(
+        self, sequences: Any, initial_state: Any = None, mask: Any = None, training: bool = False
+    ) -> Any:
+        shifts = [ops.cast(ops.convert_to_tensor(s), sequences.dtype) for s in self.shifts]
+        sequences = ops.concatenate([sequences, *shifts], axis=-1)
+        return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
+
+    def flow(self) -> GradientFlow:
+        """What one step of gradient descent at rate 1 has left in the shifts."""
+        norms = []
+        for shift in self.shifts:
+            gradient = ops.convert_to_numpy(shift).astype("float64")
+            batch = len(gradient)  # the loss is the mean over so many
+            norms.append(batch * np.sqrt(np.square(gradient).sum(axis=-1).mean(axis=0)))
+        return GradientFlow(self.name, np.stack(norms), self.go_backwards)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "cell": self.cell.get_config()["cell"]}
+
+
+def _probed(layer: Any) -> Any:
+    """A copy of a layer, its weights not yet set, with shifts where it is recurrent."""
+    if isinstance(layer, keras.layers.RNN):
+        return _StateProbe(
+            _copy(layer.cell),
+            return_sequences=layer.return_sequences,
+            return_state=layer.return_state,
+            go_backwards=layer.go_backwards,
+            zero_output_for_mask=layer.zero_output_for_mask,
+            name=layer.name,
+            dtype=layer.dtype_policy,
+        )
+    if isinstance(layer, keras.layers.Bidirectional):
+        return keras.layers.Bidirectional(
+            _probed(layer.forward_layer),
+            backward_layer=_probed(layer.backward_layer),
+            merge_mode=layer.merge_mode,
+            name=layer.name,
+        )
+    if isinstance(layer, ResidualRNN):
+        inside = keras.saving.serialize_keras_object(_probed(layer.layer))
+        return ResidualRNN.from_config({**layer.get_config(), "layer": inside})
+    return _copy(layer)
+
+
+@contextmanager
+def _unsaid(name: str) -> Iterator[None]:
+    """Keep the warnings of a logger back."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+def _copy(layer: Any) -> Any:
+    return layer.__class__.from_config(layer.get_config())
+
+
+def _probes_in(layer: Any) -> Iterator[_StateProbe]:
+    if isinstance(layer, _StateProbe):
+        yield layer
+    elif isinstance(layer, ResidualRNN):
+        yield from _probes_in(layer.layer)
+    elif isinstance(layer, keras.layers.Bidirectional):
+        yield from _probes_in(layer.forward_layer)
+        yield from _probes_in(layer.backward_layer)
