@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from recipes._console import figure
+
 
 @dataclass(frozen=True)
 class Card:
@@ -57,6 +59,7 @@ def model_card(
         "|---|---:|---:|",
         *rows,
         "",
+        *_spread(metrics.get("spread", {})),
         *(f"![{picture}](plots/{picture})" for picture in pictures),
         "",
         "## Use",
@@ -72,5 +75,17 @@ def model_card(
     return "\n".join(lines)
 
 
+def _spread(spread: Mapping[str, Mapping[str, float]]) -> list[str]:
+    """Lines about several models of which the one here is the best on the validation part."""
+    lines = [
+        f"- {name}: {figure(row['mean'])}, standard deviation {figure(row['std'])}"
+        for name, row in spread.items()
+    ]
+    if not lines:
+        return []
+    count = next(iter(spread.values()))["models"]
+    return [f"Means of {count:.0f} models, the one here the best on validation:", "", *lines, ""]
+
+
 def _cell(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
+    return "" if value is None else figure(value)

@@ -108,7 +108,7 @@ def _dispatch(words: list[str]) -> int:
         near = difflib.get_close_matches(name, _COMMANDS, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"expected one of: {', '.join(_COMMANDS)}."
         raise UserError(f"unknown command {name!r}; {hint}")
-    from recipes._memory import keep_freed_memory
+    from recipes._allocator import keep_freed_memory
 
     keep_freed_memory()
     with _quiet_start():

@@ -142,6 +142,8 @@ def _summary(out: Path, metrics: dict[str, Any]) -> None:
     from recipes._console import console, metrics_table
 
     columns = {"model": metrics["test"], "baseline": metrics["baseline"]}
+    for statistic in ("mean", "std") if "spread" in metrics else ():
+        columns[statistic] = {name: row[statistic] for name, row in metrics["spread"].items()}
     console.print(metrics_table(f"{metrics['recipe']} on the test part", columns))
     print(f"""\
 {out}/
@@ -312,7 +314,7 @@ def tune_command(words: list[str]) -> int:
         overwrite=options.overwrite,
     )
     print(f"""\
-best of the trials: {best["objective"]:.4f} (trial {best["trial"]})
+best of the trials: {best["objective"]:.4g} (trial {best["trial"]})
 {out}/  trials.csv  best_config.json  plots/trials.png
 next: rnn-zoo train {name} --config {shlex.quote(str(out / "best_config.json"))}""")
     return 0

@@ -56,9 +56,18 @@ def metrics_table(title: str, columns: Mapping[str, Mapping[str, float]]) -> Tab
     for name in columns:
         table.add_column(name, justify="right")
     for metric in dict.fromkeys(m for values in columns.values() for m in values):
-        cells = [f"{v[metric]:.4f}" if metric in v else "" for v in columns.values()]
+        cells = [figure(v[metric]) if metric in v else "" for v in columns.values()]
         table.add_row(metric, *cells)
     return table
+
+
+def figure(value: float) -> str:
+    """A metric as people read it: four decimals, of small ones two digits more than the first.
+
+    >>> figure(0.98765), figure(0.0), figure(6.123e-05)
+    ('0.9877', '0.0000', '6.12e-05')
+    """
+    return f"{value:.4f}" if value == 0 or abs(value) >= 1e-3 else f"{value:.2e}"
 
 
 @contextmanager

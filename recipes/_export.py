@@ -132,7 +132,10 @@ def export_folder(
     fixed = kind == "litert"
     signature = {
         name: keras.InputSpec(
-            shape=[1 if fixed else None, *(length if fixed else s for s in tensor.shape[1:])],
+            shape=[
+                1 if fixed else None,
+                *(length if fixed and size is None else size for size in tensor.shape[1:]),
+            ],
             dtype=tensor.dtype,
             name=name,
         )

@@ -118,8 +118,8 @@ def clipping_hint(config: FitConfig, history: Sequence[Mapping[str, float]]) -> 
         config: Has the threshold.
         history: Rows of `recipes._fit.fit`.
     """
-    if not config.clipping:
-        return None
+    if "clipped_fraction" not in history[0] or not config.clipping:
+        return None  # there was no gradient, or nothing clips
     ((rule, threshold),) = config.clipping.items()
     option = "--" + rule.replace("_", "-")
     if all(row["clipped_fraction"] == 0 for row in history):

@@ -13,6 +13,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, ScalarFormatter
 from sklearn.metrics import confusion_matrix
 
+from recipes.data._labels import sort_labels
+
 #: Colours that stay apart for colour-blind readers (Okabe and Ito).
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 
@@ -67,9 +69,13 @@ def curves(history: Sequence[dict[str, float]], monitor: str, path: Path) -> Non
     save(figure, path)
 
 
-def confusion(truth: Sequence[str], predicted: Sequence[str], path: Path) -> None:
-    """Which label is taken for which: a row a true label, in shares of that row."""
-    labels = sorted({*truth, *predicted}, key=lambda tag: (tag[2:] or tag, tag))
+def confusion(
+    truth: Sequence[str], predicted: Sequence[str], path: Path, *, what: str = "tag"
+) -> None:
+    """Which label, of a `what`, is taken for which: a row a true label, in shares of that row."""
+    labels = sort_labels({*truth, *predicted})
+    if any(label[1:2] == "-" for label in labels):  # B-PER beside I-PER
+        labels = tuple(sorted(labels, key=lambda tag: (tag[2:] or tag, tag)))
     counts = confusion_matrix(truth, predicted, labels=labels)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     size = max(4.0, 0.55 * len(labels) + 2)
@@ -80,7 +86,7 @@ def confusion(truth: Sequence[str], predicted: Sequence[str], path: Path) -> Non
     axes.set_yticks(range(len(labels)), labels)
     for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
         label.set_parse_math(False)
-    axes.set(xlabel="predicted", ylabel="true", title="Share of each true tag, in %")
+    axes.set(xlabel="predicted", ylabel="true", title=f"Share of each true {what}, in %")
     for row, column in np.ndindex(shares.shape):
         if counts[row, column]:
             colour = "white" if shares[row, column] > 0.5 else "black"
@@ -162,4 +168,40 @@ def trials(rows: Sequence[dict[str, Any]], objective: str, mode: str, path: Path
     clip.set_xticks([*decades, none_at], [*(f"{decade:g}" for decade in decades), "none"])
     clip.xaxis.set_minor_locator(NullLocator())
     clip.axvline(2.2 * decades[-1], color="grey", lw=0.8, ls=":")
+    save(figure, path)
+
+
+def trials_by(
+    scales: Mapping[str, str],
+    rows: Sequence[dict[str, Any]],
+    objective: str,
+    mode: str,
+    path: Path,
+) -> None:
+    """The objective of each trial of a search against each option that was searched.
+
+    Args:
+        scales: "linear" or "log", by the name of an option.
+        rows: With the options and `objective`.
+        objective: Its name.
+        mode: Whether more ("max") or less ("min") of it is better.
+        path: PNG to write.
+    """
+    values = [row["objective"] for row in rows]
+    best = int(np.argmax(values) if mode == "max" else np.argmin(values))
+    figure = Figure(figsize=(3.1 * len(scales), 3.2), layout="constrained")
+    panels = figure.subplots(1, len(scales), sharey=True, squeeze=False)[0]
+    for axes, (name, scale) in zip(panels, scales.items(), strict=True):
+        axes.set_xscale(scale)
+        if scale == "log":
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            axes.xaxis.set_major_formatter(ScalarFormatter())
+            axes.xaxis.set_minor_locator(NullLocator())
+        axes.plot([row[name] for row in rows], values, "o", color=COLOURS[0], alpha=0.7)
+        axes.plot(rows[best][name], values[best], "*", ms=16, color=COLOURS[5])
+        axes.set_xlabel(name.replace("_", " "))
+        axes.spines[["top", "right"]].set_visible(False)
+    if min(values) > 0 and max(values) > 20 * min(values):
+        panels[0].set_yscale("log")
+    panels[0].set_ylabel(objective)
     save(figure, path)

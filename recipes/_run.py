@@ -34,7 +34,8 @@ class Recipe(Protocol):
     def load_data(self, config: Any) -> Any:
         """The data, with `test`, `description` and `licence`; `score`, the metric that `train` logs
         as `val_SCORE`, by which the best epoch and trial are chosen; and `mode`, "max" or "min",
-        which says whether more or less of it is better."""
+        which says whether more or less of it is better. Where another metric says more to a person,
+        `curve` names it, for the picture of the training."""
 
     def build(self, config: Any, data: Any) -> Any:
         """The model, uncompiled."""
@@ -68,6 +69,9 @@ class Recipe(Protocol):
 
     def space(self, hp: Any, config: Any) -> Any:
         """The config of a trial of the search."""
+
+    # A recipe that trains several models at once also has `spread(history)`: of each metric the
+    # `mean` and `std` over them and the number of `models`, which `metrics.json` holds as "spread".
 
 
 def recipe_names() -> list[str]:
@@ -136,7 +140,9 @@ def train_recipe(
         recipe.export(config, data, model, folder)
         test = recipe.evaluate(folder, data.test)
         try:
-            _plots.curves(history, f"val_{data.score}", folder / _output.PLOTS / "curves.png")
+            shown = getattr(data, "curve", data.score)
+            if "gradient_norm" in history[0]:
+                _plots.curves(history, f"val_{shown}", folder / _output.PLOTS / "curves.png")
             recipe.draw(folder, data, baseline_answers)
         except Exception as error:  # A picture is not worth losing a trained model for.
             note(f"a picture could not be drawn: {error}")
@@ -148,6 +154,8 @@ def train_recipe(
             "parameters": model.count_params(),
             "seconds": round(sum(row["seconds"] for row in history), 1),
         }
+        if found := recipe.spread(history) if hasattr(recipe, "spread") else {}:
+            metrics["spread"] = found
         _output.write_json(folder / _output.METRICS, metrics)
         card = model_card(
             recipe.CARD,

@@ -211,6 +211,11 @@ def _oracle(
         return RandomSearchOracle(max_trials=trials, **common)
     if tuner == "bayesian":
         return BayesianOptimizationOracle(max_trials=trials, **common)
+    if not hasattr(config, "epochs"):
+        raise UserError(
+            "--tuner hyperband goes on with trials that were trained briefly, and this recipe is "
+            "not trained in epochs; expected random or bayesian."
+        )
     oracle = HyperbandOracle(max_epochs=config.epochs, hyperband_iterations=trials, **common)
     oracle.max_trials = trials
     return oracle
@@ -253,7 +258,7 @@ class _Search(keras_tuner.Tuner):
             if earlier.exists():
                 shutil.copytree(earlier, folder / CHECKPOINTS)
         title = f"trial {len(self.oracle.trials)}/{self.trials}"
-        with precision(config.mixed_precision):
+        with precision(getattr(config, "mixed_precision", False)):
             model = self.recipe.build(config, self.data)
             history = self.recipe.train(config, self.data, model, folder=folder, title=title)
         name = self.oracle.objective.name
@@ -266,8 +271,8 @@ class _Search(keras_tuner.Tuner):
     def config_of(self, trial: Any) -> Any:
         """The config a trial stands for."""
         config = self.recipe.space(trial.hyperparameters, self.config)
-        epochs = trial.hyperparameters.values.get("tuner/epochs", config.epochs)
-        return dataclasses.replace(config, epochs=int(epochs))
+        epochs = trial.hyperparameters.values.get("tuner/epochs")
+        return config if epochs is None else dataclasses.replace(config, epochs=int(epochs))
 
     def on_trial_end(self, trial: Any) -> None:
         """Keep the reason of a failure instead of its traceback."""
@@ -314,15 +319,18 @@ class _Search(keras_tuner.Tuner):
         done = [trial for trial in self.oracle.trials.values() if trial.score is not None]
         if done:
             best = _better(self.data.mode)(done, key=lambda trial: trial.score)
-            config = dataclasses.replace(self.config_of(best), out=None, epochs=self.config.epochs)
+            whole = {"epochs": self.config.epochs} if hasattr(self.config, "epochs") else {}
+            config = dataclasses.replace(self.config_of(best), out=None, **whole)
             record = {"recipe": read_json(folder / SEARCH)["recipe"], "options": to_json(config)}
             write_json(folder / "best_config.json", record)
-            _plots.trials(
-                [row for row in rows if row["objective"] is not None],
-                self.oracle.objective.name,
-                self.data.mode,
-                folder / "plots" / "trials.png",
-            )
+            done = [row for row in rows if row["objective"] is not None]
+            how = (self.oracle.objective.name, self.data.mode, folder / "plots" / "trials.png")
+            if "clip" in self.oracle.hyperparameters.values:
+                _plots.trials(done, *how)
+            else:
+                parameters = self.oracle.hyperparameters.space
+                scales = {p.name: getattr(p, "sampling", None) for p in parameters}
+                _plots.trials_by({p: s or "linear" for p, s in scales.items()}, done, *how)
 
 
 def _better(mode: str) -> Callable[..., Any]:
@@ -341,6 +349,9 @@ def _table(rows: list[dict[str, Any]], objective: str, mode: str) -> Table:
         "layer": "layer",
         "seconds": "s",
     }
+    if "global_clipnorm" not in rows[0]:  # of a recipe without gradient descent all it searches
+        own = list(rows[0])[list(rows[0]).index("objective") + 1 : -3]
+        shown = {"objective": objective, **{name: name for name in own}, "seconds": "s"}
     shown = {name: title for name, title in shown.items() if any(name in row for row in rows)}
     table = Table("trial", *shown.values(), "status", title="trials", title_justify="left")
     found = [row["objective"] for row in rows if row["objective"] is not None]

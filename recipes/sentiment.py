@@ -254,7 +254,8 @@ def draw(folder: Path, data: Data, baseline_answers: None) -> None:
     labels = _labels(folder)
     best = np.argmax(classifier.probabilities([e.text for e in test]), axis=1)
     predicted = [labels[index] for index in best]
-    _plots.confusion([e.label for e in test], predicted, folder / PLOTS / "confusion.png")
+    truth = [example.label for example in test]
+    _plots.confusion(truth, predicted, folder / PLOTS / "confusion.png", what="class")
     some = [e for e in test if len(e.text) < 100][:12]
     rows = [
         (answer["attention"], f"{answer['label']} ({example.label})")

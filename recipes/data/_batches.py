@@ -28,6 +28,7 @@ def padded_batches(
     shuffle: tuple[int, int] | None = None,
     pad_multiple: int = 1,
     target_padding: int = -1,
+    target_multiple: int | None = None,
     change: Change | None = None,
 ) -> tf.data.Dataset:
     """Batches `(inputs, targets)`, every array padded to the longest of its batch.
@@ -39,11 +40,13 @@ def padded_batches(
         shuffle: Seed and epoch, which decide the order; None keeps examples sorted by length.
         pad_multiple: Round every padded length up to a multiple, so that fewer shapes occur.
         target_padding: What targets are padded with.
+        target_multiple: The multiple of targets, where it is another one.
         change: Changes the inputs of a padded batch (noise, word dropout), given a generator that
             depends on `shuffle`.
     """
     lengths = np.array([max(len(a) for a in example.values() if a.ndim) for example in inputs])
     generator = np.random.default_rng(shuffle)
+    multiple = target_multiple or pad_multiple
 
     def order() -> list[np.ndarray]:
         if shuffle is None:
@@ -66,7 +69,7 @@ def padded_batches(
             }
             if change is not None:
                 batch = change(batch, generator)
-            yield batch, pad([targets[row] for row in rows], target_padding, pad_multiple)
+            yield batch, pad([targets[row] for row in rows], target_padding, multiple)
 
     def spec(array: np.ndarray) -> tf.TensorSpec:
         return tf.TensorSpec([None] * (array.ndim + 1), array.dtype)
@@ -77,7 +80,9 @@ def padded_batches(
     return dataset.apply(tf.data.experimental.assert_cardinality(count)).prefetch(4)
 
 
-def array_batches(inputs: np.ndarray, targets: np.ndarray, batch_size: int) -> tf.data.Dataset:
+def array_batches(
+    inputs: np.ndarray | Example, targets: np.ndarray, batch_size: int
+) -> tf.data.Dataset:
     """Batches `(inputs, targets)` of arrays whose rows are the examples, in their order."""
     return tf.data.Dataset.from_tensor_slices((inputs, targets)).batch(batch_size).prefetch(4)
 

@@ -7,8 +7,6 @@ the text the longest one. `Columns` says otherwise.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,13 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from recipes._errors import DataError
+from recipes.data._rows import Row, csv_rows, json_rows
 from recipes.data._source import read_text
 
 _TEXT = ("text", "sentence", "review", "content", "comment", "tweet", "document", "body", "phrase")
 _LABEL = ("label", "sentiment", "class", "category", "polarity", "target", "stars", "rating")
 
 Column = int | str | None
-_Row = tuple[int, list[str]]
 
 
 @dataclass(frozen=True)
@@ -63,7 +61,9 @@ def read_file(path: Path, columns: Columns = BY_NAME) -> tuple[LabelledText, ...
     if suffix in (".jsonl", ".json", ".ndjson"):
         examples = _from_json(path, text, columns)
     elif suffix == ".csv":
-        examples = _from_columns(path, _csv_rows(path, text), columns)
+        first = text.partition("\n")[0]
+        delimiter = ";" if first.count(";") > first.count(",") else ","
+        examples = _from_columns(path, csv_rows(path, text, delimiter), columns)
     elif suffix == ".tsv" or "\t" in text.partition("\n")[0]:
         rows = [(n, line.split("\t")) for n, line in _lines(text)]
         examples = _from_columns(path, rows, columns)
@@ -87,22 +87,7 @@ def _from_lines(path: Path, text: str) -> list[LabelledText]:
     return examples
 
 
-def _csv_rows(path: Path, text: str) -> list[_Row]:
-    first = text.partition("\n")[0]
-    delimiter = ";" if first.count(";") > first.count(",") else ","
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter, strict=True)
-    rows, number = [], 1
-    try:
-        for row in reader:
-            if any(cell.strip() for cell in row):
-                rows.append((number, row))
-            number = reader.line_num + 1
-    except csv.Error as error:
-        raise DataError(path, f"is not CSV: {error}", line=number) from None
-    return rows
-
-
-def _from_columns(path: Path, rows: list[_Row], columns: Columns) -> list[LabelledText]:
+def _from_columns(path: Path, rows: list[Row], columns: Columns) -> list[LabelledText]:
     width = len(rows[0][1])
     for number, row in rows:
         if len(row) != width:
@@ -162,15 +147,7 @@ def _column(
 def _from_json(path: Path, text: str, columns: Columns) -> list[LabelledText]:
     examples = []
     keys: tuple[str, str] | None = None
-    for number, line in _lines(text):
-        try:
-            record = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise DataError(
-                path, f"is not JSON, an object a line: {error.msg}", line=number
-            ) from None
-        if not isinstance(record, dict):
-            raise DataError(path, f"expected a JSON object, found {line[:60]}", line=number)
+    for number, record in json_rows(path, text):
         keys = keys or (
             _field(path, number, record, columns.text, _TEXT, "text"),
             _field(path, number, record, columns.label, _LABEL, "label"),

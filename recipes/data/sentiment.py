@@ -21,6 +21,7 @@ from pathlib import Path
 from recipes._errors import DataError, UserError
 from recipes.data import _reviews, _tfds
 from recipes.data._labelled import BY_NAME, Columns, LabelledText, read_file
+from recipes.data._labels import sort_labels
 from recipes.data._source import (
     SPLITS,
     complete_splits,
@@ -64,18 +65,6 @@ class TextData:
         """Classes of valid or test that train does not have; a model can never get them right."""
         held_out = {example.label for example in (*self.valid, *self.test)}
         return sort_labels(held_out - set(self.labels))
-
-
-def sort_labels(labels: set[str]) -> tuple[str, ...]:
-    """Numbers by size, else by name.
-
-    >>> sort_labels({"10", "9"}), sort_labels({"pos", "neg"})
-    (('9', '10'), ('neg', 'pos'))
-    """
-    try:
-        return tuple(sorted(labels, key=float))
-    except ValueError:
-        return tuple(sorted(labels))
 
 
 def load(

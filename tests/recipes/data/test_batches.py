@@ -80,3 +80,14 @@ def test_changes_are_repeatable():
 def test_pad():
     got = pad([np.ones((1, 2)), np.ones((2, 1))], 5)
     np.testing.assert_array_equal(got, [[[1, 1], [5, 5]], [[1, 5], [1, 5]]])
+
+
+def test_targets_may_have_a_multiple_of_their_own():
+    inputs = [
+        {"sound": np.ones(length, "float32"), "length": np.int32(length)} for length in (5, 9)
+    ]
+    targets = [np.array([1, 2], np.int32), np.array([3], np.int32)]
+    dataset = padded_batches(inputs, targets, 2, pad_multiple=8, target_multiple=3)
+    ((batch, target),) = dataset.as_numpy_iterator()
+    assert batch["sound"].shape == (2, 16) and batch["length"].tolist() == [5, 9]
+    assert target.tolist() == [[1, 2, -1], [3, -1, -1]]
