@@ -143,7 +143,8 @@ def gradient(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     x = keras.Input((1,), batch_size=len(logits))
     model = keras.Model(x, layer(x))
     layer.value.assign(logits)
-    model.compile(keras.optimizers.SGD(1.0), CTCLoss(reduction="sum"), jit_compile=False)
+    jit = keras.backend.backend() == "jax"
+    model.compile(keras.optimizers.SGD(1.0), CTCLoss(reduction="sum"), jit_compile=jit)
     model.train_on_batch(np.zeros((len(logits), 1)), labels)
     return logits - to_numpy(layer.value)
 
