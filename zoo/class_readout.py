@@ -32,7 +32,8 @@ def fit_class_readout(
     solved in float64. `alpha` is the one with the best accuracy on the validation examples, of
     equal ones that with the least cross-entropy. `beta` is what makes probabilities of the logits:
     it minimises the cross-entropy on the validation examples, against targets smoothed by one more
-    example of every class, so that it stays finite where none of them is wrong.
+    example of every class, so that it stays finite where none of them is wrong. With both found, W
+    and b are solved once more over the training and validation examples together.
 
     Args:
         model: Of `zoo.series_classifier` with `cell="reservoir"`, its scaling adapted.
@@ -58,7 +59,7 @@ def fit_class_readout(
     if not ridge.rows or not sum(len(truth) for _, truth in held):
         raise ValueError("`batches` and `validation` must hold an example each, found none.")
     states, truth = (np.concatenate(part) for part in zip(*held, strict=True))
-    rows, solutions = [], []
+    rows = []
     for alpha in alphas:
         solution = ridge.solve(alpha)
         scores = states @ solution.weights + solution.bias
@@ -73,9 +74,9 @@ def fit_class_readout(
                 "sharpness": sharpness,
             }
         )
-        solutions.append(solution)
-    best = max(range(len(rows)), key=lambda i: (rows[i]["val_accuracy"], -rows[i]["val_loss"]))
-    beta, solution = rows[best]["sharpness"], solutions[best]
+    best = max(rows, key=lambda row: (row["val_accuracy"], -row["val_loss"]))
+    ridge.add(states, np.eye(classes)[truth])
+    beta, solution = best["sharpness"], ridge.solve(best["alpha"])
     readout.set_weights([beta * solution.weights, beta * solution.bias])
     return rows
 

@@ -164,7 +164,8 @@ def test_readout_is_the_ridge_regression_of_the_classes() -> None:
         nats = -np.log((shares / shares.sum(1, keepdims=True))[np.arange(30), valid[1]])
         assert row["val_loss"] == pytest.approx(nats.mean(), rel=1e-3)
     best = max(rows, key=lambda row: (row["val_accuracy"], -row["val_loss"]))
-    direct = Ridge(alpha=best["alpha"], solver="svd").fit(states, np.eye(3)[truth])
+    every, classes = np.concatenate([states, held]), np.concatenate([truth, valid[1]])
+    direct = Ridge(alpha=best["alpha"], solver="svd").fit(every, np.eye(3)[classes])
     kernel = to_numpy(model.get_layer("logits").kernel)
     np.testing.assert_allclose(
         kernel, best["sharpness"] * direct.coef_.T, rtol=1e-2, atol=1e-2 * np.abs(kernel).max()
