@@ -101,7 +101,7 @@ def test_it_learns_which_tone_is_which_letter(name: str) -> None:
     jit = keras.backend.backend() == "jax"  # which compiles each step's loops anew without it
     model.compile(keras.optimizers.Adam(0.02, clipnorm=5.0), CTCLoss(), jit_compile=jit)
     first = model.evaluate(inputs, labels + 1, verbose=0)
-    model.fit(inputs, labels + 1, batch_size=16, epochs=30, shuffle=False, verbose=0)
+    model.fit(inputs, labels + 1, batch_size=32, epochs=30, shuffle=False, verbose=0)
     assert model.evaluate(inputs, labels + 1, verbose=0) < 0.1 * first
 
 
