@@ -12,7 +12,7 @@ import numpy as np
 
 from recipes._errors import DataError
 from recipes.data._clock import Clock, find_clock, looks_like_time, parse_times
-from recipes.data._table import Row, Table, is_numeric, number, read_table
+from recipes.data._table import Row, Table, is_missing, is_numeric, number, read_table
 
 _TIME_NAMES = {"date", "time", "timestamp", "datetime", "ds", "month", "week", "day", "year"}
 
@@ -159,7 +159,7 @@ def _targets(table: Table, columns: Columns, taken: set) -> tuple[list[int], lis
     free = [
         index
         for index in range(len(table.names))
-        if index not in taken and is_numeric(table.column(index)) and not _counts(table, index)
+        if index not in taken and _mostly_numbers(table, index) and not _counts(table, index)
     ]
     if not free:
         raise DataError(table.path, "expected a column of numbers to forecast, found none", line=1)
@@ -169,12 +169,18 @@ def _targets(table: Table, columns: Columns, taken: set) -> tuple[list[int], lis
     return free[:1], [f"target {table.names[free[0]]!r}; not used: {others} (see --target)"]
 
 
+def _mostly_numbers(table: Table, index: int) -> bool:
+    """Whether more than half of a column are numbers; what else is there is an error, then."""
+    there = [cell for cell in table.column(index) if not is_missing(cell)]
+    return sum(number(cell) is not None for cell in there) > len(there) / 2
+
+
 def _counts(table: Table, index: int) -> bool:
     """Whether a column has no name and numbers the rows, as data frames write it."""
     if not (table.header and table.names[index] in (f"column {index}", "Unnamed: 0")):
         return False
     values = [number(cell) for cell in table.column(index)]
-    return values == [values[0] + step for step in range(len(values))]  # type: ignore[operator]
+    return values[0] is not None and values == [values[0] + step for step in range(len(values))]
 
 
 def _numbers(table: Table, rows: Sequence[Row], used: Sequence[int]) -> np.ndarray:
