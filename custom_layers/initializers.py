@@ -107,7 +107,8 @@ class PerGateOrthogonal(_Seeded):
         normal = keras.random.normal((columns // rows, rows, rows), dtype=working, seed=self.seed)
         q, r = ops.qr(normal)
         # QR leaves the signs of the columns open; tied to those of r the draw is uniform.
-        q = q * ops.where(ops.diagonal(r, axis1=-2, axis2=-1) < 0, -1.0, 1.0)[:, None, :]
+        signs = ops.where(ops.diagonal(r, axis1=-2, axis2=-1) < 0, -1.0, 1.0)
+        q = q * ops.cast(signs, q.dtype)[:, None, :]
         kernel = ops.reshape(ops.transpose(q, (1, 0, 2)), shape)
         return ops.cast(self.gain * kernel, dtype)
 

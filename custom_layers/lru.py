@@ -34,6 +34,7 @@ class LRUCell(RecurrentCell):
 
     default_initializers: ClassVar = {"kernel": "glorot_uniform", "bias": "zeros"}
     takes_recurrent_dropout = False
+    output_is_not_read = True
 
     def __init__(
         self,

@@ -89,6 +89,9 @@ class RecurrentCell(keras.layers.Layer):
     takes_recurrent_dropout: ClassVar[bool] = True
     """Whether there are connections between states that dropout could thin out."""
 
+    output_is_not_read: ClassVar[bool] = False
+    """Whether the first state is the output alone, which no later step reads."""
+
     state_size: int | list[int]
 
     def __init__(self, units: int, **kwargs: Any) -> None:

@@ -33,7 +33,8 @@ class GradientFlow:
     Attributes:
         layer: Name of the layer.
         by_state: (states, time), the norm of the gradient with respect to each state that the layer
-            carries (h; h and c of an LSTM), as the root of the mean square over the examples.
+            carries and reads again (h; h and c of an LSTM), as the root of the mean square over the
+            examples.
         backwards: Whether the layer reads from the last step to the first.
     """
 
@@ -61,8 +62,9 @@ class GradientFlow:
             share: Above 0.
 
         Returns:
-            0 to time - 1, counted from the step that the layer reads last. A norm that grows on its
-            way back, or overflows, has not fallen below its share.
+            0 to time - 1, counted from the last step whose norm is not 0: padding and what comes
+            after the loss have none. A norm that grows on its way back, or overflows, has not
+            fallen below its share.
 
         Raises:
             ValueError: If `share` is not above 0.
@@ -70,6 +72,7 @@ class GradientFlow:
         if not share > 0:
             raise ValueError(f"`share` must be above 0, not {share!r}.")
         back = self.norms if self.backwards else self.norms[::-1]
+        back = back[np.argmax(back != 0) :] if back.any() else back[:1]
         fallen = back[1:] < share * back[0]
         return int(np.argmax(fallen)) if fallen.any() else len(fallen)
 
@@ -91,8 +94,8 @@ def gradient_flow(
     which is the total derivative: over all that s_t has an effect on, at this step and at every
     later one. L is the loss of an example. The e_t are weights of a copy of the model, and one step
     of gradient descent at rate 1 leaves minus the gradient in them; so it is the backend's own
-    differentiation that is looked at, on TensorFlow, JAX and PyTorch alike. Dropout is off, and the
-    model is left as it is.
+    differentiation that is looked at, on TensorFlow, JAX and PyTorch alike. Dropout is off, the copy
+    of a model in half precision computes in float32, and the model is left as it is.
 
     Args:
         model: A functional or sequential model. Its recurrent layers, any `keras.layers.RNN` with
@@ -109,7 +112,8 @@ def gradient_flow(
         are 0 at masked steps, through which the states pass unchanged.
 
     Raises:
-        ValueError: If the model is of another kind, or there is no recurrent layer in it.
+        ValueError: If the model is of another kind, there is no recurrent layer in it, or one
+            stands in a model within the model.
 
     Example:
         >>> import keras, numpy as np, zoo
@@ -135,13 +139,19 @@ def gradient_flow(
     arrays = keras.tree.map_structure(np.asarray, inputs)
     concrete = keras.tree.map_structure(
         lambda tensor, array: keras.Input(
-            batch_shape=array.shape, dtype=tensor.dtype, name=tensor.name
+            batch_shape=array.shape, dtype=_precise(tensor.dtype), name=tensor.name
         ),
         plain.input,
         arrays,
     )
     copy = keras.models.clone_model(plain, input_tensors=concrete, clone_function=_probed)
     probes = [probe for layer in copy.layers for probe in _probes_in(layer)]
+    for layer in copy.layers:
+        if isinstance(layer, keras.Model) and _is_recurrent(layer):
+            raise ValueError(
+                f"The recurrent layers of {layer.name!r}, a model within {model.name!r}, cannot be "
+                "looked into: build one model of all layers."
+            )
     if not probes:
         raise ValueError(f"`model` has no recurrent layer: {model.name!r}.")
     shifts = {id(shift) for probe in probes for shift in probe.shifts}
@@ -149,19 +159,19 @@ def gradient_flow(
     for weight, original in zip(weights, plain.weights, strict=True):
         weight.assign(ops.convert_to_numpy(original))  # JAX gives up what it trains
         weight.trainable = False
-    still = WithoutDropout(copy)
+    still = _WithoutDropout(copy)
     jit = keras.backend.backend() == "jax"  # elsewhere compiling takes longer than it saves
-    still.compile(keras.optimizers.SGD(1.0), loss, jit_compile=jit)
+    still.compile(keras.optimizers.SGD(1.0), loss, jit_compile=jit, auto_scale_loss=False)
     with _unsaid("tensorflow"):  # that it compiles anew, which is what is wanted
         still.train_on_batch(arrays, np.asarray(targets), sample_weight=sample_weight)
     return [probe.flow() for probe in probes]
 
 
-class WithoutDropout(keras.Model):
+class _WithoutDropout(keras.Model):
     """A model as it is outside of training, also where it is trained."""
 
     def __init__(self, model: keras.Model) -> None:
-        super().__init__()
+        super().__init__(name="without_dropout", autocast=False)
         self.model = model
 
     def call(self, inputs: Any) -> Any:
@@ -232,7 +242,8 @@ class _StateProbe(keras.layers.RNN):
             gradient = ops.convert_to_numpy(shift).astype("float64")
             batch = len(gradient)  # the loss is the mean over so many
             norms.append(batch * np.sqrt(np.square(gradient).sum(axis=-1).mean(axis=0)))
-        return GradientFlow(self.name, np.stack(norms), self.go_backwards)
+        unread = int(getattr(self.cell.cell, "output_is_not_read", False))
+        return GradientFlow(self.name, np.stack(norms[unread:]), self.go_backwards)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "cell": self.cell.get_config()["cell"]}
@@ -248,7 +259,7 @@ def _probed(layer: Any) -> Any:
             go_backwards=layer.go_backwards,
             zero_output_for_mask=layer.zero_output_for_mask,
             name=layer.name,
-            dtype=layer.dtype_policy,
+            dtype=_precise(layer.dtype_policy.name),
         )
     if isinstance(layer, keras.layers.Bidirectional):
         return keras.layers.Bidirectional(
@@ -259,7 +270,7 @@ def _probed(layer: Any) -> Any:
         )
     if isinstance(layer, ResidualRNN):
         inside = keras.saving.serialize_keras_object(_probed(layer.layer))
-        return ResidualRNN.from_config({**layer.get_config(), "layer": inside})
+        return ResidualRNN.from_config({**_in_float32(layer.get_config()), "layer": inside})
     return _copy(layer)
 
 
@@ -276,7 +287,29 @@ def _unsaid(name: str) -> Iterator[None]:
 
 
 def _copy(layer: Any) -> Any:
-    return layer.__class__.from_config(layer.get_config())
+    return layer.__class__.from_config(_in_float32(layer.get_config()))
+
+
+def _in_float32(config: Any) -> Any:
+    """The config without half precision, in which gradients are lost below and above."""
+    if isinstance(config, list):
+        return [_in_float32(part) for part in config]
+    if not isinstance(config, dict):
+        return config
+    if config.get("class_name") == "DTypePolicy":
+        return _precise(config["config"]["name"])
+    return {name: _in_float32(part) for name, part in config.items()}
+
+
+def _precise(dtype: str) -> str:
+    """A dtype or policy, float32 in the place of half precision."""
+    return "float32" if dtype.endswith("float16") else dtype
+
+
+def _is_recurrent(layer: Any) -> bool:
+    if isinstance(layer, keras.Model):
+        return any(map(_is_recurrent, layer.layers))
+    return any(True for _ in _probes_in(layer)) or isinstance(layer, keras.layers.RNN)
 
 
 def _probes_in(layer: Any) -> Iterator[_StateProbe]:
