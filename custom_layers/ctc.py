@@ -25,8 +25,9 @@ IMPOSSIBLE = -1e30
 CERTAIN = -1e9
 """Logit of every label at a frame that is blank for certain."""
 
-_INFEASIBLE = -1e8
-"""Below it a path would have to speak at a frame that is blank for certain."""
+INFEASIBLE = -1e8
+"""Below it a path would have to speak at a frame that is blank for certain, or be of a class that
+a model rules out."""
 
 
 def blank_where_masked(logits: Tensor, mask: Tensor) -> Tensor:
@@ -44,7 +45,9 @@ def blank_where_masked(logits: Tensor, mask: Tensor) -> Tensor:
     >>> np.exp(keras.ops.convert_to_numpy(keras.ops.log_softmax(marked)))[0, 1].tolist()
     [1.0, 0.0, 0.0]
     """
-    labels = ops.full_like(logits[:, :, 1:], CERTAIN)
+    dtype = keras.backend.standardize_dtype(logits.dtype)
+    never = -float("inf") if dtype == "float16" else CERTAIN  # which float16 does not have
+    labels = ops.full_like(logits[:, :, 1:], never)
     blank = ops.concatenate([ops.zeros_like(logits[:, :, :1]), labels], axis=-1)
     return ops.where(mask[:, :, None], logits, blank)
 
@@ -59,11 +62,12 @@ def ctc_log_likelihood(logits: Tensor, labels: Tensor) -> Tensor:
 
     Args:
         logits: `(batch, frames, classes)`, blank first; frames that do not count blank for certain.
-        labels: Integers `(batch, length)` from 1; what is not above 0 is padding, on the right.
+        labels: Integers `(batch, length)` from 1 to classes - 1; what is not above 0 is padding, on
+            the right.
 
     Returns:
         `(batch,)` in nats, float32; minus infinity, without a gradient, where there are too few
-        frames for the labels.
+        frames for the labels, or classes ruled out by logits of minus infinity are among them.
 
     Raises:
         ValueError: if the shapes do not fit.
@@ -80,7 +84,7 @@ def ctc_log_likelihood(logits: Tensor, labels: Tensor) -> Tensor:
         [Graves et al., 2006](https://doi.org/10.1145/1143844.1143891).
     """
     labels, log_probs = _checked(logits, labels)
-    likelihood, occupancy = ctc_occupancy(log_probs, labels)
+    likelihood, occupancy = _occupancy(log_probs, labels)
     likelihood, occupancy = ops.stop_gradient(likelihood), ops.stop_gradient(occupancy)
     # Its value is 0, and its gradient that of the likelihood.
     change = occupancy * (log_probs - ops.stop_gradient(log_probs))
@@ -99,6 +103,10 @@ def ctc_occupancy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         the classes; zeros where there are too few frames for the labels.
     """
     labels, log_probs = _checked(logits, labels)
+    return _occupancy(log_probs, labels)
+
+
+def _occupancy(log_probs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     count = ops.sum(ops.cast(labels > 0, "int32"), axis=1)
     states = 2 * ops.shape(labels)[1] + 1
     place = ops.arange(states, dtype="int32")
@@ -124,7 +132,7 @@ def ctc_occupancy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     backwards = ops.take_along_axis(ops.flip(backwards, axis=0), index, axis=2)
     ends = _at_ends(forwards[-1], count)
     likelihood = ops.logaddexp(ends[:, 0], ends[:, 1])
-    feasible = likelihood > _INFEASIBLE
+    feasible = likelihood > INFEASIBLE
     # Both hold the emission of their frame.
     here, _ = ops.split(emitted, 2, axis=1)
     posterior = forwards + backwards - here - likelihood[None, :, None]
@@ -201,7 +209,8 @@ class CTCLoss(keras.losses.Loss):
         **kwargs: Those of `keras.losses.Loss`.
 
     Call arguments:
-        y_true: Labels `(batch, length)` from 1; what is not above 0 is padding, on the right.
+        y_true: Labels `(batch, length)` from 1 to classes - 1; what is not above 0 is padding, on
+            the right.
         y_pred: Logits `(batch, frames, classes)`, blank first, frames that do not count blank for
             certain (`blank_where_masked`; `zoo.acoustic_model` does so).
 
@@ -228,18 +237,31 @@ class CTCLoss(keras.losses.Loss):
         return {**super().get_config(), "zero_infinity": self.zero_infinity}
 
 
-def _checked(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Labels with 0 for padding, int32, and log-probabilities, float32."""
-    logits, labels = ops.convert_to_tensor(logits), ops.convert_to_tensor(labels)
+def frame_log_probabilities(logits: Tensor) -> Tensor:
+    """Log-probabilities of the classes of each frame, float32; none is below `CERTAIN`.
+
+    Args:
+        logits: `(batch, frames, classes)`, of any float type; minus infinity rules a class out.
+
+    Raises:
+        ValueError: if the shape does not fit.
+    """
+    logits = ops.convert_to_tensor(logits)
     if len(logits.shape) != 3 or logits.shape[-1] is None or logits.shape[-1] < 2:
         raise ValueError(
             "`logits` must have shape (batch, frames, classes) with at least two classes, found "
             f"{tuple(logits.shape)}."
         )
+    return ops.maximum(ops.log_softmax(ops.cast(logits, "float32"), axis=-1), CERTAIN)
+
+
+def _checked(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Labels with 0 for padding, int32, and log-probabilities, float32."""
+    log_probs, labels = frame_log_probabilities(logits), ops.convert_to_tensor(labels)
     if len(labels.shape) != 2:
         raise ValueError(f"`labels` must have shape (batch, length), found {tuple(labels.shape)}.")
     labels = ops.maximum(ops.cast(labels, "int32"), 0)
-    return labels, ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
+    return labels, log_probs
 
 
 def _reversed(labels: Tensor, count: Tensor) -> Tensor:

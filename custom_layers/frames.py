@@ -166,6 +166,7 @@ class SpecAugment(keras.layers.Layer):
 
     Call arguments:
         inputs: `(batch, time, features)`.
+        mask: Booleans `(batch, time)`; stretches begin within the steps that count.
         training: Whether to do anything.
 
     Output shape:
@@ -211,26 +212,30 @@ class SpecAugment(keras.layers.Layer):
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.supports_masking = True
 
-    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+    def call(self, inputs: Tensor, mask: Tensor | None = None, training: bool = False) -> Tensor:
         if not training:
             return inputs
         batch, time, features = ops.shape(inputs)
-        steps = self._kept(batch, time, self.time_masks, self.time_width)
-        bands = self._kept(batch, features, self.feature_masks, self.feature_width)
+        lengths = ops.full((batch, 1), time, dtype="int32")
+        if mask is not None:
+            lengths = ops.sum(ops.cast(mask, "int32"), axis=1, keepdims=True)
+        steps = self._kept(time, lengths, self.time_masks, self.time_width)
+        widths = ops.full((batch, 1), features, dtype="int32")
+        bands = self._kept(features, widths, self.feature_masks, self.feature_width)
         kept = ops.logical_and(steps[:, :, None], bands[:, None, :])
         return ops.where(kept, inputs, ops.zeros_like(inputs))
 
-    def _kept(self, batch: Any, size: Any, masks: int, width: int) -> Tensor:
-        """What no mask covers, `(batch, size)`."""
+    def _kept(self, size: Any, used: Tensor, masks: int, width: int) -> Tensor:
+        """What no mask covers, `(batch, size)`, each within the first `used`, `(batch, 1)`."""
+        batch = ops.shape(used)[0]
         if not masks:
             return ops.ones((batch, size), dtype="bool")
         drawn = keras.random.uniform((2, batch, masks), dtype="float32", seed=self.seed_generator)
-        start = drawn[0] * ops.cast(size, "float32")
-        end = start + ops.floor(drawn[1] * (width + 1))
+        length = ops.floor(drawn[1] * (width + 1))
+        starts = ops.maximum(ops.cast(used, "float32") - length + 1, 1.0)
+        start = ops.floor(drawn[0] * starts)
         place = ops.cast(ops.arange(size), "float32")[None, :, None]
-        covered = ops.logical_and(
-            place >= ops.floor(start)[:, None], place < ops.floor(end)[:, None]
-        )
+        covered = ops.logical_and(place >= start[:, None], place < (start + length)[:, None])
         return ops.logical_not(ops.any(covered, axis=-1))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:

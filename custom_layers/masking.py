@@ -1,4 +1,4 @@
-"""Sequences without their masked steps: the valid steps of every row gathered at its start."""
+"""Which steps of a sequence count: masks by length, the last valid step, valid steps first."""
 
 from __future__ import annotations
 
@@ -7,6 +7,22 @@ from typing import Any
 from keras import ops
 
 Tensor = Any
+
+
+def first_steps(x: Tensor, count: Tensor) -> Tensor:
+    """Booleans of the shape of `x`, `(batch, time)`: `True` at the first `count` of each row.
+
+    Args:
+        x: `(batch, time)`, of which the shape counts.
+        count: Integers `(batch,)`.
+    """
+    return ops.cumsum(ops.ones_like(x, dtype="int32"), axis=1) <= ops.expand_dims(count, 1)
+
+
+def last_valid(valid: Tensor) -> Tensor:
+    """1 where it is the last time along axis 1 that `valid`, of zeros and ones, is 1; else 0."""
+    passed = ops.cumsum(valid, axis=1)
+    return valid * ops.cast(passed == ops.max(passed, axis=1, keepdims=True), valid.dtype)
 
 
 def valid_first(mask: Tensor) -> Tensor:

@@ -7,6 +7,8 @@ from typing import Any, Literal
 import keras
 from keras import ops
 
+from custom_layers.masking import last_valid
+
 Tensor = Any
 PoolingMode = Literal["last", "ends", "mean", "max"]
 
@@ -79,11 +81,10 @@ class SequencePooling1D(keras.layers.Layer):
             total = ops.sum(ops.cast(inputs, precise), axis=1)
             count = ops.maximum(ops.sum(valid, axis=1, keepdims=True), 1)
             return ops.cast(total / ops.cast(count, precise), self.compute_dtype)
-        passed = ops.cumsum(valid, axis=1)
-        last = mask & ops.equal(passed, ops.max(passed, axis=1, keepdims=True))
+        last = ops.cast(last_valid(valid), "bool")
         if self.mode == "last":
             return _chosen(inputs, last)
-        first = mask & ops.equal(passed, 1)
+        first = mask & ops.equal(ops.cumsum(valid, axis=1), 1)
         return ops.concatenate([_chosen(inputs, last), _chosen(inputs, first)], axis=-1)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:

@@ -97,7 +97,7 @@ class ForecastLoss(keras.losses.Loss):
         y_pred: `(batch, horizon, targets, levels)`; without levels the last axis is 1.
 
     Raises:
-        ValueError: If a level does not fit.
+        ValueError: If a level does not fit, or there are not as many as the last axis is wide.
 
     Reference:
         [Koenker and Bassett, 1978](https://doi.org/10.2307/1913643);
@@ -109,6 +109,11 @@ class ForecastLoss(keras.losses.Loss):
         self.quantiles = checked_quantiles(quantiles)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
+        if y_pred.shape[-1] != (len(self.quantiles) or 1):
+            raise ValueError(
+                f"`y_pred` must have a last axis of {len(self.quantiles) or 1}, one for each "
+                f"quantile, found shape {tuple(y_pred.shape)}."
+            )
         y_true = ops.cast(ops.convert_to_tensor(y_true), y_pred.dtype)[..., None]
         known = ops.logical_not(ops.isnan(y_true))
         miss = ops.where(known, y_true, y_pred) - y_pred  # 0 where missing, and so its gradient

@@ -8,6 +8,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from custom_layers.masking import last_valid
+
 Tensor = Any
 ScalingMode = Literal["train", "window", "last"]
 
@@ -16,7 +18,7 @@ _MODES = ("train", "window", "last")
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
 class SeriesScaling(keras.layers.Layer):
-    """Centre and scale of each feature of a window, with room for missing values (NaN).
+    """Centre and scale of each feature of a window, with room for missing values (NaN, infinite).
 
     With `K` the steps at which a feature `x` of a window is known::
 
@@ -41,7 +43,7 @@ class SeriesScaling(keras.layers.Layer):
             values with small changes have no place in half precision.
 
     Call arguments:
-        inputs: `(batch, time, features)`, NaN where a value is missing.
+        inputs: `(batch, time, features)`, NaN or infinite where a value is missing.
 
     Returns:
         Scaled values `(batch, time, features)`; whether each is known, 1 or 0, of the same shape;
@@ -91,7 +93,7 @@ class SeriesScaling(keras.layers.Layer):
         A feature that never changes there, or is never known, gets the deviation 1.
 
         Args:
-            values: `(time, features)`, NaN where a value is missing.
+            values: `(time, features)`, NaN or infinite where a value is missing.
         """
         values = np.asarray(values, "float64")
         if values.ndim != 2 or not len(values):
@@ -108,7 +110,7 @@ class SeriesScaling(keras.layers.Layer):
         self.deviation.assign(np.where(changing, deviation, 1.0))
 
     def call(self, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        known = ops.logical_not(ops.isnan(inputs))
+        known = ops.abs(inputs) < float("inf")
         filled = ops.where(known, inputs, ops.zeros_like(inputs))
         valid = ops.cast(known, inputs.dtype)
         each = ops.zeros_like(inputs[:, :1])  # of the shape (batch, 1, features)
@@ -120,9 +122,10 @@ class SeriesScaling(keras.layers.Layer):
             # Sums of what is left of a rough centre: a large level costs no digits.
             rough = _first(filled, valid)
             within = rough + ops.sum(valid * (filled - rough), axis=1, keepdims=True) / divisor
-            squares = ops.sum(valid * ops.square(filled - within), axis=1, keepdims=True)
-            least = self.epsilon * deviation
-            scale = ops.sqrt(ops.maximum(squares / divisor, ops.square(least)))
+            # In units of the deviation: squares of very large or small values are no numbers.
+            units = valid * (filled - within) / deviation
+            spread = ops.sum(ops.square(units), axis=1, keepdims=True) / divisor
+            scale = deviation * ops.sqrt(ops.maximum(spread, self.epsilon**2))
             level = within if self.mode == "window" else _last(filled, valid)
             centre, scale = ops.where(some, level, mean), ops.where(some, scale, deviation)
         return valid * (filled - centre) / scale, valid, centre, scale
@@ -145,6 +148,4 @@ def _first(values: Tensor, valid: Tensor) -> Tensor:
 
 def _last(values: Tensor, valid: Tensor) -> Tensor:
     """The last known value of each feature, 0 where there is none."""
-    passed = ops.cumsum(valid, axis=1)
-    chosen = valid * ops.cast(passed == ops.max(passed, axis=1, keepdims=True), values.dtype)
-    return ops.sum(chosen * values, axis=1, keepdims=True)
+    return ops.sum(last_valid(valid) * values, axis=1, keepdims=True)

@@ -84,7 +84,10 @@ class LogMel(keras.layers.Layer):
 
     Output shape:
         `(batch, frames, num_mels)`, `frames = samples // frame_step + 1` with the step in samples.
-        All is computed in float32 at least; the output has the compute dtype.
+        All is computed in float32 at least; the output has the compute dtype. Some GPUs round
+        products of float32 to ten bits unless the backend is told otherwise (on TensorFlow by
+        `tf.config.experimental.enable_tensor_float_32_execution(False)`), and quiet bands with
+        them.
 
     Masking:
         None: which frames count, `length // frame_step`, is for the caller to say (`frames`).

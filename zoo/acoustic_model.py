@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Unpack
+from typing import Literal, Unpack
 
 import keras
 from keras import ops
 
 from custom_layers import Cepstra, Deltas, LogMel, SequenceNormalization, SpecAugment, StackFrames
 from custom_layers.ctc import blank_where_masked
+from custom_layers.masking import first_steps
 from zoo._registry import register_model
+from zoo.decoding import require_integer
 from zoo.recurrent import StackOptions, recurrent_stack
 
 Features = Literal["log_mel", "mfcc"]
@@ -103,8 +105,8 @@ def acoustic_model(
     ):
         if value not in known:
             raise ValueError(f"`{option}` must be one of {known}, not {value!r}.")
-    if num_labels < 1:
-        raise ValueError(f"`num_labels` must be at least 1, not {num_labels!r}.")
+    require_integer("num_labels", num_labels, 1)
+    require_integer("time_reduction", time_reduction, 1)
     inputs = {
         "waveforms": keras.Input((None,), dtype="float32", name="waveforms"),
         "lengths": keras.Input((), dtype="int32", name="lengths"),
@@ -116,9 +118,9 @@ def acoustic_model(
         frame_step=frame_step,
         name="log_mel",
     )
-    real = _first(inputs["waveforms"], inputs["lengths"])
+    real = first_steps(inputs["waveforms"], inputs["lengths"])
     x = log_mel(ops.where(real, inputs["waveforms"], 0.0))
-    mask = _first(x[:, :, 0], log_mel.frames(inputs["lengths"]))
+    mask = first_steps(x[:, :, 0], log_mel.frames(inputs["lengths"]))
     if features == "mfcc":
         x = Cepstra(num_coefficients, name="cepstra")(x)
     order = {"mfcc": 2, "log_mel": 0}[features] if deltas is None else deltas
@@ -131,7 +133,7 @@ def acoustic_model(
             momentum=0.95, center=False, scale=False, name="normalization"
         )(x, mask=mask)
     if spec_augment:
-        x = SpecAugment(feature_width=max(1, x.shape[-1] // 5), name="spec_augment")(x)
+        x = SpecAugment(feature_width=max(1, x.shape[-1] // 5), name="spec_augment")(x, mask=mask)
     if time_reduction > 1:
         x = StackFrames(time_reduction, name="stacked_frames")(x, mask=mask)
         mask = mask[:, ::time_reduction]
@@ -145,11 +147,15 @@ def acoustic_steps(
 ) -> int:
     """Steps of an acoustic model that a clip of so many samples fills, those that can speak.
 
+    Raises:
+        ValueError: If `time_reduction` is below 1.
+
     Example:
         >>> import zoo
         >>> zoo.acoustic_steps(8000, sampling_rate=8000, time_reduction=3)
         34
     """
+    require_integer("time_reduction", time_reduction, 1)
     return -(-(samples // round(frame_step * sampling_rate)) // time_reduction)
 
 
@@ -165,8 +171,3 @@ def frame_decoder(model: keras.Model) -> keras.Model:
     """
     outputs = {"log_probabilities": ops.log_softmax(model.output, axis=-1)}
     return keras.Model(model.input, outputs, name=f"{model.name}_decoder")
-
-
-def _first(x: Any, count: Any) -> Any:
-    """Booleans of the shape of `x`, (batch, time): true at the first `count` of each row."""
-    return ops.cumsum(ops.ones_like(x, dtype="int32"), axis=1) <= ops.expand_dims(count, 1)

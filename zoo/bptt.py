@@ -6,7 +6,7 @@ The network of the lectures, for one sequence x_1 .. x_T:
 
 The chain rule, from the loss of one step t back through the states that led to it:
 
-    dL_t/dv = dL_t/dy_t h_t
+    dL_t/dv = dL_t/dy_t h_t'
     dL_t/dw = sum_{k <= t}  dL_t/dy_t  v  (prod_{k < j <= t} dh_j/dh_{j-1})  dh_k/dw
     dL_t/du                      ... the same with ...                        dh_k/du
 
@@ -18,7 +18,7 @@ at most |w|. Below 1 it vanishes, above 1 it may explode. `truncated` is the dou
 stands, cut off after so many steps back; `backward` finds the same in one sweep, by adding up on
 the way what comes back from all later steps:
 
-    dL/dh_t = v dL_t/dy_t + w diag(1 - h_{t+1}^2) dL/dh_{t+1}
+    dL/dh_t = v' dL_t/dy_t + w' diag(1 - h_{t+1}^2) dL/dh_{t+1}          ' = transposed
 
     loss, slope = squared_error(forward(weights, x)[1], target)
     gradients = backward(weights, x, slope)        gradients.w is dL/dw, gradients.h is dL/dh_t
@@ -28,7 +28,7 @@ Everything is float64. A test holds it against the gradients of `keras.layers.Si
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -51,6 +51,10 @@ class Weights:
     w: Array
     b: Array
     v: Array
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            object.__setattr__(self, field.name, np.asarray(getattr(self, field.name), "float64"))
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,7 @@ def backward(weights: Weights, x: Array, slope: Array, h0: Array | None = None) 
     du, dw, db = np.zeros_like(weights.u), np.zeros_like(weights.w), np.zeros_like(weights.b)
     dv = np.zeros_like(weights.v)
     dh = np.zeros((len(x), len(weights.b)))
-    back = np.zeros(len(weights.b))  # w diag(1 - h_{t+1}^2) dL/dh_{t+1}, nothing after the end
+    back = np.zeros(len(weights.b))  # w' diag(1 - h_{t+1}^2) dL/dh_{t+1}, nothing after the end
     for t in range(len(x), 0, -1):
         dv += np.outer(slope[t - 1], h[t])
         dh[t - 1] = weights.v.T @ slope[t - 1] + back

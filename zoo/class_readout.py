@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 import keras
 import numpy as np
 
+from zoo._readout import Batches, check_alone
 from zoo._ridge import RidgeAccumulator
-
-Batches = Iterable[tuple[Mapping[str, np.ndarray], np.ndarray]]
 
 ALPHAS = tuple(10.0**power for power in range(-6, 4))
 """Penalties to choose from."""
@@ -49,7 +48,7 @@ def fit_class_readout(
         ValueError: If the model has other layers that train, or there is no example.
     """
     readout = model.get_layer("logits")
-    _check(model, readout)
+    check_alone(model, readout)
     seen = keras.Model(model.input, readout.input)
     width, classes = (int(size) for size in readout.kernel.shape)
     ridge = RidgeAccumulator(width, classes, smallest_alpha=min(alphas))
@@ -99,14 +98,3 @@ def _best_sharpness(scores: np.ndarray, truth: np.ndarray) -> float:
 def _log_softmax(logits: np.ndarray) -> np.ndarray:
     shifted = logits - logits.max(axis=1, keepdims=True)
     return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-
-
-def _check(model: keras.Model, readout: keras.layers.Layer) -> None:
-    """Refuse what a linear regression would leave half trained."""
-    own = {variable.path for variable in readout.trainable_variables}
-    others = sorted({variable.path for variable in model.trainable_variables} - own)
-    if others:
-        raise ValueError(
-            "Only the output layer is found in closed form, and these would stay as they were "
-            f"drawn: {', '.join(others)}. Expected `cell='reservoir'` and no layer that trains."
-        )

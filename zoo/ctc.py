@@ -11,13 +11,11 @@ from typing import Any
 
 from keras import ops
 
-from custom_layers.ctc import IMPOSSIBLE
+from custom_layers.ctc import IMPOSSIBLE, INFEASIBLE, frame_log_probabilities
+from custom_layers.masking import valid_first
 from zoo.decoding import likeliest, require_integer, select
 
 Tensor = Any
-
-_ALIVE = -1e29
-"""A hypothesis below it is none, but fills up the beam."""
 
 
 def ctc_greedy_search(logits: Tensor) -> tuple[Tensor, Tensor]:
@@ -36,14 +34,12 @@ def ctc_greedy_search(logits: Tensor) -> tuple[Tensor, Tensor]:
         >>> print(ops.convert_to_numpy(ctc_greedy_search(frames)[0]))
         [[1 1 2 0 0 0 0]]
     """
-    log_probs = _log_probs(logits)
+    log_probs = frame_log_probabilities(logits)
     best = ops.cast(ops.argmax(log_probs, axis=-1), "int32")
     before = ops.pad(best[:, :-1], ((0, 0), (1, 0)))
     said = ops.logical_and(best > 0, best != before)
-    frames = ops.shape(best)[1]
-    place = ops.arange(frames, dtype="int32")
-    order = ops.argsort(ops.where(said, place, place + frames), axis=-1)
-    labels = ops.take_along_axis(ops.where(said, best, 0), ops.cast(order, "int32"), axis=1)
+    order = ops.cast(valid_first(said), "int32")
+    labels = ops.take_along_axis(ops.where(said, best, 0), order, axis=1)
     return labels, ops.sum(ops.max(log_probs, axis=-1), axis=-1)
 
 
@@ -81,7 +77,7 @@ def ctc_beam_search(logits: Tensor, *, beam_size: int = 8) -> tuple[Tensor, Tens
         Bi-Directional Recurrent DNNs, without the language model.
     """
     require_integer("beam_size", beam_size, 1)
-    log_probs = _log_probs(logits)
+    log_probs = frame_log_probabilities(logits)
     batch, frames, _ = ops.shape(log_probs)
     classes, beam = log_probs.shape[-1], beam_size
     by_frame = ops.transpose(log_probs, (1, 0, 2))
@@ -104,7 +100,7 @@ def ctc_beam_search(logits: Tensor, *, beam_size: int = 8) -> tuple[Tensor, Tens
         child = ops.logical_and(
             ops.sum(differ, axis=-1) == 1, lengths[:, None] == lengths[:, :, None] + 1
         )
-        alive = total > _ALIVE
+        alive = total > INFEASIBLE  # what is not fills up the beam
         child = ops.logical_and(child, ops.logical_and(alive[:, :, None], alive[:, None]))
         index = ops.broadcast_to(last[:, None], (batch, beam, beam))
         gained = ops.where(child, ops.take_along_axis(longer, index, axis=2), IMPOSSIBLE)
@@ -148,15 +144,5 @@ def ctc_beam_search(logits: Tensor, *, beam_size: int = 8) -> tuple[Tensor, Tens
     )
     _, prefixes, _, _, blank, spoken = ops.while_loop(go_on, extend, start)
     scores = ops.logaddexp(blank, spoken)
-    found = scores > _ALIVE
+    found = scores > INFEASIBLE
     return ops.where(found[:, :, None], prefixes, 0), ops.where(found, scores, -float("inf"))
-
-
-def _log_probs(logits: Tensor) -> Tensor:
-    logits = ops.convert_to_tensor(logits)
-    if len(logits.shape) != 3 or logits.shape[-1] is None or logits.shape[-1] < 2:
-        raise ValueError(
-            "`logits` must have shape (batch, frames, classes) with at least two classes, found "
-            f"{tuple(logits.shape)}."
-        )
-    return ops.log_softmax(ops.cast(logits, "float32"), axis=-1)

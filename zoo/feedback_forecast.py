@@ -9,6 +9,7 @@ from keras import ops
 
 from custom_layers import MonotoneQuantiles
 from custom_layers.loops import forward_loop, pad
+from custom_layers.masking import last_valid
 from zoo.language_model import state_names
 from zoo.recurrent import StackOptions, carried_sizes, carried_stack
 
@@ -43,9 +44,7 @@ class SeasonalAnchor(keras.layers.Layer):
         if not self.season:
             return ops.repeat(ops.zeros_like(inputs[:, :1]), self.horizon, axis=1)
         values, valid = self._by_season(inputs), self._by_season(known)
-        passed = ops.cumsum(valid, axis=1)
-        newest = ops.cast(passed == ops.max(passed, axis=1, keepdims=True), valid.dtype)
-        last = ops.sum(newest * valid * values, axis=1)
+        last = ops.sum(last_valid(valid) * values, axis=1)
         times = -(-self.horizon // self.season)
         return ops.concatenate([last] * times, axis=1)[:, : self.horizon]
 
@@ -68,7 +67,8 @@ class FeedbackForecast(keras.layers.Layer):
     """Forecasts one step after the other, each fed back to make the next.
 
     The loop is that of `keras.layers.RNN`: it has a gradient on every backend and can be exported.
-    Dropout acts on the window alone.
+    Dropout acts on the window alone. What is added to the anchors, and the sums, are float32 in
+    every policy.
 
     Args:
         recurrence: Model of `x` (batch, time, features) and the states `state_0`, ... to `outputs`
@@ -99,7 +99,7 @@ class FeedbackForecast(keras.layers.Layer):
         middle: int = 0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{"autocast": False, **kwargs})  # forecasts keep the digits of anchors
         self.recurrence = recurrence
         self.head = head
         self.horizon = horizon
@@ -120,12 +120,12 @@ class FeedbackForecast(keras.layers.Layer):
     ) -> Tensor:
         batch = ops.shape(inputs)[0]
         states = [
-            ops.zeros((batch, self.recurrence.input[name].shape[-1]), dtype=inputs.dtype)
+            ops.zeros((batch, self.recurrence.input[name].shape[-1]), dtype=self.compute_dtype)
             for name in self.state_names
         ]
         found = self._run(inputs, states, training)
         states = [found[name] for name in self.state_names]
-        each = ops.repeat(ops.cast(anchors, inputs.dtype), self.levels, axis=-1)
+        each = ops.repeat(ops.cast(anchors, "float32"), self.levels, axis=-1)
         first = self._forecast(found["outputs"][:, -1], each[:, 0])
         if self.horizon == 1:
             return self._by_step(first[:, None])
@@ -147,6 +147,7 @@ class FeedbackForecast(keras.layers.Layer):
         return self._by_step(ops.concatenate([first[:, None], later], axis=1))
 
     def _run(self, x: Tensor, states: list[Tensor], training: bool | None) -> dict[str, Tensor]:
+        x = ops.cast(x, self.compute_dtype)
         given = {"x": x, **dict(zip(self.state_names, states, strict=True))}
         return self.recurrence(given, training=training)
 
@@ -155,7 +156,7 @@ class FeedbackForecast(keras.layers.Layer):
 
     def _by_step(self, flat: Tensor) -> Tensor:
         shape = (-1, self.horizon, self.targets, self.levels)
-        return ops.reshape(ops.cast(flat, "float32"), shape)
+        return ops.reshape(flat, shape)
 
     def compute_output_spec(self, inputs: Any, *_: Any, **__: Any) -> keras.KerasTensor:
         shape = (inputs.shape[0], self.horizon, self.targets, self.levels)

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, Unpack
 
 import keras
+import numpy as np
 
 from custom_layers import MonotoneQuantiles, SequencePooling1D, SeriesScaling
 from custom_layers.pooling import PoolingMode
@@ -174,6 +175,7 @@ def fit_scaling(model: keras.Model, **parts: Any) -> None:
         raise ValueError(f"Expected the inputs {sorted(model.input)}, found {sorted(parts)}.")
     for name, values in parts.items():
         layer = model.get_layer("scaling" if name == "past" else f"{name}_scaling")
+        values = np.asarray(values, "float64")
         if values.shape[-1] != model.input[name].shape[-1]:
             raise ValueError(
                 f"`{name}` must have {model.input[name].shape[-1]} features, found {values.shape}."

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import keras
 import numpy as np
 
 from custom_layers import MonotoneQuantiles
+from zoo._readout import Batches, check_alone
 from zoo._ridge import RidgeAccumulator
-
-Batches = Iterable[tuple[Mapping[str, np.ndarray], np.ndarray]]
 
 ALPHAS = tuple(10.0**power for power in range(-6, 5))
 """Penalties to choose from."""
@@ -67,9 +66,9 @@ def fit_forecast_readout(
     if not ridge.rows:
         raise ValueError("`batches` must hold a window without missing targets, found none.")
     held = list(_rows(seen, validation))
-    states, wanted = (np.concatenate(part) for part in zip(*held, strict=True))
-    if not len(states):
+    if not sum(len(rows) for rows, _ in held):
         raise ValueError("`validation` must hold a window without missing targets, found none.")
+    states, wanted = (np.concatenate(part) for part in zip(*held, strict=True))
     rows, best = [], None
     for alpha in alphas:
         solution = ridge.solve(alpha)
@@ -133,10 +132,4 @@ def _check(model: keras.Model) -> None:
         raise ValueError(
             "A readout in closed form needs a model of `zoo.forecaster` with `mode='direct'`."
         )
-    own = {variable.path for variable in model.get_layer("head").trainable_variables}
-    others = sorted({variable.path for variable in model.trainable_variables} - own)
-    if others:
-        raise ValueError(
-            "Only the output layer is found in closed form, and these would stay as they were "
-            f"drawn: {', '.join(others)}. Expected `cell='reservoir'` and no layer that trains."
-        )
+    check_alone(model, model.get_layer("head"))

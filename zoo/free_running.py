@@ -24,6 +24,7 @@ from zoo._state_stream import (
     reservoirs_of,
     stream_of,
 )
+from zoo.decoding import require_integer
 
 
 def readout_inputs(model: keras.Model, x: Any) -> np.ndarray:
@@ -37,10 +38,12 @@ def readout_inputs(model: keras.Model, x: Any) -> np.ndarray:
         `(batch, time, width)`; times the readout's kernel, plus its bias, they are the outputs.
 
     Raises:
-        ValueError: If `x` has another shape.
+        ValueError: If `x` has another shape, or no step.
     """
     x = _checked("x", x, (None, None, model.input.shape[-1]), precision_of(model))
     steps = x.shape[1]
+    if steps < 1:
+        raise ValueError(f"`x` must have a step at least, found shape {x.shape}.")
     parts = [seen for seen, _ in stream_of(model).chunks(x)]
     return np.concatenate(parts, axis=1)[:, :steps]
 
@@ -75,6 +78,7 @@ def free_run(
     Raises:
         ValueError: If the network cannot run freely, or shapes do not fit.
     """
+    require_integer("steps", steps, 1)
     precision = precision_of(model)
     warmup = np.asarray(warmup, precision)
     single = warmup.ndim == 2
@@ -117,6 +121,7 @@ def run_on(model: keras.Model, seen: Any, steps: int) -> np.ndarray:
     Raises:
         ValueError: If the network cannot run freely, or shapes do not fit.
     """
+    require_integer("steps", steps, 1)
     fed_back, targets, features = _widths(model)
     if fed_back:
         raise ValueError("A network with feedback runs from its last outputs: use `free_run`.")
@@ -130,7 +135,9 @@ def run_on(model: keras.Model, seen: Any, steps: int) -> np.ndarray:
 
 
 def continuation_model(model: keras.Model) -> keras.Model:
-    """One model of the predictions along a series and of the free run after it, to be exported.
+    """One model of the predictions along a series and of the free run after it, for `export`.
+
+    It has the weights of another model and no config of its own: save that one instead.
 
     Args:
         model: Of `echo_state_network`, with as many targets as features and without feedback. The

@@ -94,8 +94,8 @@ def gradient_flow(
     which is the total derivative: over all that s_t has an effect on, at this step and at every
     later one. L is the loss of an example. The e_t are weights of a copy of the model, and one step
     of gradient descent at rate 1 leaves minus the gradient in them; so it is the backend's own
-    differentiation that is looked at, on TensorFlow, JAX and PyTorch alike. Dropout is off, the copy
-    of a model in half precision computes in float32, and the model is left as it is.
+    differentiation that is looked at, on TensorFlow, JAX and PyTorch alike. Dropout is off, a model
+    in half precision is looked at in float32, and the model is left as it is.
 
     Args:
         model: A functional or sequential model. Its recurrent layers, any `keras.layers.RNN` with

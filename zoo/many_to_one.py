@@ -13,14 +13,17 @@ from custom_layers import (
     SequenceSnapshots1D,
     SeriesScaling,
 )
+from custom_layers.masking import first_steps
 from zoo._registry import register_model
 from zoo._tokens import TokenStackOptions, split_options, token_features
+from zoo.decoding import require_integer
 from zoo.recurrent import StackOptions, recurrent_stack
 
 Pooling = Literal["last", "mean", "max", "attention"]
 POOLINGS = ("last", "mean", "max", "attention")
 
 SeriesPooling = Literal["last", "mean", "max", "attention", "snapshots"]
+SERIES_POOLINGS = (*POOLINGS, "snapshots")
 SeriesScalingMode = Literal["train", "series"]
 
 _YANG, _CONNEAU = "Yang et al. 2016", "Conneau et al. 2017"
@@ -159,13 +162,15 @@ def series_classifier(
         (None, 4)
     """
     _check_classes(num_classes)
+    require_integer("features", features, 1)
     if scaling not in ("train", "series"):
         raise ValueError(f"`scaling` must be 'train' or 'series', not {scaling!r}.")
+    if pooling not in SERIES_POOLINGS:
+        raise ValueError(f"`pooling` must be one of {SERIES_POOLINGS}, not {pooling!r}.")
     stack.setdefault("cell", "gru")
     series = keras.Input((None, features), name="series")
     lengths = keras.Input((), dtype="int32", name="lengths")
-    step = ops.cumsum(ops.ones_like(series[:, :, 0], dtype="int32"), axis=1)
-    mask = ops.less_equal(step, lengths[:, None])
+    mask = first_steps(series[:, :, 0], lengths)
     # Padding is as good as missing for whatever is measured along the series.
     real = ops.where(mask[:, :, None], series, ops.full_like(series, float("nan")))
     mode: Literal["train", "window"] = "train" if scaling == "train" else "window"

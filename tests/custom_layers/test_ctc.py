@@ -186,6 +186,29 @@ def test_extreme_logits() -> None:
         assert value == pytest.approx(best, rel=1e-4, abs=2.0)
 
 
+def test_classes_that_are_ruled_out() -> None:
+    """By logits of minus infinity, which are what frames beyond the end have in float16."""
+    logits = random_logits(2, 4)
+    logits[:, :, 3] = -np.inf
+    logits[:, 2, 2] = -np.inf
+    labels = np.array([[1, 2], [1, 3]])
+    rest = log_softmax(logits[0, :, :3])
+    want = np.log(sum(np.exp(p) for path, p in paths_of([1, 2], rest)))
+    found = to_numpy(jitted(ctc_log_likelihood)(logits, labels))
+    np.testing.assert_allclose(found[0], want, rtol=1e-5)
+    assert np.isneginf(found[1])
+    occupancy = to_numpy(jitted(ctc_occupancy)(logits, labels)[1])
+    np.testing.assert_allclose(occupancy[0].sum(axis=-1), 1, atol=1e-5)
+    assert not occupancy[0, :, 3].any() and not occupancy[0, 2, 2] and not occupancy[1].any()
+    with np.errstate(invalid="ignore"):  # where it is ruled out
+        assert np.isfinite(gradient(logits, labels)[0, :, :2]).all()
+    half = blank_where_masked(logits[:1, :, :3].astype("float16"), np.arange(4)[None] < 4)
+    longer = np.pad(logits[:1, :, :3].astype("float16"), ((0, 0), (0, 2), (0, 0)))
+    longer = blank_where_masked(longer, np.arange(6)[None] < 4)
+    short, padded = (to_numpy(ctc_log_likelihood(x, labels[:1])) for x in (half, longer))
+    np.testing.assert_allclose(padded, short, rtol=1e-5)
+
+
 def test_alignment_is_the_best_path() -> None:
     for seed in range(3):
         logits = random_logits(seed=seed)

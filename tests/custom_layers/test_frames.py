@@ -89,6 +89,21 @@ def test_spec_augment_blots_out_stretches_and_bands() -> None:
     assert (nothing == 1).all()
 
 
+def test_spec_augment_hits_all_steps_alike_within_the_clip() -> None:
+    x = np.ones((4000, 30, 2), "float32")
+    mask = np.arange(30) < np.where(np.arange(4000) % 2, 30, 12)[:, None]
+    found = to_numpy(SpecAugment(1, 6, 0, 0, seed=0)(x, mask=mask, training=True))
+    gone = (found == 0).all(axis=2)
+    short, long = gone[::2], gone[1::2]
+    assert not short[:, 12:].any()
+    # Of 6 in 30 steps on average 3; those at the very ends are in fewer places of a stretch.
+    for rows, length in ((short, 12), (long, 30)):
+        assert rows.sum(axis=1).mean() == pytest.approx(3, abs=0.15)
+        inner = rows[:, 6 : length - 6].mean(axis=0) if length == 30 else rows[:, 5:7].mean(axis=0)
+        assert np.ptp(inner) < 0.06
+        assert rows[:, 0].mean() == pytest.approx(rows[:, length - 1].mean(), abs=0.03)
+
+
 @pytest.mark.parametrize(
     ("layer", "arguments", "message"),
     [

@@ -102,6 +102,12 @@ def test_wrong_levels(levels: tuple[float, ...]) -> None:
             thing(levels)
 
 
+@pytest.mark.parametrize(("levels", "width"), [((), 2), ((0.1, 0.5, 0.9), 1)])
+def test_forecasts_of_other_levels(levels: tuple[float, ...], width: int) -> None:
+    with pytest.raises(ValueError, match=f"must have a last axis of {len(levels) or 1}"):
+        ForecastLoss(levels)(np.zeros((1, 2, 1)), np.zeros((1, 2, 1, width), "float32"))
+
+
 def test_wrong_shapes() -> None:
     with pytest.raises(ValueError, match="must hold at least 0.5"):
         MonotoneQuantiles([])

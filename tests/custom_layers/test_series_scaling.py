@@ -83,6 +83,21 @@ def test_what_never_changes_has_a_scale() -> None:
     assert to_numpy(layer.mean).tolist() == [3e8, 0]
 
 
+@pytest.mark.parametrize("size", [1e-20, 1e20])
+def test_very_small_and_very_large_values(size: float) -> None:
+    """Their squares are no numbers of float32."""
+    x = np.array([[[1.0], [3.0], [np.inf], [2.0]], [[2.0], [2.0], [2.0], [2.0]]])
+    layer, plain = SeriesScaling("window"), SeriesScaling("window")
+    layer.adapt(size * x[0])
+    plain.adapt(x[0])
+    scaled, known, centre, scale = (to_numpy(part) for part in layer(size * x))
+    wanted = [to_numpy(part) for part in plain(x)]
+    np.testing.assert_allclose(scaled, wanted[0], atol=1e-5)
+    assert known[0, :, 0].tolist() == [1, 1, 0, 1]
+    np.testing.assert_allclose(centre / np.float32(size), wanted[2], rtol=1e-5)
+    np.testing.assert_allclose(scale / np.float32(size), wanted[3], rtol=1e-5)
+
+
 def test_wrong_arguments() -> None:
     with pytest.raises(ValueError, match="`mode` must be one of"):
         SeriesScaling("mean")  # type: ignore[arg-type]

@@ -136,6 +136,11 @@ def test_options() -> None:
     plain = build("acoustic_model_small", normalization="none", deltas=0, features="log_mel")
     assert {"normalization", "cepstra", "deltas"}.isdisjoint(layer.name for layer in plain.layers)
     assert zoo.acoustic_steps(305, sampling_rate=1000, time_reduction=4) == 8
-    for option, value in (("features", "raw"), ("normalization", "batch"), ("num_labels", 0)):
+    for option, value in (
+        ("features", "raw"),
+        ("normalization", "batch"),
+        ("num_labels", 0),
+        ("time_reduction", 0),
+    ):
         with pytest.raises(ValueError, match=f"`{option}` must be"):
             build("acoustic_model_small", **{option: value})

@@ -88,6 +88,19 @@ def test_not_truncated_is_whole(weights, sequence):
         truncated(weights, x, slope, 0)
 
 
+def test_any_numbers_are_taken_in_float64():
+    ones = Weights(
+        *(
+            np.ones(shape, kind)
+            for shape, kind in (((2, 1), int), ((2, 2), "float32"), (2, "float16"), ((1, 2), int))
+        )
+    )
+    x, slope = np.ones((3, 1), int), np.ones((3, 1), int)
+    found = backward(ones, x, slope)
+    assert {getattr(found, name).dtype for name in (*NAMES, "h")} == {np.dtype("float64")}
+    assert found.w.any()
+
+
 def test_against_keras(weights, sequence):
     """One step of gradient descent at rate 1 leaves minus the gradient."""
     on_tensorflow = keras.backend.backend() == "tensorflow"  # the others compute in float32

@@ -78,10 +78,11 @@ def test_a_wide_beam_finds_everything() -> None:
     for row in range(3):
         want = all_texts(log_probs[row])
         probabilities = np.exp(to_numpy(scores)[row])
-        found = dict(zip(texts(to_numpy(labels)[row]), probabilities, strict=True))
+        pairs = zip(texts(to_numpy(labels)[row]), probabilities, strict=True)
+        found = {text: p for text, p in pairs if p > 0}
         assert sum(p > 0 for p in probabilities) == len(want)
         for text, p in want.items():
-            assert found[text] == pytest.approx(p, rel=1e-4) or not text
+            assert found[text] == pytest.approx(p, rel=1e-4)
         assert probabilities.tolist() == sorted(probabilities, reverse=True)
         assert probabilities.sum() == pytest.approx(1, abs=1e-5)
 
@@ -114,6 +115,17 @@ def test_frames_beyond_the_end_say_nothing() -> None:
         (labels, scores), (others, other_scores) = search(log_probs), search(padded)
         np.testing.assert_array_equal(to_numpy(labels), to_numpy(others)[..., :6])
         np.testing.assert_allclose(to_numpy(scores), to_numpy(other_scores), atol=1e-4)
+
+
+def test_fewer_texts_than_the_beam_holds() -> None:
+    log_probs = random_log_probs(2, 3, 3).astype("float32")
+    marked = blank_where_masked(log_probs, np.arange(3) < np.array([[1], [0]]))
+    labels, scores = (
+        to_numpy(x) for x in jitted(lambda x: zoo.ctc_beam_search(x, beam_size=6))(marked)
+    )
+    assert set(texts(labels[0])[:3]) == {(), (1,), (2,)} and np.isfinite(scores[0, :3]).all()
+    assert np.isneginf(scores[0, 3:]).all() and not labels[0, 3:].any()
+    assert scores[1, 0] == 0 and np.isneginf(scores[1, 1:]).all() and not labels[1].any()
 
 
 def test_a_graph_for_any_length() -> None:

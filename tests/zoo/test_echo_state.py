@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+from layer_checks import to_numpy
 from sklearn.linear_model import Ridge
 
 import zoo
@@ -83,6 +84,29 @@ def test_feedback_generates_without_inputs() -> None:
     np.testing.assert_allclose(found, y[:, 400:405], atol=0.1)
 
 
+def test_feedback_with_inputs_from_outside() -> None:
+    """One reservoir in numpy, which sees an input and its own last output."""
+    model = zoo.echo_state_network(
+        features=1, feedback=True, units=20, leak_rate=0.5, bias_scaling=0.2, seed=0
+    )
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(1, 60, 1)), rng.normal(size=(1, 60, 1))
+    zoo.fit_readout(model, x[:, :50], y[:, :50], alpha=1e-2, washout=10)
+    cell = model.get_layer("reservoir_0").cell
+    fixed = (cell.recurrent_kernel, cell.kernel, cell.feedback_kernel, cell.bias)
+    w, u, v, b = (to_numpy(weight).astype("float64") for weight in fixed)
+    kernel, bias = (v.astype("float64") for v in model.get_layer("readout").get_weights())
+    state, last, wanted = np.zeros(20), np.zeros(1), []
+    for t in range(60):
+        seen = np.concatenate([x[0, t], last])
+        state = 0.5 * state + 0.5 * np.tanh(state @ w + x[0, t] @ u + last @ v + b)
+        out = np.concatenate([seen, state]) @ kernel + bias
+        wanted.append(out)
+        last = y[0, t] if t < 50 else out
+    found = zoo.free_run(model, x[:, :50], 10, inputs=x[:, 50:], outputs=y[:, :50])
+    np.testing.assert_allclose(found[0], wanted[50:], atol=1e-5)
+
+
 def test_saved_and_loaded(tmp_path) -> None:
     model = zoo.echo_state_network(units=10, seed=1)
     data = sines(1, 40)
@@ -114,6 +138,10 @@ def test_wrong_arguments() -> None:
         zoo.free_run(zoo.echo_state_network(targets=2, units=10, seed=1), x, 3)
     with pytest.raises(ValueError, match="`warmup` must have shape"):
         zoo.free_run(model, np.zeros((2, 20, 3)), 3)
+    with pytest.raises(ValueError, match="`steps` must be an integer of at least 1"):
+        zoo.free_run(model, x, 0)
+    with pytest.raises(ValueError, match="`x` must have a step at least"):
+        zoo.readout_inputs(model, x[:, :0])
 
 
 def by_numpy(model: keras.Model, x: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:

@@ -103,6 +103,24 @@ def test_mixed_precision_keeps_the_level(case: str) -> None:
     np.testing.assert_allclose(found, wanted, rtol=0, atol=0.1 * np.ptp(x["past"][1:]))
 
 
+@pytest.mark.parametrize("mode", ["direct", "recursive"])
+def test_mixed_precision_keeps_the_digits_of_the_season(mode: str) -> None:
+    policy = keras.config.dtype_policy()
+    try:
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        model = build(mode=mode, season=4, quantiles=(), scaling="window")
+    finally:
+        keras.config.set_dtype_policy(policy)
+    head = [w for w in model.weights if "head" in w.path]
+    assert head
+    for weight in head:
+        weight.assign(0 * weight)
+    x = {"past": np.random.default_rng(0).normal(1000, 1, (3, 12, 2)).astype("float32")}
+    horizon = model.output.shape[1]
+    wanted = np.concatenate([x["past"][:, -4:]] * 3, axis=1)[:, :horizon]
+    np.testing.assert_allclose(to_numpy(apply(model, x))[..., 0], wanted, rtol=1e-6)
+
+
 def test_the_unit_of_the_data_does_not_matter() -> None:
     """What is scaled by its window is forecast likewise in any unit and at any level."""
     model = build(scaling="window")
@@ -251,3 +269,7 @@ def test_wrong_options() -> None:
     echo_state = build(cell="reservoir", quantiles=())
     with pytest.raises(ValueError, match="`batches` must hold a window without missing targets"):
         zoo.fit_forecast_readout(echo_state, [], [])
+    x = inputs(echo_state)
+    windows = [(x, np.ones((len(x["past"]), *echo_state.output.shape[1:3])))]
+    with pytest.raises(ValueError, match="`validation` must hold a window without missing"):
+        zoo.fit_forecast_readout(echo_state, windows, [])
