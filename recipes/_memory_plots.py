@@ -40,7 +40,9 @@ def gradients(studies: Sequence[Study], path: Path) -> None:
                 axes.plot([], [], **style, label=f"{study.label}: diverged")
                 continue
             top = flows[-1]
-            norms = np.nan_to_num(top.norms, nan=_MOST, posinf=_MOST).clip(_LEAST, _MOST)
+            # What no later step reads has no gradient.
+            norms = np.trim_zeros(top.norms, "b") if top.norms.any() else top.norms
+            norms = np.nan_to_num(norms, nan=_MOST, posinf=_MOST).clip(_LEAST, _MOST)
             seen += [norms.min() / 2, norms.max() * 2]
             label = f"{study.label}: span {top.span()}"
             axes.plot(np.arange(1, len(norms) + 1), norms, **style, label=label)
