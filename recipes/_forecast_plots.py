@@ -54,11 +54,11 @@ def fans(panels: Sequence[Fan], levels: Sequence[float], path: Path) -> None:
             ms=2.5,
             label="truth",
         )
-        bands = () if fan.quantiles is None else range(len(levels) // 2)
-        for index in bands:
+        quantiles = np.empty((len(future), 0)) if fan.quantiles is None else fan.quantiles
+        for index in range(quantiles.shape[1] // 2):
             high = len(levels) - 1 - index
             label = f"from quantile {levels[index]:g} to {levels[high]:g}"
-            low, top = fan.quantiles[:, index], fan.quantiles[:, high]  # type: ignore[index]
+            low, top = quantiles[:, index], quantiles[:, high]
             shade = 0.18 + 0.14 * index
             axes.fill_between(future, low, top, color=_MODEL, alpha=shade, lw=0, label=label)
         for (name, other), colour in zip(fan.others.items(), _OTHERS, strict=False):

@@ -32,8 +32,9 @@ class Training:
     large series and small ones count alike.
 
     Args:
-        config: With `quantiles`, `batch_size` and `seed`.
+        config: With `batch_size` and `seed`.
         model: Of `zoo.forecaster`.
+        quantiles: Levels of the model.
         windows: Those of the training part.
         valid: Forecasts to validate by.
         training: Targets of the training part of each series.
@@ -43,15 +44,16 @@ class Training:
         self,
         config: FitConfig,
         model: keras.Model,
+        quantiles: Sequence[float],
         windows: Windows,
         valid: Backtest,
         training: Sequence[np.ndarray],
     ) -> None:
         self._model, self._windows, self._valid = model, windows, valid
-        self._quantiles: Sequence[float] = config.quantiles  # type: ignore[attr-defined]
+        self._quantiles = quantiles
         self._batch_size, self._seed = config.batch_size, config.seed
-        self.loss = ForecastLoss(self._quantiles)
-        power = 1 if self._quantiles else 2  # of a squared error
+        self.loss = ForecastLoss(quantiles)
+        power = 1 if quantiles else 2  # of a squared error
         weights = np.stack([np.nanstd(values, axis=0) for values in training]) ** -power
         self._weights, self._valid_weights = (
             weights.astype("float32")[part.origins[:, 0]][:, None]

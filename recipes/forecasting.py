@@ -238,7 +238,7 @@ def train(
     windows, valid = data.windows("train"), data.backtest("valid")
     if config.model == "echo_state":
         return solve_readout(model, windows, valid, config.quantiles, folder=folder, title=title)
-    training = Training(config, model, windows, valid, data.series.training)
+    training = Training(config, model, config.quantiles, windows, valid, data.series.training)
     return fit(
         model,
         config,
