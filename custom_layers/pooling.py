@@ -70,7 +70,7 @@ class SequencePooling1D(keras.layers.Layer):
         mask = ops.cast(mask, "bool")
         inputs = ops.where(mask[:, :, None], inputs, ops.zeros_like(inputs))
         if self.mode == "max":
-            lowest = ops.where(mask[:, :, None], inputs, ops.full_like(inputs, -float("inf")))
+            lowest = ops.where(mask[:, :, None], inputs, ops.full_like(inputs, self._lowest))
             highest = ops.max(lowest, axis=1)
             some = ops.any(mask, axis=1, keepdims=True)
             return ops.where(some, highest, ops.zeros_like(highest))
@@ -86,6 +86,11 @@ class SequencePooling1D(keras.layers.Layer):
             return _chosen(inputs, last)
         first = mask & ops.equal(ops.cumsum(valid, axis=1), 1)
         return ops.concatenate([_chosen(inputs, last), _chosen(inputs, first)], axis=-1)
+
+    @property
+    def _lowest(self) -> float:
+        """Below every number, and finite: ONNX multiplies it by 0 where it is not taken."""
+        return -6e4 if self.compute_dtype == "float16" else -3e38
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
         return None

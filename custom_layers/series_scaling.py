@@ -15,6 +15,8 @@ ScalingMode = Literal["train", "window", "last"]
 
 _MODES = ("train", "window", "last")
 
+_LARGEST = 3e38
+
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
 class SeriesScaling(keras.layers.Layer):
@@ -44,6 +46,7 @@ class SeriesScaling(keras.layers.Layer):
 
     Call arguments:
         inputs: `(batch, time, features)`, NaN or infinite where a value is missing.
+        mask: Booleans `(batch, time)`; where it is `False` every value counts as missing.
 
     Returns:
         Scaled values `(batch, time, features)`; whether each is known, 1 or 0, of the same shape;
@@ -73,6 +76,7 @@ class SeriesScaling(keras.layers.Layer):
             raise ValueError(f"`epsilon` must be a positive number, found {epsilon!r}.")
         self.mode = mode
         self.epsilon = epsilon
+        self.supports_masking = True
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         if len(input_shape) != 3 or input_shape[-1] is None:
@@ -109,10 +113,16 @@ class SeriesScaling(keras.layers.Layer):
         self.mean.assign(mean)
         self.deviation.assign(np.where(changing, deviation, 1.0))
 
-    def call(self, inputs: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def call(
+        self, inputs: Tensor, mask: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         known = ops.abs(inputs) < float("inf")
-        filled = ops.where(known, inputs, ops.zeros_like(inputs))
+        if mask is not None:
+            known = ops.logical_and(known, mask[:, :, None])
         valid = ops.cast(known, inputs.dtype)
+        # In ONNX the side of a choice that is not taken counts 0 times, unless it asks for NaN.
+        filled = ops.where(ops.isnan(inputs), ops.zeros_like(inputs), inputs)
+        filled = valid * ops.clip(filled, -_LARGEST, _LARGEST)
         each = ops.zeros_like(inputs[:, :1])  # of the shape (batch, 1, features)
         mean, deviation = (each + ops.cast(w, inputs.dtype) for w in (self.mean, self.deviation))
         centre, scale = mean, deviation
@@ -130,7 +140,10 @@ class SeriesScaling(keras.layers.Layer):
             centre, scale = ops.where(some, level, mean), ops.where(some, scale, deviation)
         return valid * (filled - centre) / scale, valid, centre, scale
 
-    def compute_output_spec(self, inputs: Any) -> tuple[Any, ...]:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        return None
+
+    def compute_output_spec(self, inputs: Any, mask: Any = None) -> tuple[Any, ...]:
         batch, time, features = inputs.shape
         shapes = [(batch, time, features)] * 2 + [(batch, 1, features)] * 2
         return tuple(keras.KerasTensor(shape, dtype=self.compute_dtype) for shape in shapes)

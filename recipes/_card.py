@@ -33,6 +33,8 @@ def model_card(
     licence: str,
     metrics: Mapping[str, Any],
     pictures: list[str],
+    baseline_is: str,
+    signatures: Mapping[str, tuple[Mapping[str, str], Mapping[str, str]]],
 ) -> str:
     """The card as Markdown."""
     test, baseline = metrics["test"], metrics["baseline"]
@@ -59,6 +61,8 @@ def model_card(
         "|---|---:|---:|",
         *rows,
         "",
+        f"The baseline: {baseline_is}",
+        "",
         *_spread(metrics.get("spread", {})),
         *(f"![{picture}](plots/{picture})" for picture in pictures),
         "",
@@ -68,8 +72,21 @@ def model_card(
         "",
         f"Not for, and limits: {card.limits}",
         "",
-        "`saved_model/` runs in plain TensorFlow; `model.keras` loads with Keras and rnn-zoo;",
-        "`config.json` has every option.",
+        "`model.keras` loads with Keras and rnn-zoo; `config.json` has every option.",
+        "`saved_model/` runs in plain TensorFlow:",
+        "",
+        "```python",
+        "import tensorflow as tf",
+        "",
+        'served = tf.saved_model.load("saved_model").signatures["serving_default"]',
+        "```",
+        "",
+        "| signature | inputs | outputs |",
+        "|---|---|---|",
+        *(
+            f"| `{name}` | {_tensors(inputs)} | {_tensors(outputs)} |"
+            for name, (inputs, outputs) in signatures.items()
+        ),
         "",
     ]
     return "\n".join(lines)
@@ -85,6 +102,10 @@ def _spread(spread: Mapping[str, Mapping[str, float]]) -> list[str]:
         return []
     count = next(iter(spread.values()))["models"]
     return [f"Means of {count:.0f} models, the one here the best on validation:", "", *lines, ""]
+
+
+def _tensors(tensors: Mapping[str, str]) -> str:
+    return "; ".join(f"`{name}` {what}" for name, what in tensors.items())
 
 
 def _cell(value: float | None) -> str:

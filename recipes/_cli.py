@@ -76,11 +76,13 @@ def _mendable(error: Exception) -> str | None:
 
     if isinstance(error, UserError):
         return f"error: {error}"
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        return "error: there is not enough memory for this; expected smaller sizes."
     if "No space left on device" in str(error):  # TensorFlow and HDF5 have their own exceptions.
         return "error: the disk is full."
     if isinstance(error, OSError) and error.errno in _NO_SPACE | _NO_WRITE:
         where = f"{error.filename}: " if error.filename else ""
-        what = "the disk is full" if error.errno in _NO_SPACE else "is not writable"
+        what = "the disk is full" if error.errno in _NO_SPACE else "cannot be read or written"
         return f"error: {where}{what} ({error.strerror})."
     if isinstance(error, ModuleNotFoundError) and error.name not in ("recipes", "zoo"):
         return (

@@ -255,8 +255,8 @@ def _text(raw: bytes) -> str:
 class Export:
     """Write the model of a trained folder in another format.
 
-    A SavedModel takes raw input. ONNX and LiteRT have no strings: they take the ids that the lists
-    beside the model (labels.json) give, and need the export extra.
+    A SavedModel takes raw input. ONNX and LiteRT have no strings: they take numbers, texts as the
+    ids that the lists beside the model give, and need the export extra.
     """
 
     folder: _Folder
@@ -266,7 +266,8 @@ class Export:
     to: Path | None = None
     """Where to; by default beside the model."""
     length: int = 64
-    """Time steps of the LiteRT model, whose shapes are fixed."""
+    """Length of what the LiteRT model takes, as its shapes are fixed: words or characters, steps of
+    a series, samples of sound (at 8,000 a second, 16000 are two seconds)."""
     overwrite: _Flag = False
     """Replace what is there."""
 

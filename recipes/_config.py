@@ -45,6 +45,7 @@ class RunConfig:
 
     def __post_init__(self) -> None:
         """Check the values. A recipe adds its own checks after `super().__post_init__()`."""
+        self.require(0 <= self.seed < 2**32, "seed", "from 0 to 4294967295")
 
     def require(self, condition: bool, field: str, expected: str) -> None:
         """Raise a `UserError` about the option of `field` unless `condition` holds."""
@@ -144,7 +145,7 @@ class StackConfig(RunConfig):
             self.require(getattr(self, field) >= 1, field, "at least 1")
         for field in ("dropout", "recurrent_dropout"):
             self.require(0 <= getattr(self, field) < 1, field, "at least 0 and below 1")
-        self.require(self.l2 >= 0, "l2", "at least 0")
+        self.require(0 <= self.l2 < math.inf, "l2", "at least 0, and finite")
         if self.recurrent_initializer == "identity" and self.cell != "simple":
             raise UserError(
                 "--recurrent-initializer identity makes the IRNN and needs --cell simple, "
@@ -182,8 +183,9 @@ class StackConfig(RunConfig):
 
 def to_json(config: RunConfig) -> dict[str, Any]:
     """The options as plain JSON values."""
+    plain = {Path: str, tuple: list}
     return {
-        name: str(value) if isinstance(value, Path) else value
+        name: next((make(value) for kind, make in plain.items() if isinstance(value, kind)), value)
         for name, value in dataclasses.asdict(config).items()
     }
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from tensorflow.core.protobuf import saved_model_pb2
 
 from recipes._errors import DataError, UserError
 from recipes._output import MODEL, SAVED_MODEL
@@ -176,6 +177,29 @@ def load_saved_model(path: Path) -> Any:
         return tf.saved_model.load(str(path))
     except Exception:  # TensorFlow raises nearly anything here.
         raise DataError(path, "the SavedModel is missing or damaged; train again") from None
+
+
+def signatures(path: Path) -> dict[str, tuple[dict[str, str], dict[str, str]]]:
+    """What a SavedModel takes and gives: for each signature the dtypes and shapes of its inputs
+    and of its outputs, by name."""
+    content = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes())
+    found = content.meta_graphs[0].signature_def
+
+    def said(tensors: Any) -> dict[str, str]:
+        return {name: _said(tensors[name]) for name in sorted(tensors)}
+
+    return {
+        name: (said(found[name].inputs), said(found[name].outputs))
+        for name in sorted(found)
+        if not name.startswith("__")
+    }
+
+
+def _said(tensor: Any) -> str:
+    shape, dtype = tensor.tensor_shape, tf.as_dtype(tensor.dtype).name
+    if shape.unknown_rank:
+        return dtype
+    return f"{dtype} ({', '.join('any' if d.size < 0 else str(d.size) for d in shape.dim)})"
 
 
 def _load_keras(path: Path) -> keras.Model:

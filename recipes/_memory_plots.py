@@ -75,9 +75,12 @@ def learning(
             continue
         steps = [row["epoch"] * epoch_steps for row in study.history]
         values = [row[f"val_{score}"] for row in study.history]
-        scores.plot(steps, values, **style, label=f"{study.label}: {study.test[score]:.2g}")
+        marker = "o" if len(steps) == 1 else None
+        scores.plot(
+            steps, values, **style, marker=marker, label=f"{study.label}: {study.test[score]:.2g}"
+        )
         shares = [100 * row["clipped_fraction"] for row in study.history]
-        clipped.plot(steps, shares, **style, label=study.label)
+        clipped.plot(steps, shares, **style, marker=marker, label=study.label)
     scores.axhline(memoryless, color="k", ls=":", lw=1.2, label=f"no memory: {memoryless:.3g}")
     scores.set(yscale="log", xlabel="training steps", title=f"{score} (validation; test in legend)")
     scores.legend(fontsize=8)

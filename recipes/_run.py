@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import inspect
 import pkgutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +19,7 @@ from recipes import _output, _plots
 from recipes._card import model_card
 from recipes._console import note, say
 from recipes._errors import UserError
-from recipes._export import uncompiled
+from recipes._export import signatures, uncompiled
 from recipes._fit import write_history
 from recipes._optimizer import clipping_hint
 
@@ -49,7 +50,8 @@ class Recipe(Protocol):
         """Metrics of what `export` wrote."""
 
     def baseline(self, config: Any, data: Any, folder: Path) -> tuple[dict[str, float], Any]:
-        """Metrics of a trivial model on the same test part, and its answers for `draw`."""
+        """Metrics of a trivial model on the same test part, and its answers for `draw`. The first
+        paragraph of the docstring says in the model card what the baseline is."""
 
     def load_test(self, folder: Path, config: Any, source: str) -> Any:
         """What to evaluate the model of `folder` on, from a source the user names."""
@@ -128,7 +130,10 @@ def train_recipe(
         data = recipe.load_data(config)
         say(data.description)
         with precision(getattr(config, "mixed_precision", False)):
-            model = recipe.build(config, data)
+            try:
+                model = recipe.build(config, data)
+            except ValueError as error:  # options that do not fit each other
+                raise UserError(f"no model can be built: {error}") from None
             say(f"{model.name}: {model.count_params():,} parameters")
             history = recipe.train(config, data, model, folder=folder)
             if hint := clipping_hint(config, history):
@@ -165,6 +170,8 @@ def train_recipe(
             licence=data.licence,
             metrics=metrics,
             pictures=sorted(p.name for p in (folder / _output.PLOTS).glob("*.png")),
+            baseline_is=inspect.getdoc(recipe.baseline).partition("\n\n")[0].replace("\n", " "),
+            signatures=signatures(folder / _output.SAVED_MODEL),
         )
         (folder / "README.md").write_text(card, encoding="utf-8")
     return metrics

@@ -57,10 +57,16 @@ def predictions(shown: Sequence[Shown], path: Path) -> None:
     height = 2.1 if few else 2.6
     figure = Figure(figsize=(3.2 * _COLUMNS, height * rows + 0.3), layout="constrained")
     grid = figure.subplots(rows, _COLUMNS, squeeze=False, sharey=few)
+    values = np.concatenate([one.values for one in shown])
+    margin = 0.05 * max(float(np.nanmax(values) - np.nanmin(values)), 1e-9)
+    limits = float(np.nanmin(values)) - margin, float(np.nanmax(values)) + margin
     for axes in grid.flat[len(shown) :]:
         axes.set_axis_off()
     for axes, one in zip(grid.flat, shown, strict=False):
-        (_lines if few else _image)(axes, one)
+        if few:
+            _lines(axes, one, limits)
+        else:
+            _image(axes, one)
         right = one.predicted == one.truth
         title = one.predicted if right else f"{one.predicted}, truly {one.truth}"
         axes.set_title(
@@ -79,18 +85,17 @@ def predictions(shown: Sequence[Shown], path: Path) -> None:
     save(figure, path)
 
 
-def _lines(axes: Axes, one: Shown) -> None:
-    """A line a channel."""
+def _lines(axes: Axes, one: Shown, limits: tuple[float, float]) -> None:
+    """A line a channel, and behind them the attention."""
     steps = np.arange(1, len(one.values) + 1)
     for channel, colour in zip(one.values.T, COLOURS, strict=False):
         axes.plot(steps, channel, lw=1.1, color=colour, marker="." if len(steps) <= 30 else None)
     if one.attention is not None:
-        low, high = axes.get_ylim()
-        extent = (0.5, len(steps) + 0.5, low, high)
+        extent = (0.5, len(steps) + 0.5, *limits)
         grey = {"cmap": "Greys", "vmin": 0, "vmax": 2, "aspect": "auto", "zorder": 0}
         share = one.attention / max(float(one.attention.max()), 1e-9)
         axes.imshow(share[None], extent=extent, **grey)
-        axes.set_ylim(low, high)
+    axes.set_ylim(limits)
     axes.spines[["top", "right"]].set_visible(False)
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
 

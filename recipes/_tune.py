@@ -135,10 +135,10 @@ def search(
     say(data.description)
     hp = keras_tuner.HyperParameters()
     recipe.space(hp, config)
-    if not resume:
-        _make(out, record)
     objective = keras_tuner.Objective(f"val_{data.score}", data.mode)
     oracle = _oracle(tuner, objective, hp, trials, config)
+    if not resume:
+        _make(out, record)
     with contextlib.redirect_stdout(sys.stderr):  # keras-tuner prints; stdout is for results.
         searcher = _Search(
             recipe, config, data, trials, oracle, directory=out, project_name="trials"

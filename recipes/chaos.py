@@ -49,7 +49,7 @@ from recipes._chaos_training import (
 )
 from recipes._errors import DataError, UserError
 from recipes._export import for_serving, save_saved_model
-from recipes._output import PLOTS, SAVED_MODEL, read_record, write_json
+from recipes._output import PLOTS, SAVED_MODEL, read_record, read_run_config, write_json
 from recipes.data import chaos as chaos_data
 from recipes.data._columns import read_columns
 
@@ -156,13 +156,19 @@ def train(
     title: str = "chaos",
 ) -> list[dict[str, Any]]:
     """Fit the readouts of one or several reservoirs; the model is left with the best of them."""
-    return fit_reservoirs(
-        model,
-        config,
-        data,
-        redrawn=lambda seed: build(replace(config, seed=seed), data).get_weights(),
-        title=title,
-    )
+    try:
+        return fit_reservoirs(
+            model,
+            config,
+            data,
+            redrawn=lambda seed: build(replace(config, seed=seed), data).get_weights(),
+            title=title,
+        )
+    except ValueError as error:  # states that grow beyond all numbers
+        raise UserError(
+            f"no readout can be found: {error} --spectral-radius is {config.spectral_radius:g}; "
+            "states that are not squashed stay finite below 1."
+        ) from None
 
 
 def spread(history: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
@@ -272,8 +278,17 @@ def predict(
     steps = about["run_steps"] if options.steps is None else options.steps
     if steps < 0:
         raise UserError(f"--steps must be at least 0, not {steps}.")
+    # Who trained on what we carry has a file with names of another kind.
+    embedded = read_run_config(Config, folder).data == "embedded"
+    wanted = () if embedded else about["columns"]
     for path in paths:
-        series = read_columns(path, about["columns"]).values
+        series = read_columns(path, wanted).values
+        if series.shape[1] != len(about["columns"]):
+            raise DataError(
+                path,
+                f"expected {len(about['columns'])} columns of numbers, as the network was trained "
+                f"on, found {series.shape[1]}",
+            )
         if len(series) <= about["washout"]:
             raise DataError(
                 path,

@@ -241,7 +241,7 @@ def evaluate(folder: Path, sentences: Sequence[ner_data.Sentence]) -> dict[str, 
 
 
 def baseline(config: Config, data: Data, folder: Path) -> tuple[dict[str, float], _Tags]:
-    """Train the multilayer perceptron on the same data; its metrics and tags on the test part."""
+    """A multilayer perceptron on the same word and character features, trained without context."""
     model = build_baseline(config, data)
     train(config, data, model, folder=folder, name="baseline", title="baseline")
     predicted = _tag(Tagger(model, data.vocabulary, data.tags), data.test)

@@ -253,8 +253,11 @@ def load_test(folder: Path, config: Config, source: str) -> Sequence[LabelledSer
     another source, or all of another file."""
     options = {"seed": config.seed, "digits": config.digits, "columns": config.columns}
     if source == config.data:
-        return series_data.load(source, **options).test
-    return series_data.load_test(source, **options)
+        series = series_data.load(source, **options).test
+    else:
+        series = series_data.load_test(source, **options)
+    _check_classes(series, _about(folder)["labels"], source)
+    return series
 
 
 def draw(folder: Path, data: Data, baseline_answers: None) -> None:
@@ -336,6 +339,7 @@ def predict(
             raise UserError(f"{path}: {found}; expected a .ts, .csv, .tsv, .txt or .npz file.")
         for several in series_data.read_file(path, columns, labelled=labelled).values():
             _check_channels(served, several, str(path))
+            _check_classes(several, labels, str(path))
             for one, answer in zip(several, served.answers(several), strict=True):
                 shares = zip(labels, answer["probabilities"].tolist(), strict=True)
                 found: dict[str, Any] = {
@@ -369,6 +373,20 @@ def _check_channels(
             )
 
 
+def _check_classes(series: Sequence[LabelledSeries], labels: Sequence[str], where: str) -> None:
+    """Refuse series of which no class is one of the model's: they are values, or other classes."""
+    found = {one.label for one in series if one.label is not None}
+    if found and found.isdisjoint(labels):
+        raise DataError(
+            where,
+            f"expected the classes {', '.join(labels[:10])}, found "
+            f"{', '.join(sorted(found)[:10])}; rows that do not start with their class want "
+            "predict --no-labels",
+        )
+    for label in sorted(found - set(labels))[:10]:
+        note(f"never seen in training, so never right: {label}")
+
+
 # --- search ---------------------------------------------------------------------------------------
 
 
@@ -388,8 +406,9 @@ def space(hp: keras_tuner.HyperParameters, config: Config) -> Config:
         config,
         scaling=scaling,
         depth=hp.Int("depth", 1, 3, default=min(config.depth, 3)),
-        units=hp.Int("units", 50, 800, step=2, sampling="log", default=300),
-        snapshots=hp.Int("snapshots", 1, 32, step=2, sampling="log", default=8),
+        # The readout sees units * depth * snapshots numbers: 9,600 at most.
+        units=hp.Int("units", 50, 400, step=2, sampling="log", default=200),
+        snapshots=hp.Int("snapshots", 1, 8, step=2, sampling="log", default=8),
         cell_options=json.dumps({**json.loads(config.cell_options), **reservoir}),
     )
 

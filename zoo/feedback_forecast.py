@@ -51,7 +51,8 @@ class SeasonalAnchor(keras.layers.Layer):
     def _by_season(self, x: Tensor) -> Tensor:
         """(batch, seasons, season, features); the first season begins with zeros if it is cut."""
         batch, time, features = ops.shape(x)
-        x = pad(x, -time % self.season, axis=1, front=True)
+        lacking = (self.season - time % self.season) % self.season  # no negative number for ONNX
+        x = pad(x, lacking, axis=1, front=True)
         return ops.reshape(x, (batch, -1, self.season, features))
 
     def compute_output_spec(self, inputs: Any, known: Any) -> keras.KerasTensor:

@@ -171,10 +171,8 @@ def series_classifier(
     series = keras.Input((None, features), name="series")
     lengths = keras.Input((), dtype="int32", name="lengths")
     mask = first_steps(series[:, :, 0], lengths)
-    # Padding is as good as missing for whatever is measured along the series.
-    real = ops.where(mask[:, :, None], series, ops.full_like(series, float("nan")))
     mode: Literal["train", "window"] = "train" if scaling == "train" else "window"
-    x, known, _, _ = SeriesScaling(mode, name="scaling")(real)
+    x, known, _, _ = SeriesScaling(mode, name="scaling")(series, mask=mask)
     if missing:
         x = keras.layers.Concatenate(name="values_and_known")([x, known])
     x = recurrent_stack(x, mask=mask, **stack)

@@ -141,7 +141,9 @@ def parse_times(cells: Sequence[str], numeric: bool) -> tuple[np.ndarray, Unit] 
         except ValueError:
             values = np.array([math.nan])
         if np.array_equal(values, np.round(values)):
-            # Ten digits are seconds since 1970.
+            # Ten digits are seconds since 1970, thirteen milliseconds.
+            if (values >= 1e12).all() and not (values % 1000).any():
+                return (values // 1000).astype("int64"), "second"
             return values.astype("int64"), "second" if (values >= 1e9).all() else "number"
     day_first = any(
         (match := _NUMBERS.fullmatch(cell)) and len(match[1]) < 3 and int(match[1]) > 12

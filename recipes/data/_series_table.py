@@ -24,7 +24,7 @@ from recipes.data._labelled_series import (
 )
 from recipes.data._rows import Row, csv_rows
 from recipes.data._source import read_text
-from recipes.data._table import is_missing, number
+from recipes.data._table import is_missing, number, with_point
 
 _SERIES = ("series", "series_id", "seriesid", "id", "case", "case_id", "sample", "sample_id")
 _SERIES += ("sequence", "sequence_id", "instance", "instance_id", "recording")
@@ -67,7 +67,10 @@ def read_table(
             (n, line.split()) for n, line in enumerate(text.split("\n"), 1) if line.strip()
         ]
     else:
-        rows = csv_rows(path, text, mark)
+        rows = [
+            (line, [with_point(cell, mark) for cell in cells])
+            for line, cells in csv_rows(path, text, mark)
+        ]
     if not rows:
         raise DataError(path, "holds no series")
     names = _header(rows[0][1], columns)

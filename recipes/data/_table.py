@@ -43,16 +43,17 @@ def read_table(path: Path) -> Table:
             same name; names file and line.
     """
     text = read_text(path)
-    # Numbers may have decimal commas; semicolons and tabs have no other use here.
+    # Numbers may have decimal commas then; semicolons and tabs have no other use here.
     first = text.partition("\n")[0]
-    rows = csv_rows(path, text, next((mark for mark in ";\t" if mark in first), ","))
+    delimiter = next((mark for mark in ";\t" if mark in first), ",")
+    rows = csv_rows(path, text, delimiter)
     if not rows:
         raise DataError(path, "holds no values; expected CSV")
     width = len(rows[0][1])
     for line, cells in rows:
         if len(cells) != width:
             raise DataError(path, f"expected {width} columns, found {len(cells)}", line=line)
-    rows = [(line, [cell.strip() for cell in cells]) for line, cells in rows]
+    rows = [(line, [with_point(cell.strip(), delimiter) for cell in cells]) for line, cells in rows]
     header = _is_header(rows)
     if header and len(rows) == 1:
         raise DataError(path, "holds a header and no values", line=rows[0][0])
@@ -65,6 +66,13 @@ def read_table(path: Path) -> Table:
     return Table(path, tuple(names), header, tuple(rows[1:] if header else rows))
 
 
+def with_point(cell: str, delimiter: str) -> str:
+    """The cell, a decimal comma made a point; between commas it may separate thousands."""
+    if delimiter != "," and _DECIMAL_COMMA.fullmatch(cell):
+        return cell.replace(",", ".")
+    return cell
+
+
 def is_missing(cell: str) -> bool:
     """Whether a cell stands for a value that is not there."""
     return cell.lower() in _MISSING
@@ -73,13 +81,11 @@ def is_missing(cell: str) -> bool:
 def number(cell: str) -> float | None:
     """The value of a cell: NaN where it is missing, None where it is no finite number.
 
-    >>> number("1.5"), number("1,5"), number("abc"), number("NA")
-    (1.5, 1.5, None, nan)
+    >>> number("1.5"), number("abc"), number("NA")
+    (1.5, None, nan)
     """
     if is_missing(cell):
         return math.nan
-    if _DECIMAL_COMMA.fullmatch(cell):
-        cell = cell.replace(",", ".")
     try:
         value = float(cell)
     except ValueError:

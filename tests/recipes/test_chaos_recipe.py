@@ -283,6 +283,17 @@ def test_search(table: Path, tmp_path: Path, capfd: pytest.CaptureFixture) -> No
     again = [*words, "--overwrite", "--trials", "2", "--tuner", "hyperband"]
     assert main(["tune", "chaos", *again]) == 2
     assert "this recipe is not trained in epochs" in capfd.readouterr().err
+    assert (out / "best_config.json").is_file()  # nothing was overwritten
+    more = [*words, "--resume", "--trials", "3", "--tuner", "random"]
+    assert main(["tune", "chaos", *more]) == 0
+    assert len((out / "trials.csv").read_text().splitlines()) == 4
+
+
+def test_states_that_grow_beyond_all_numbers(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    words = ["--task", "memory_capacity", "--activation", "linear", "--spectral-radius", "3"]
+    assert main(["train", "chaos", *words, "--units", "20", "--out", str(tmp_path / "o")]) == 2
+    assert "--spectral-radius is 3" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
 def test_the_space_starts_from_the_config() -> None:

@@ -11,9 +11,18 @@ import pytest
 
 import zoo
 from recipes import ner
-from recipes._config import Cell, FitConfig, StackConfig, parse_options, read_config, to_json
+from recipes._config import (
+    Cell,
+    FitConfig,
+    RunConfig,
+    StackConfig,
+    parse_options,
+    read_config,
+    to_json,
+)
 from recipes._errors import DataError, UserError
 from recipes._output import run_record
+from recipes._run import load_recipe, recipe_names
 
 
 def test_options_are_fields_with_dashes():
@@ -117,3 +126,16 @@ def test_missing_and_binary_config_files(tmp_path):
     (tmp_path / "b.json").write_bytes(b"\xff\xfe{")
     with pytest.raises(DataError, match="b.json: is not UTF-8"):
         read_config(ner.Config, tmp_path / "b.json", "ner")
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_options_are_plain_json(name):
+    """What is read from a file again is what was written, so that --resume can compare them."""
+    options = to_json(load_recipe(name).Config())
+    assert json.loads(json.dumps(options)) == options
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_seeds_that_numpy_does_not_take(seed):
+    with pytest.raises(UserError, match="--seed must be from 0 to 4294967295"):
+        RunConfig(seed=seed)

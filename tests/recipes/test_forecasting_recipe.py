@@ -200,6 +200,24 @@ def test_served_alone(trained: Path, series: Path, tmp_path: Path) -> None:
     np.testing.assert_allclose(answer["levels"], config.quantiles)
 
 
+@pytest.mark.slow
+def test_onnx(trained: Path, series: Path, tmp_path: Path) -> None:
+    """A window of 8 that is no multiple of the season of 7, and values that are missing."""
+    runtime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("tf2onnx")
+    path = tmp_path / "model.onnx"
+    assert main(["export", str(trained), "--format", "onnx", "--to", str(path)]) == 0
+    config = forecasting.Config(data=str(series), horizon=3, window=8)
+    windows = forecasting.load_data(config).test.windows
+    inputs = {name: value.astype("float32") for name, value in windows.inputs([0, 7, 30]).items()}
+    assert np.isnan(inputs["past"]).any()
+    wanted = keras.models.load_model(trained / "model.keras").predict_on_batch(inputs)
+    known = inputs.pop("known")
+    parts = {"known": known[:, :8], "future": known[:, 8:]}
+    (found,) = runtime.InferenceSession(str(path)).run(None, {**inputs, **parts})
+    np.testing.assert_allclose(found, wanted, rtol=1e-4)
+
+
 def test_baselines(series: Path) -> None:
     config = forecasting.Config(data=str(series), horizon=3, window=8)
     data = forecasting.load_data(config)

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import pytest
 
+import zoo
 from recipes import series_classification
 from recipes._cli import main
 from recipes._errors import UserError
@@ -137,6 +138,12 @@ def test_predict_and_evaluate(
     answer = json.loads(capsys.readouterr().out)
     assert "truth" not in answer
     assert answer["probabilities"] == pytest.approx(answers[4]["probabilities"], abs=2e-3)
+    (tmp_path / "none.csv").write_text("id,x,y,label\na,1,2,up\na,1,2,up\n")
+    for command in ("predict", "evaluate --data"):
+        verb, *rest = command.split()
+        assert main([verb, str(trained), *rest, str(tmp_path / "none.csv")]) == 2
+        assert "expected the classes alone, left, right, found up" in capsys.readouterr().err
+    (tmp_path / "none.csv").unlink()
     (tmp_path / "one.csv").write_text("id,x\na,1\n")
     assert main(["predict", str(trained), str(tmp_path / "one.csv")]) == 2
     assert "one.csv: series a has 1 channels; the model was trained on 2" in capsys.readouterr().err
@@ -177,6 +184,28 @@ def test_served_alone(kind: str, request: pytest.FixtureRequest, tmp_path: Path)
         assert found["attention"].shape == (6, 40)
         np.testing.assert_array_equal(found["attention"][0, lengths[0] :], 0)
         np.testing.assert_allclose(found["attention"][:5].sum(1), 1, rtol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["trained", "echo_state"])
+def test_onnx(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """With missing values, and something that is no number behind the end."""
+    runtime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("tf2onnx")
+    folder = request.getfixturevalue(kind)
+    assert main(["export", str(folder), "--format", "onnx", "--to", str(tmp_path / "m.onnx")]) == 0
+    some = waves(4, 2)
+    inputs = {
+        "series": np.full((4, 40, 2), np.nan, "float32"),
+        "lengths": np.int32([len(one) for one in some]),
+    }
+    for row, one in enumerate(some):
+        inputs["series"][row, : len(one)] = one.values
+    model = zoo.class_decoder(keras.models.load_model(folder / "model.keras"))
+    wanted = model.predict_on_batch(inputs)["probabilities"]
+    session = runtime.InferenceSession(str(tmp_path / "m.onnx"))
+    (found,) = session.run(["probabilities"], inputs)
+    np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.slow

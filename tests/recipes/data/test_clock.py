@@ -39,6 +39,13 @@ def test_how_times_are_written(cells: list[str], stamps: list[str]) -> None:
     assert all(map(looks_like_time, cells)) or cells == ["20200131", "20200229"]
 
 
+@pytest.mark.parametrize("factor", [1, 1000])
+def test_seconds_and_milliseconds_since_1970(factor: int) -> None:
+    wanted = seconds("2023-01-01", "2023-01-01 01:00")
+    times, unit = parse_times([str(factor * stamp) for stamp in wanted], numeric=True)  # type: ignore[misc]
+    assert unit == "second" and times.tolist() == wanted
+
+
 @pytest.mark.parametrize("cell", ["soon", "2020-13-01", "30/30/2020", "2020-02-30", "1/2/81", ""])
 def test_what_is_no_time(cell: str) -> None:
     assert parse_times(["2020-01-01", cell], numeric=False) == 1

@@ -115,6 +115,7 @@ def test_several_series_below_each_other(tmp_path: Path) -> None:
             "series.csv:4: the time stamp '9020-01-03' is .* steps of one day after the first",
         ),
         ("name\nx\ny\n", Columns(), "expected a column of numbers to forecast"),
+        ('a\n999\n998\n"1,012"\n', Columns(), "series.csv:4: expected a number .* found '1,012'"),
         ("sold\n1\n2\nthree\n", Columns(), "series.csv:4: expected a number in column 'sold'"),
         ('a\n"1\n', Columns(), "series.csv:2: is not CSV"),
     ],
