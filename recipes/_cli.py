@@ -17,7 +17,8 @@ Recurrent networks from data to an exported model.
   rnn-zoo train RECIPE [options]             from data to model, metrics, pictures, SavedModel
   rnn-zoo evaluate DIR [--data SRC]          metrics of a trained folder, as JSON
   rnn-zoo predict DIR INPUT...               answers of a trained folder, a JSON line each;
-                                             INPUT is text, a file of lines, or - for stdin
+                                             INPUT is text, a file of lines or - for stdin;
+                                             of images, sound and series a file
   rnn-zoo tune RECIPE --trials N [options]   search depth, direction, clipping threshold and more
   rnn-zoo export DIR --format FORMAT         savedmodel, onnx or litert
 

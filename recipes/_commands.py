@@ -189,7 +189,7 @@ class Predict:
     """Folder that `rnn-zoo train` wrote."""
     inputs: tyro.conf.Positional[tuple[str, ...]]
     """Text, the path of a file with an input a line, or - for lines on stdin; of a recipe for
-    images or sound their files."""
+    images, sound or series their files."""
 
 
 def predict_command(words: list[str]) -> int:
@@ -204,7 +204,8 @@ def predict_command(words: list[str]) -> int:
     kind = _together(Predict, own) if own else Predict
     options = parse_options(kind, words, prog=prog)
     if not options.inputs:
-        raise UserError("predict: nothing to predict; expected text, a file, or - for stdin.")
+        expected = "text, a file, or - for stdin" if recipe.INPUTS == "texts" else "a file"
+        raise UserError(f"predict: nothing to predict; expected {expected}.")
     inputs = _lines(options.inputs) if recipe.INPUTS == "texts" else map(Path, options.inputs)
     extra = (_split(own, options),) if own else ()
     for answer in recipe.predict(options.folder, inputs, *extra):

@@ -12,11 +12,14 @@ from recipes.data import forecasting as series_data
 class SeriesConfig(RunConfig):
     """Series, windows into them, and what follows."""
 
+    data: str = "embedded"
+    """`embedded` (statsmodels' series, see --series; no network), or the path of your own: a CSV
+    file, gzipped or not, or a folder of them."""
     series: series_data.SeriesName = "co2"
     """Of the embedded data, which series."""
     target: tuple[str, ...] = ()
-    """Columns of your file to forecast, by name or number; `all` for all of them. By default the
-    first column of numbers, or without a header all of them."""
+    """Columns of your file to forecast, by name or number from 0; `all` for all of them. By default
+    the first column of numbers, or without a header all of them."""
     covariates: tuple[str, ...] = ()
     """Columns that help and are known up to now."""
     known_covariates: tuple[str, ...] = ()

@@ -81,7 +81,7 @@ def confusion(
     size = max(4.0, 0.55 * len(labels) + 2)
     figure = Figure(figsize=(size, size * 0.9), layout="constrained")
     axes = figure.subplots()
-    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    image = axes.imshow(100 * shares, cmap="Blues", vmin=0, vmax=100)
     axes.set_xticks(range(len(labels)), labels, rotation=60, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(labels)), labels)
     for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):

@@ -52,10 +52,14 @@ def some_of_each(truth: Sequence[str], predicted: Sequence[str], count: int) -> 
 
 def predictions(shown: Sequence[Shown], path: Path) -> None:
     """Series in a grid, with what was predicted; grey is where the attention is."""
+    said = "predicted class (its probability), orange where it is wrong"
+    if shown[0].attention is not None:
+        said += "; grey: weight of each step"
     rows = -(-len(shown) // _COLUMNS)
     few = shown[0].values.shape[1] <= len(COLOURS)
     height = 2.1 if few else 2.6
     figure = Figure(figsize=(3.2 * _COLUMNS, height * rows + 0.3), layout="constrained")
+    figure.suptitle(said, fontsize=9, x=0.01, ha="left", color="0.35")
     grid = figure.subplots(rows, _COLUMNS, squeeze=False, sharey=few)
     values = np.concatenate([one.values for one in shown])
     margin = 0.05 * max(float(np.nanmax(values) - np.nanmin(values)), 1e-9)

@@ -58,6 +58,8 @@ _CHUNK = 250
 class Config(StackConfig, FitConfig):
     """Options of the memory recipe."""
 
+    data: str = "embedded"
+    """`embedded`: the sequences are made, see --task and --length."""
     task: TaskName = "adding"
     """adding = the sum of two marked numbers; copy = ten symbols said again after blanks;
     counting = how often a symbol came."""

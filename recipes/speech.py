@@ -46,7 +46,7 @@ from recipes._speech_transcriber import (
 )
 from recipes._tune import stack_space
 from recipes.data import speech as speech_data
-from recipes.data._audio import from_int16, read_audio
+from recipes.data._audio import from_int16, is_silent, read_audio
 from recipes.data._batches import Example, padded_batches, steps
 
 ABOUT = "speech.json"
@@ -411,6 +411,8 @@ def predict(
     served = SavedTranscriber(folder / SAVED_MODEL)
     for path in paths:
         samples, rate = read_audio(path, _about(folder)["sampling_rate"])
+        if is_silent(samples):
+            note(f"{path}: is silent; what is written down means nothing.")
         answer = served.answer(samples, greedy=options.search == "greedy", times=options.times)
         yield {"path": str(path), "seconds": round(len(samples) / rate, 3), **answer}
 

@@ -103,7 +103,12 @@ def read_series(path: Path, columns: Columns) -> Read:
     series = []
     for name, members in groups.items():
         values, clock = rows[name], None
-        _tell_missing_cells(table, members, name, targets, values, notes)
+        # Rows behind the last target tell of the future: only what is known of it is there.
+        there = np.flatnonzero(np.isfinite(values[:, : len(targets)]).any(axis=1))
+        past = int(there[-1]) + 1 if known and len(there) else len(values)
+        for place, index in enumerate(used):
+            upto = past if place < len(targets) + len(covariates) else len(values)
+            _tell_missing_cells(table, members, name, index, values[:upto, place], notes)
         if clocks is not None:
             clock, steps = clocks[name]
             _tell_missing_rows(table, name, clock, steps, notes)
@@ -268,21 +273,20 @@ def _tell_missing_cells(
     table: Table,
     rows: Sequence[Row],
     name: str,
-    targets: Sequence[int],
+    index: int,
     values: np.ndarray,
     notes: list[str],
 ) -> None:
     which = f" of series {name!r}" if name else ""
-    for column, index in enumerate(targets):
-        missing = np.flatnonzero(np.isnan(values[:, column]))
-        if len(missing) == len(values):
-            message = f"column {table.names[index]!r}{which} holds no value"
-            raise DataError(table.path, message, line=rows[0][0])
-        if len(missing):
-            notes.append(
-                f"{len(missing):,} of {len(values):,} values of {table.names[index]!r}{which} are "
-                f"missing, the first in {table.path.name}:{rows[missing[0]][0]}"
-            )
+    missing = np.flatnonzero(np.isnan(values))
+    if len(missing) == len(values):
+        message = f"column {table.names[index]!r}{which} holds no value"
+        raise DataError(table.path, message, line=rows[0][0])
+    if len(missing):
+        notes.append(
+            f"{len(missing):,} of {len(values):,} values of {table.names[index]!r}{which} are "
+            f"missing, the first in {table.path.name}:{rows[missing[0]][0]}"
+        )
 
 
 def _tell_missing_rows(

@@ -33,6 +33,7 @@ def test_with_a_header(tmp_path: Path) -> None:
     assert "1 of 3 values of 'a' are missing, the first in series.csv:3" in read.notes[1]
     assert "1 of 4 steps have no row in series.csv, the first 2020-01-03" in read.notes[2]
     read = read_series(tmp_path / "series.csv", Columns(targets=("b",), covariates=("a",)))
+    assert "1 of 3 values of 'a' are missing" in " ".join(read.notes)
     np.testing.assert_array_equal(read.series[0].values[:, 0], [10, 20, np.nan, np.nan])
     np.testing.assert_array_equal(read.series[0].covariates[:, 0], [1, np.nan, np.nan, 4])
     assert read_series(tmp_path / "series.csv", Columns(targets=("all",))).targets == ("a", "b")
