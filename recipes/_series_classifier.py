@@ -11,6 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 import zoo
+from recipes._console import note
+from recipes._errors import DataError
 from recipes._export import Endpoint, load_saved_model
 from recipes.data._batches import Example, pad
 from recipes.data._labelled_series import LabelledSeries
@@ -103,3 +105,30 @@ class SavedSeriesClassifier:
                 found[row] = one
         for row in range(len(series)):
             yield found[row]
+
+
+def check_channels(
+    served: SavedSeriesClassifier, series: Sequence[LabelledSeries], where: str
+) -> None:
+    """Refuse series of other channels than the classifier was trained on."""
+    for one in series:
+        if one.values.shape[1] != served.channels:
+            raise DataError(
+                where,
+                f"series {one.name} has {one.values.shape[1]} channels; the model was trained on "
+                f"{served.channels}",
+            )
+
+
+def check_classes(series: Sequence[LabelledSeries], labels: Sequence[str], where: str) -> None:
+    """Refuse series of which no class is one of the model's: they are values, or other classes."""
+    found = {one.label for one in series if one.label is not None}
+    if found and found.isdisjoint(labels):
+        raise DataError(
+            where,
+            f"expected the classes {', '.join(labels[:10])}, found "
+            f"{', '.join(sorted(found)[:10])}; rows that do not start with their class want "
+            "predict --no-labels",
+        )
+    for label in sorted(found - set(labels))[:10]:
+        note(f"never seen in training, so never right: {label}")

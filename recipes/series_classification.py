@@ -31,13 +31,18 @@ from recipes import _plots, _series_plots
 from recipes._card import Card
 from recipes._config import Cell, FitConfig, StackConfig
 from recipes._console import note
-from recipes._errors import DataError, UserError
+from recipes._errors import UserError
 from recipes._export import for_serving, save_saved_model
 from recipes._fit import fit
 from recipes._metrics import class_metrics
 from recipes._output import PLOTS, SAVED_MODEL, read_record, read_run_config, write_json
 from recipes._series_baseline import baseline_metrics
-from recipes._series_classifier import SavedSeriesClassifier, SeriesClassifier
+from recipes._series_classifier import (
+    SavedSeriesClassifier,
+    SeriesClassifier,
+    check_channels,
+    check_classes,
+)
 from recipes._series_training import Training
 from recipes._tune import stack_space
 from recipes.data import series as series_data
@@ -238,7 +243,7 @@ def train(
 def evaluate(folder: Path, series: Sequence[LabelledSeries]) -> dict[str, float]:
     """Metrics of an exported classifier on series with known classes."""
     served = SavedSeriesClassifier(folder / SAVED_MODEL)
-    _check_channels(served, series, "the series to evaluate on")
+    check_channels(served, series, "the series to evaluate on")
     shares = served.probabilities(series)
     return class_metrics([str(one.label) for one in series], shares, _about(folder)["labels"])
 
@@ -256,7 +261,7 @@ def load_test(folder: Path, config: Config, source: str) -> Sequence[LabelledSer
         series = series_data.load(source, **options).test
     else:
         series = series_data.load_test(source, **options)
-    _check_classes(series, _about(folder)["labels"], source)
+    check_classes(series, _about(folder)["labels"], source)
     return series
 
 
@@ -338,8 +343,8 @@ def predict(
             found = "is a folder" if path.is_dir() else "no such file"
             raise UserError(f"{path}: {found}; expected a .ts, .csv, .tsv, .txt or .npz file.")
         for several in series_data.read_file(path, columns, labelled=labelled).values():
-            _check_channels(served, several, str(path))
-            _check_classes(several, labels, str(path))
+            check_channels(served, several, str(path))
+            check_classes(several, labels, str(path))
             for one, answer in zip(several, served.answers(several), strict=True):
                 shares = zip(labels, answer["probabilities"].tolist(), strict=True)
                 found: dict[str, Any] = {
@@ -359,32 +364,6 @@ def predict(
 
 def _about(folder: Path) -> dict[str, Any]:
     return read_record(folder / ABOUT, ("labels", "channels"))
-
-
-def _check_channels(
-    served: SavedSeriesClassifier, series: Sequence[LabelledSeries], where: str
-) -> None:
-    for one in series:
-        if one.values.shape[1] != served.channels:
-            raise DataError(
-                where,
-                f"series {one.name} has {one.values.shape[1]} channels; the model was trained on "
-                f"{served.channels}",
-            )
-
-
-def _check_classes(series: Sequence[LabelledSeries], labels: Sequence[str], where: str) -> None:
-    """Refuse series of which no class is one of the model's: they are values, or other classes."""
-    found = {one.label for one in series if one.label is not None}
-    if found and found.isdisjoint(labels):
-        raise DataError(
-            where,
-            f"expected the classes {', '.join(labels[:10])}, found "
-            f"{', '.join(sorted(found)[:10])}; rows that do not start with their class want "
-            "predict --no-labels",
-        )
-    for label in sorted(found - set(labels))[:10]:
-        note(f"never seen in training, so never right: {label}")
 
 
 # --- search ---------------------------------------------------------------------------------------
