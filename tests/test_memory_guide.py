@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from recipes import memory
-from recipes._config import parse_options
+from recipes.kit.options import parse_options
+from recipes.memory import recipe
 
 FOLDER = Path(__file__).parents[1] / "docs"
 GUIDE = (FOLDER / "memory.md").read_text(encoding="utf-8")
@@ -19,7 +19,7 @@ def test_commands() -> None:
     commands = re.findall(r"^rnn-zoo train memory (.*?)(?:  +#.*)?$", GUIDE, re.MULTILINE)
     assert len(commands) >= 6
     for command in commands:
-        parse_options(memory.Config, shlex.split(command))
+        parse_options(recipe.Config, shlex.split(command))
 
 
 def test_pictures_and_files() -> None:

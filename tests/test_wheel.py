@@ -43,7 +43,7 @@ def test_contents(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.partition("/")[0] for name in names if ".dist-info" not in name}
     assert tops == {"custom_layers", "zoo", "recipes"}
-    assert {"zoo/py.typed", "recipes/data/ner_grammar.txt", "recipes/ner.py"} <= set(names)
+    assert {"zoo/py.typed", "recipes/ner/grammar.txt", "recipes/ner/recipe.py"} <= set(names)
 
 
 @pytest.mark.slow
@@ -54,7 +54,7 @@ def test_installed_elsewhere(wheel, tmp_path):
         check=True,
     )
     code = (
-        "import zoo, custom_layers, recipes; from recipes.data import ner;"
+        "import zoo, custom_layers, recipes; from recipes.ner import data as ner;"
         "print(zoo.__file__, custom_layers.__file__, recipes.__file__);"
         "data = ner.load('embedded', sizes={'train': 50, 'valid': 20, 'test': 20});"
         "print(zoo.create_model('tagger_small').count_params(), len(data.train))"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from recipe_corpus import QUICK, write_corpus
 
-from recipes._cli import main
+from recipes.kit.cli import main
 
 
 @pytest.fixture(scope="session")

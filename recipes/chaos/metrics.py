@@ -1,0 +1,199 @@
+"""How far forecasts of a series hold, and how much of its past a network keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from recipes.chaos.data import Part
+from recipes.kit.errors import UserError
+
+
+class Forecaster(Protocol):
+    """Whatever is scored, in the data's own units."""
+
+    def predictions(self, inputs: np.ndarray) -> np.ndarray:
+        """The answer `(time, targets)` at every step of `(time, features)`."""
+
+    def runs(self, inputs: np.ndarray, starts: np.ndarray, steps: int) -> np.ndarray:
+        """Free runs `(starts, steps, features)`, that of a start from the step after it on; the
+        inputs up to the start are known."""
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """What is measured on a part.
+
+    Attributes:
+        continues: Whether the series goes on by itself, and free runs are scored.
+        horizon: Steps ahead at which `nrmse_HORIZON` is taken.
+        run_steps: Length of the free runs, at least `horizon`.
+        starts: Their number, spread evenly.
+        threshold: Error at which a forecast is no longer valid, see `valid_steps`.
+        lyapunov: Largest Lyapunov exponent a step, if known.
+        memory: Whether the targets are the inputs of earlier steps.
+    """
+
+    continues: bool
+    horizon: int
+    run_steps: int
+    starts: int
+    threshold: float
+    lyapunov: float | None
+    memory: bool
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What a forecaster says of a part, beside the truth; all without the lead.
+
+    Attributes:
+        truth: `(time, targets)`.
+        predictions: `(time, targets)`.
+        starts: Steps of the part after which free runs begin; without them empty.
+        true_runs: `(starts, steps, features)`.
+        runs: The same, forecast.
+    """
+
+    truth: np.ndarray
+    predictions: np.ndarray
+    starts: np.ndarray
+    true_runs: np.ndarray
+    runs: np.ndarray
+
+
+def answers(forecaster: Forecaster, part: Part, scoring: Scoring) -> Answers:
+    """Let a forecaster answer on a part.
+
+    Raises:
+        UserError: If the part is too short for the free runs.
+    """
+    predictions = forecaster.predictions(part.inputs)[part.lead :]
+    truth = part.targets[part.lead :]
+    if not scoring.continues:
+        none = np.zeros((0, 0, truth.shape[1]))
+        return Answers(truth, predictions, np.zeros(0, int), none, none)
+    steps, last = scoring.run_steps, len(part) - scoring.run_steps - 1
+    if last < 0:
+        raise UserError(
+            f"A part of {len(part)} steps is too short for free runs of {steps}; give a smaller "
+            "--run-steps, or a larger --held-out."
+        )
+    starts = np.unique(np.linspace(0, last, scoring.starts).round().astype(int))
+    true_runs = np.stack([truth[start : start + steps] for start in starts])
+    runs = forecaster.runs(part.inputs, part.lead + starts, steps)
+    return Answers(truth, predictions, starts, true_runs, runs)
+
+
+def scores(found: Answers, scoring: Scoring) -> dict[str, float]:
+    """Metrics of answers.
+
+    Returns:
+        `nrmse`, of the predictions one step ahead: the root of the mean squared error over the
+        variance of the part, averaged over the columns. Where free runs are scored also
+        `nrmse_HORIZON`, the same of the errors exactly that many steps ahead, over all starts
+        (Jaeger and Haas, 2004, with 84 steps), and the mean of `valid_steps` over the starts, or
+        `valid_time`, in Lyapunov times, where the exponent is known. With targets that are earlier
+        inputs only `memory_capacity`, the sum of `recalled`.
+    """
+    variance = _variance(found.truth)
+    if scoring.memory:
+        return {"memory_capacity": float(recalled(found).sum())}
+    metrics = {"nrmse": _nrmse(found.truth, found.predictions, variance)}
+    if scoring.continues:
+        at = scoring.horizon - 1
+        metrics[f"nrmse_{scoring.horizon}"] = _nrmse(
+            found.true_runs[:, at], found.runs[:, at], variance
+        )
+        steps = float(valid_steps(found, scoring.threshold).mean())
+        if scoring.lyapunov is None:
+            metrics["valid_steps"] = steps
+        else:
+            metrics["valid_time"] = steps * scoring.lyapunov
+    return metrics
+
+
+def valid_steps(found: Answers, threshold: float) -> np.ndarray:
+    """For each free run the steps before its error passes the threshold, at most its length.
+
+    The error is the distance from the truth over the root mean square distance of the part from its
+    mean, over all columns together (Pathak et al., 2018, who take the threshold 0.4).
+    """
+    scale = np.sqrt(_variance(found.truth).sum())
+    with np.errstate(over="ignore"):
+        wrong = ~(np.linalg.norm(found.runs - found.true_runs, axis=-1) / scale <= threshold)
+    return np.where(wrong.any(axis=1), wrong.argmax(axis=1), wrong.shape[1])
+
+
+def recalled(found: Answers) -> np.ndarray:
+    """For each target the squared correlation with what was predicted of it, 0 to 1."""
+    truth = found.truth - found.truth.mean(axis=0)
+    predicted = found.predictions - found.predictions.mean(axis=0)
+    shared = (truth * predicted).sum(axis=0) ** 2
+    size = (truth**2).sum(axis=0) * (predicted**2).sum(axis=0)
+    return np.divide(shared, size, out=np.zeros_like(shared), where=size > 0)
+
+
+def _nrmse(truth: np.ndarray, found: np.ndarray, variance: np.ndarray) -> float:
+    """Where a run left the numbers altogether an error counts as 1,000 deviations."""
+    error = np.nan_to_num((found - truth) / np.sqrt(variance), nan=np.inf)
+    return float(np.sqrt((np.clip(error, -1000.0, 1000.0) ** 2).mean()))
+
+
+def _variance(values: np.ndarray) -> np.ndarray:
+    """Variance of each column; 1 where a column does not move, so that an error stays one."""
+    variance = values.var(axis=0)
+    return np.where(variance > 0, variance, 1.0)
+
+
+class Persistence:
+    """Nothing changes any more; of a driven system, its mean."""
+
+    def __init__(self, train: Part, continues: bool) -> None:
+        self.mean = None if continues else train.targets.mean(axis=0)
+
+    def predictions(self, inputs: np.ndarray) -> np.ndarray:
+        if self.mean is None:
+            return inputs
+        return np.broadcast_to(self.mean, (len(inputs), len(self.mean)))
+
+    def runs(self, inputs: np.ndarray, starts: np.ndarray, steps: int) -> np.ndarray:
+        return np.repeat(inputs[starts][:, None], steps, axis=1)
+
+
+class LinearModel:
+    """Least squares on the last inputs: a linear autoregression, or a finite impulse response."""
+
+    def __init__(self, train: Part, lags: int) -> None:
+        self.lags = min(lags, len(train.inputs) // 2)
+        self.mean, deviation = train.inputs.mean(axis=0), train.inputs.std(axis=0)
+        self.deviation = np.where(deviation > 0, deviation, 1.0)
+        window = self._window(train.inputs)[self.lags :]
+        self.weights = np.linalg.lstsq(window, train.targets[self.lags :], rcond=None)[0]
+
+    def predictions(self, inputs: np.ndarray) -> np.ndarray:
+        return self._window(inputs) @ self.weights
+
+    def runs(self, inputs: np.ndarray, starts: np.ndarray, steps: int) -> np.ndarray:
+        padded = np.concatenate([np.repeat(inputs[:1], self.lags, axis=0), inputs])
+        windows = np.stack([padded[start + 1 : start + 1 + self.lags] for start in starts])
+        found = []
+        for _ in range(steps):
+            flat = ((windows[:, ::-1] - self.mean) / self.deviation).reshape(len(starts), -1)
+            following = np.concatenate([flat, np.ones((len(flat), 1))], axis=1) @ self.weights
+            # Where it runs away it is held: what is that far off is wrong anyway.
+            bound = 100 * self.deviation
+            following = np.clip(following, self.mean - bound, self.mean + bound)
+            windows = np.concatenate([windows[:, 1:], following[:, None]], axis=1)
+            found.append(following)
+        return np.stack(found, axis=1)
+
+    def _window(self, inputs: np.ndarray) -> np.ndarray:
+        """Of every step the last inputs, the newest first, and a one. The first is repeated before
+        it."""
+        scaled = (inputs - self.mean) / self.deviation
+        padded = np.concatenate([np.repeat(scaled[:1], self.lags - 1, axis=0), scaled])
+        columns = [padded[self.lags - 1 - lag : len(padded) - lag] for lag in range(self.lags)]
+        return np.concatenate([*columns, np.ones((len(inputs), 1))], axis=1)

@@ -1,0 +1,89 @@
+"""Pictures of forecasts: fans against the truth, and errors by how far ahead they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from recipes.kit.plots import COLOURS, save
+
+_TRUTH, _MODEL = "0.25", COLOURS[0]
+_OTHERS = (COLOURS[1], COLOURS[3], COLOURS[2])
+
+
+@dataclass(frozen=True)
+class Fan:
+    """A forecast and what is around it.
+
+    Attributes:
+        title: What is forecast, from when on.
+        before: Times and values before the origin.
+        after: Times and true values after it.
+        forecast: Values of the model.
+        quantiles: (steps, levels), or None.
+        others: Values of other forecasts by their names.
+    """
+
+    title: str
+    before: tuple[np.ndarray, np.ndarray]
+    after: tuple[np.ndarray, np.ndarray]
+    forecast: np.ndarray
+    quantiles: np.ndarray | None
+    others: Mapping[str, np.ndarray]
+
+
+def fans(panels: Sequence[Fan], levels: Sequence[float], path: Path) -> None:
+    """Forecasts with the bands between their quantiles, a panel for each."""
+    figure = Figure(figsize=(10, 2.5 * len(panels) + 0.4), layout="constrained")
+    for axes, fan in zip(np.ravel(figure.subplots(len(panels), 1)), panels, strict=True):
+        past, values = fan.before
+        future, truth = fan.after
+        joined = np.concatenate([past[-1:], future])
+        axes.plot(past, values, color=_TRUTH, lw=1.2)
+        axes.plot(
+            joined,
+            np.concatenate([values[-1:], truth]),
+            "o-",
+            color=_TRUTH,
+            lw=1.2,
+            ms=2.5,
+            label="truth",
+        )
+        quantiles = np.empty((len(future), 0)) if fan.quantiles is None else fan.quantiles
+        for index in range(quantiles.shape[1] // 2):
+            high = len(levels) - 1 - index
+            label = f"from quantile {levels[index]:g} to {levels[high]:g}"
+            low, top = quantiles[:, index], quantiles[:, high]
+            shade = 0.18 + 0.14 * index
+            axes.fill_between(future, low, top, color=_MODEL, alpha=shade, lw=0, label=label)
+        for (name, other), colour in zip(fan.others.items(), _OTHERS, strict=False):
+            axes.plot(future, other, "--", color=colour, lw=1.2, label=name)
+        axes.plot(future, fan.forecast, "o-", color=_MODEL, lw=1.6, ms=2.5, label="forecast")
+        axes.axvline(past[-1], color="0.7", lw=0.8, ls=":")
+        axes.set_title(fan.title, fontsize=10, loc="left", parse_math=False)
+        axes.spines[["top", "right"]].set_visible(False)
+    first = figure.axes[0]
+    first.legend(frameon=False, fontsize=8, ncols=5, loc="lower left", bbox_to_anchor=(0, 1.1))
+    save(figure, path)
+
+
+def by_step(errors: Mapping[str, np.ndarray], ylabel: str, path: Path) -> None:
+    """Errors of each method by how many steps ahead the forecast is."""
+    figure = Figure(figsize=(6.4, 3.6), layout="constrained")
+    axes = figure.subplots()
+    colours = [_MODEL, *_OTHERS]
+    for (name, values), colour in zip(errors.items(), colours, strict=False):
+        style = "o-" if colour == _MODEL else "--"
+        steps = np.arange(1, len(values) + 1)
+        axes.plot(steps, values, style, color=colour, ms=3.5, label=name)
+    axes.set(xlabel="steps ahead", ylabel=ylabel)
+    axes.set_ylim(0, 1.05 * axes.get_ylim()[1])
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    save(figure, path)

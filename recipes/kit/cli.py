@@ -1,0 +1,129 @@
+"""The command line. It reads words, calls the plumbing, and turns mistakes into one line."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+HELP = """\
+usage: rnn-zoo COMMAND ...
+
+Recurrent networks from data to an exported model.
+
+  rnn-zoo list [--json]                      recipes, models and layers
+  rnn-zoo train RECIPE [options]             from data to model, metrics, pictures, SavedModel
+  rnn-zoo evaluate DIR [--data SRC]          metrics of a trained folder, as JSON
+  rnn-zoo predict DIR INPUT...               answers of a trained folder, a JSON line each;
+                                             INPUT is text, a file of lines or - for stdin;
+                                             of images, sound and series a file
+  rnn-zoo tune RECIPE --trials N [options]   search depth, direction, clipping threshold and more
+  rnn-zoo export DIR --format FORMAT         savedmodel, onnx or litert
+
+`rnn-zoo COMMAND --help`, and for the options of a recipe `rnn-zoo train RECIPE --help`.
+"""
+
+_COMMANDS = ("list", "train", "evaluate", "predict", "tune", "export")
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_NO_WRITE = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Returns:
+        Exit status: 0; 2 for what the user can mend, said in one line on stderr; 130 when
+        interrupted.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        return _dispatch(words)
+    except KeyboardInterrupt:
+        return _fail("interrupted", 130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:
+        message = _mendable(error)
+        if message is None:
+            raise
+        return _fail(message, 2)
+
+
+@contextmanager
+def _quiet_start() -> Iterator[None]:
+    """Drop what TensorFlow's C++ side writes to stderr while it starts, heeding no log level."""
+    stderr = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as devnull:
+            os.dup2(devnull.fileno(), 2)
+        yield
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
+
+
+def _fail(message: str, status: int) -> int:
+    print(f"rnn-zoo: {' '.join(message.split())}", file=sys.stderr)
+    return status
+
+
+def _mendable(error: Exception) -> str | None:
+    """The line about a mistake that the user can mend; None for a fault of ours."""
+    from recipes.kit.errors import UserError
+
+    if isinstance(error, UserError):
+        return f"error: {error}"
+    if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
+        return "error: there is not enough memory for this; expected smaller sizes."
+    if "No space left on device" in str(error):  # TensorFlow and HDF5 have their own exceptions.
+        return "error: the disk is full."
+    if isinstance(error, OSError) and error.errno in _NO_SPACE | _NO_WRITE:
+        where = f"{error.filename}: " if error.filename else ""
+        what = "the disk is full" if error.errno in _NO_SPACE else "cannot be read or written"
+        return f"error: {where}{what} ({error.strerror})."
+    if isinstance(error, ModuleNotFoundError) and error.name not in ("recipes", "zoo"):
+        return (
+            f"error: the package {error.name!r} is missing; "
+            "the command line needs: pip install 'rnn-zoo[recipes]'."
+        )
+    return None
+
+
+def _dispatch(words: list[str]) -> int:
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(HELP, end="")
+        return 0
+    if words[0] == "--version":
+        from importlib import metadata
+
+        print(metadata.version("rnn-zoo"))
+        return 0
+    name, *rest = words
+    if name not in _COMMANDS:
+        import difflib
+
+        from recipes.kit.errors import UserError
+
+        near = difflib.get_close_matches(name, _COMMANDS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"expected one of: {', '.join(_COMMANDS)}."
+        raise UserError(f"unknown command {name!r}; {hint}")
+    from recipes.kit.allocator import keep_freed_memory
+
+    keep_freed_memory()
+    with _quiet_start():
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()
+    from recipes.kit import commands
+    from recipes.kit.console import warnings_as_notes
+
+    with warnings_as_notes():
+        return getattr(commands, f"{name}_command")(rest)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,59 @@
+"""Rows of text files with their line numbers: separated cells, or a JSON object a line."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from recipes.kit.errors import DataError
+
+Row = tuple[int, list[str]]
+
+
+def csv_rows(path: Path, text: str, delimiter: str, *, quotes: bool = True) -> list[Row]:
+    """Line number and cells of each row that is not empty.
+
+    Args:
+        path: Of what the message speaks.
+        text: What the file holds.
+        delimiter: What separates cells.
+        quotes: Whether cells in quotation marks may hold delimiters and line ends.
+
+    Raises:
+        DataError: It is not CSV; names file and line.
+    """
+    quoting = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
+    reader = csv.reader(io.StringIO(text), delimiter=delimiter, quoting=quoting, strict=True)
+    rows, number = [], 1
+    try:
+        for row in reader:
+            if any(cell.strip() for cell in row):
+                rows.append((number, row))
+            number = reader.line_num + 1
+    except csv.Error as error:
+        raise DataError(path, f"is not CSV: {error}", line=number) from None
+    return rows
+
+
+def json_rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Line number and object of each line that is not empty.
+
+    Raises:
+        DataError: A line is no JSON object; names file and line.
+    """
+    for number, line in enumerate(text.split("\n"), start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except json.JSONDecodeError as error:
+            raise DataError(
+                path, f"is not JSON, an object a line: {error.msg}", line=number
+            ) from None
+        if not isinstance(record, dict):
+            raise DataError(path, f"expected a JSON object, found {line[:60]}", line=number)
+        yield number, record

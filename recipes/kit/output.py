@@ -1,0 +1,184 @@
+"""The folder of a trained recipe: written beside its place and moved there whole, or not at all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from recipes.kit.errors import DataError, UserError
+from recipes.kit.options import C, RunConfig, read_config, read_json, to_json
+
+CONFIG = "config.json"
+MODEL = "model.keras"
+SAVED_MODEL = "saved_model"
+PLOTS = "plots"
+METRICS = "metrics.json"
+CHECKPOINTS = "checkpoints"
+
+_PACKAGES = ("rnn-zoo", "keras", "tensorflow", "numpy")
+
+
+def default_folder(recipe: str) -> Path:
+    """Where a recipe's model goes unless the user says otherwise."""
+    return Path("saved_models") / recipe
+
+
+def unfinished_folder(out: Path) -> Path:
+    """Where a run works until it is whole: beside its place, hidden."""
+    out = out.resolve()
+    return out.parent / f".{out.name}.unfinished"
+
+
+def read_record(path: Path, fields: Sequence[str]) -> dict[str, Any]:
+    """Read what `export` wrote beside a model: a JSON object with these fields.
+
+    Raises:
+        DataError: If it cannot be read or lacks one.
+    """
+    record = read_json(path)
+    for name in fields:
+        if name not in record:
+            raise DataError(path, f"has no {name!r}: the folder is damaged")
+    return record
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder is one that `train` wrote, and nothing else with a `config.json`."""
+    try:
+        record = read_json(folder / CONFIG)
+    except UserError:
+        return False
+    return {"recipe", "options", "versions"} <= set(record) and (folder / METRICS).is_file()
+
+
+def resumable(out: Path) -> bool:
+    """Whether an interrupted run for `out` got far enough to be resumed."""
+    return any((unfinished_folder(out) / CHECKPOINTS).glob("*/state.json"))
+
+
+def check_free(out: Path, *, overwrite: bool, resume: bool) -> None:
+    """Refuse a folder that holds something a run would destroy, before any work is done.
+
+    Raises:
+        UserError: If `out` holds a model and `overwrite` is not given, holds anything else, cannot
+            be replaced as a whole, or an unfinished run waits to be resumed or discarded.
+    """
+    if resume and overwrite:
+        raise UserError("--resume and --overwrite exclude each other: go on, or start again.")
+    if out.exists() and not out.is_dir():
+        raise UserError(f"--out {out}: is a file; expected a folder or a new name.")
+    if out.exists() and (out.is_mount() or out.resolve() == Path.cwd()):
+        raise UserError(
+            f"--out {out}: is a mount point or the folder you are in, and cannot be replaced as a "
+            "whole; give a folder inside it."
+        )
+    if out.exists() and any(out.iterdir()):
+        if not is_run(out):
+            raise UserError(
+                f"--out {out}: holds files that are no rnn-zoo run; give another folder."
+            )
+        if not overwrite and not resume:
+            raise UserError(
+                f"--out {out}: holds a finished run; give another folder, or --overwrite."
+            )
+    if resumable(out) and not (overwrite or resume):
+        raise UserError(
+            f"--out {out}: a run there was interrupted; --resume goes on with it, "
+            "--overwrite discards it."
+        )
+    if resume and not resumable(out):
+        raise UserError(f"--resume: there is no interrupted run for {out}.")
+
+
+@contextmanager
+def unfinished_run(out: Path, recipe: str, config: RunConfig, *, resume: bool) -> Iterator[Path]:
+    """Give a folder to work in; move it to `out` when the work is done.
+
+    When the work fails before anything could be resumed, the folder goes. When it fails or is
+    interrupted later, it stays for `--resume`.
+    """
+    folder = unfinished_folder(out)
+    made = [parent for parent in folder.parents if not parent.exists()]
+    try:
+        if folder.exists() and not resume:
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True, exist_ok=resume)
+        write_json(folder / CONFIG, run_record(recipe, config))
+    except OSError as error:
+        raise UserError(f"--out {out}: cannot be written: {error.strerror}.") from None
+    try:
+        yield folder
+    except BaseException:
+        if not resumable(out):
+            shutil.rmtree(folder, ignore_errors=True)
+            for parent in made:
+                with suppress(OSError):
+                    parent.rmdir()
+        raise
+    _publish(folder, out)
+
+
+def _publish(folder: Path, out: Path) -> None:
+    """Move the finished folder into its place; what is there goes only when that has worked."""
+    place = out.resolve()
+    old = folder.with_suffix(".replaced")
+    try:
+        if old.exists():
+            shutil.rmtree(old)
+        if place.exists():
+            place.rename(old)
+        try:
+            folder.rename(place)
+        except OSError:
+            if old.exists():
+                old.rename(place)
+            raise
+    except OSError as error:
+        raise UserError(
+            f"--out {out}: cannot be replaced ({error.strerror}); the finished run is in {folder}."
+        ) from None
+    shutil.rmtree(place / CHECKPOINTS, ignore_errors=True)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def run_record(recipe: str, config: RunConfig) -> dict[str, Any]:
+    """What `config.json` says: the recipe, every option, the versions."""
+    versions = {"python": ".".join(map(str, sys.version_info[:3]))}
+    for package in _PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            versions[package] = "not installed"
+    return {"recipe": recipe, "options": to_json(config), "versions": versions}
+
+
+def recipe_of(folder: Path) -> str:
+    """The name of the recipe that wrote a folder.
+
+    Raises:
+        UserError: If the folder is missing or no recipe wrote it.
+    """
+    if not folder.is_dir():
+        raise UserError(f"{folder}: no such folder; expected one that `rnn-zoo train` wrote.")
+    if not (folder / CONFIG).is_file():
+        raise UserError(f"{folder}: has no {CONFIG}; expected a folder that `rnn-zoo train` wrote.")
+    recipe = read_json(folder / CONFIG).get("recipe")
+    if not isinstance(recipe, str):
+        raise UserError(f"{folder / CONFIG}: names no recipe.")
+    return recipe
+
+
+def read_run_config(kind: type[C], folder: Path) -> C:
+    """The config a folder was made with."""
+    return read_config(kind, folder / CONFIG, recipe_of(folder))
+
+
+def write_json(path: Path, content: Any) -> None:
+    """Write indented JSON."""
+    path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

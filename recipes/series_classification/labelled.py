@@ -1,0 +1,96 @@
+"""A series with its class, and how its numbers are read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from recipes.kit.data.table import number
+from recipes.kit.errors import DataError
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledSeries:
+    """A series of numbers and its class.
+
+    Attributes:
+        values: (steps, channels) float32, NaN where a value is missing.
+        label: None where it is not known.
+        name: What it is called in its file, or its number there, from 1.
+    """
+
+    values: np.ndarray
+    label: str | None
+    name: str
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+def numbers(path: Path, cells: Sequence[str], line: int | None) -> np.ndarray:
+    """The values of cells, float32, NaN where one is missing.
+
+    Raises:
+        DataError: a cell is no finite number; names file and line.
+    """
+    try:
+        values = np.array(cells, "float64")
+    except ValueError:
+        values = np.array([_number(path, cell, line) for cell in cells])
+    with np.errstate(over="ignore"):
+        small = values.astype("float32")
+    if np.isinf(small).any():
+        cell = cells[int(np.flatnonzero(np.isinf(small))[0])]
+        raise DataError(path, f"expected finite numbers of 32 bits, found {cell!r}", line=line)
+    return small
+
+
+def _number(path: Path, cell: str, line: int | None) -> float:
+    value = number(cell.strip())
+    if value is None:
+        raise DataError(path, f"expected a number, found {cell.strip()[:40]!r}", line=line)
+    return value
+
+
+def series(
+    path: Path, values: np.ndarray, label: str | None, name: str, line: int | None
+) -> LabelledSeries:
+    """A series after what every format has to heed.
+
+    Raises:
+        DataError: it has no step, no value or an empty label; names file and line.
+    """
+    if not len(values):
+        raise DataError(path, f"series {name} has no step", line=line)
+    if not np.isfinite(values).any():
+        raise DataError(path, f"series {name} has no value, all are missing", line=line)
+    if label is not None and (not label or label.lower() == "nan"):
+        raise DataError(path, f"series {name} has no label", line=line)
+    return LabelledSeries(values, label, name)
+
+
+def tidy_label(label: str) -> str:
+    """A label as it is shown: numbers that are whole without a fraction.
+
+    >>> tidy_label("1.0000000e+00"), tidy_label(" walking "), tidy_label("07")
+    ('1', 'walking', '07')
+    """
+    label = label.strip()
+    if "." in label or "e" in label.lower():
+        try:
+            value = float(label)
+        except ValueError:
+            return label
+        if math.isfinite(value) and value == int(value):
+            return str(int(value))
+    return label
+
+
+def without_padding(values: np.ndarray) -> np.ndarray:
+    """Without the steps at the end at which all channels are missing."""
+    known = np.flatnonzero(np.isfinite(values).any(axis=1))
+    return values[: known[-1] + 1] if len(known) else values[:0]

@@ -1,0 +1,82 @@
+"""Labelled series in NumPy's `.npz` files."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from recipes.kit.data.source import SPLITS
+from recipes.kit.errors import DataError
+from recipes.series_classification.labelled import (
+    LabelledSeries,
+    series,
+    tidy_label,
+    without_padding,
+)
+
+
+def read_npz(path: Path) -> dict[str, tuple[LabelledSeries, ...]]:
+    """Read the series of an `.npz` file by split.
+
+    `x_train` (series, steps, channels), or (series, steps) of one channel, with the classes
+    `y_train` (series,) and, where they differ in length, `lengths_train`; likewise `valid` and
+    `test`; or `x`, `y` and `lengths`, all of it for training. Without lengths, steps at the end at
+    which everything is NaN are padding.
+
+    Raises:
+        DataError: it cannot be read, or an array is missing or has another shape.
+    """
+    try:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            arrays = {name.lower(): file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(path, f"expected an .npz file with x and y ({error})") from None
+    found = {
+        split: _read(path, arrays, suffix)
+        for split, suffix in (("train", ""), *((split, f"_{split}") for split in SPLITS))
+        if f"x{suffix}" in arrays
+    }
+    if not found:
+        have = ", ".join(arrays) or "nothing"
+        raise DataError(path, f"expected the arrays x and y, or x_train and y_train, found {have}")
+    return found
+
+
+def _read(path: Path, arrays: dict[str, np.ndarray], suffix: str) -> tuple[LabelledSeries, ...]:
+    x = arrays[f"x{suffix}"]
+    if x.ndim not in (2, 3) or not len(x) or x.dtype.kind not in "biuf":
+        raise DataError(
+            path,
+            f"x{suffix}: expected numbers (series, steps, channels), found {x.dtype} {x.shape}",
+        )
+    with np.errstate(over="ignore"):
+        values = (x[..., None] if x.ndim == 2 else x).astype("float32")
+    if np.isinf(values).any():
+        raise DataError(path, f"x{suffix}: expected finite numbers of 32 bits, found infinity")
+    labels, lengths = (arrays.get(f"{name}{suffix}") for name in ("y", "lengths"))
+    for name, array in (("y", labels), ("lengths", lengths)):
+        if array is not None and array.shape != (len(x),):
+            raise DataError(
+                path, f"{name}{suffix}: expected the shape ({len(x)},), found {array.shape}"
+            )
+    if lengths is not None:
+        ok = lengths.dtype.kind in "iu" and lengths.min() >= 1 and lengths.max() <= x.shape[1]
+        if not ok:
+            raise DataError(
+                path,
+                f"lengths{suffix}: expected whole numbers from 1 to {x.shape[1]}, found "
+                f"{lengths.dtype} from {lengths.min()} to {lengths.max()}",
+            )
+    found = []
+    for row, each in enumerate(values):
+        cut = without_padding(each) if lengths is None else each[: int(lengths[row])]
+        label = None if labels is None else tidy_label(_text(labels[row]))
+        found.append(series(path, cut, label, str(row + 1), None))
+    return tuple(found)
+
+
+def _text(label: np.generic) -> str:
+    value = label.item()
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

@@ -1,0 +1,159 @@
+"""Pictures of classified series."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from recipes.kit.plots import COLOURS, save
+
+_WRONG = COLOURS[5]
+_COLUMNS = 4
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A series and what was made of it.
+
+    Attributes:
+        values: (steps, channels).
+        truth: Its class.
+        predicted: The class that was predicted.
+        probability: Of that class.
+        attention: Weights of the steps, or None.
+    """
+
+    values: np.ndarray
+    truth: str
+    predicted: str
+    probability: float
+    attention: np.ndarray | None
+
+
+def some_of_each(truth: Sequence[str], predicted: Sequence[str], count: int) -> list[int]:
+    """Rows of series to show: of each class in turn, and a third of them wrong where there are."""
+    right = [row for row in range(len(truth)) if truth[row] == predicted[row]]
+    wrong = [row for row in range(len(truth)) if truth[row] != predicted[row]]
+    seen: dict[str, int] = {}
+    turn = []
+    for row in right:
+        seen[truth[row]] = seen.get(truth[row], 0) + 1
+        turn.append((seen[truth[row]], truth[row], row))
+    ordered = [row for _, _, row in sorted(turn)]
+    errors = wrong[: max(count // 3, count - len(ordered))]
+    return [*ordered[: count - len(errors)], *errors]
+
+
+def predictions(shown: Sequence[Shown], path: Path) -> None:
+    """Series in a grid, with what was predicted; grey is where the attention is."""
+    said = "predicted class (its probability), orange where it is wrong"
+    if shown[0].attention is not None:
+        said += "; grey: weight of each step"
+    rows = -(-len(shown) // _COLUMNS)
+    few = shown[0].values.shape[1] <= len(COLOURS)
+    height = 2.1 if few else 2.6
+    figure = Figure(figsize=(3.2 * _COLUMNS, height * rows + 0.3), layout="constrained")
+    figure.suptitle(said, fontsize=9, x=0.01, ha="left", color="0.35")
+    grid = figure.subplots(rows, _COLUMNS, squeeze=False, sharey=few)
+    values = np.concatenate([one.values for one in shown])
+    margin = 0.05 * max(float(np.nanmax(values) - np.nanmin(values)), 1e-9)
+    limits = float(np.nanmin(values)) - margin, float(np.nanmax(values)) + margin
+    for axes in grid.flat[len(shown) :]:
+        axes.set_axis_off()
+    for axes, one in zip(grid.flat, shown, strict=False):
+        if few:
+            _lines(axes, one, limits)
+        else:
+            _image(axes, one)
+        right = one.predicted == one.truth
+        title = one.predicted if right else f"{one.predicted}, truly {one.truth}"
+        axes.set_title(
+            f"{title} ({one.probability:.0%})",
+            fontsize=9,
+            loc="left",
+            color="black" if right else _WRONG,
+            parse_math=False,
+        )
+        axes.tick_params(labelsize=8)
+    for axes in grid[-1]:
+        axes.set_xlabel("step" if few else "channel", fontsize=8)
+    if not few:
+        for axes in grid[:, 0]:
+            axes.set_ylabel("step", fontsize=8)
+    save(figure, path)
+
+
+def _lines(axes: Axes, one: Shown, limits: tuple[float, float]) -> None:
+    """A line a channel, and behind them the attention."""
+    steps = np.arange(1, len(one.values) + 1)
+    for channel, colour in zip(one.values.T, COLOURS, strict=False):
+        axes.plot(steps, channel, lw=1.1, color=colour, marker="." if len(steps) <= 30 else None)
+    if one.attention is not None:
+        extent = (0.5, len(steps) + 0.5, *limits)
+        grey = {"cmap": "Greys", "vmin": 0, "vmax": 2, "aspect": "auto", "zorder": 0}
+        share = one.attention / max(float(one.attention.max()), 1e-9)
+        axes.imshow(share[None], extent=extent, **grey)
+    axes.set_ylim(limits)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+
+
+def _image(axes: Axes, one: Shown) -> None:
+    """Many channels: a row a step, a column a channel, and the attention at the left edge."""
+    count, channels = one.values.shape
+    axes.imshow(one.values, cmap="viridis", aspect="auto", extent=(0.5, channels + 0.5, count, 0))
+    if one.attention is not None:
+        at = np.arange(count) + 0.5
+        widths = 0.25 * channels * one.attention / max(float(one.attention.max()), 1e-9)
+        axes.barh(at, -widths, height=1.0, left=0.5, color="0.4")
+        axes.set_xlim(0.5 - 0.25 * channels, channels + 0.5)
+    axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+    axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+
+
+def unfolding(
+    examples: Sequence[tuple[str, np.ndarray, np.ndarray]], labels: Sequence[str], path: Path
+) -> None:
+    """What is believed of a series after each of its steps.
+
+    Args:
+        examples: Of each series its class, the numbers of steps that were read, and the
+            probabilities (numbers, classes) after them.
+        labels: Names of the classes.
+        path: PNG to write.
+    """
+    figure = Figure(figsize=(3.4 * len(examples), 2.6), layout="constrained")
+    panels = figure.subplots(1, len(examples), squeeze=False, sharey=True)[0]
+    # Only classes that are ever likely have a line in colour and a name.
+    highest = np.max([shares.max(axis=0) for _, _, shares in examples], axis=0)
+    named = sorted(np.argsort(-highest)[: len(COLOURS)])
+    colours: Mapping[int, str] = dict(zip(named, COLOURS, strict=False))
+    for axes, (truth, steps, shares) in zip(panels, examples, strict=True):
+        for index, label in enumerate(labels):
+            width = 2.2 if label == truth else 1.1
+            name = label if index in colours else None
+            axes.plot(
+                steps,
+                shares[:, index],
+                color=colours.get(index, "0.8"),
+                lw=width,
+                label=name,
+                zorder=2 if index in colours else 1,
+            )
+        axes.set_title(f"truly {truth}", fontsize=9, loc="left", parse_math=False)
+        axes.set(xlabel="steps read", ylim=(-0.03, 1.03))
+        axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
+        axes.spines[["top", "right"]].set_visible(False)
+    panels[0].set_ylabel("probability")
+    legend = panels[-1].legend(
+        frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5)
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+    save(figure, path)

@@ -1,0 +1,106 @@
+"""Pictures of sound: what is heard where."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from recipes.kit.plots import COLOURS, save
+
+#: Seconds drawn of a clip.
+_SECONDS = 8.0
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A clip, as it was heard.
+
+    Attributes:
+        log_mel: `(frames, bands)`, log energies.
+        seconds_per_frame: From a frame to the next.
+        probabilities: `(steps, symbols)`, blank first.
+        seconds_per_step: From a step to the next.
+        symbols: Of the columns, "" for blank.
+        letters: Each letter of the answer, with when it begins and ends.
+        truth: What was said.
+    """
+
+    log_mel: np.ndarray
+    seconds_per_frame: float
+    probabilities: np.ndarray
+    seconds_per_step: float
+    symbols: Sequence[str]
+    letters: Sequence[tuple[str, float, float]]
+    truth: str
+
+
+def alignment(clips: Sequence[Heard], path: Path) -> None:
+    """Spectrograms, below each what every step says, and the letters where they were heard.
+
+    Args:
+        clips: A few.
+        path: PNG to write.
+    """
+    figure = Figure(figsize=(11, 2.9 * len(clips)), layout="constrained")
+    rows = figure.subplots(2 * len(clips), 1, height_ratios=[2.2, 1] * len(clips), squeeze=False)
+    for clip, sound, says in zip(clips, rows[::2, 0], rows[1::2, 0], strict=True):
+        end = min(_SECONDS, len(clip.log_mel) * clip.seconds_per_frame)
+        shown = clip.log_mel[: round(end / clip.seconds_per_frame)]
+        low, high = np.quantile(shown, [0.05, 0.995])
+        length = len(shown) * clip.seconds_per_frame
+        sound.imshow(
+            shown.T,
+            origin="lower",
+            aspect="auto",
+            cmap="magma",
+            vmin=low,
+            vmax=max(high, low + 1e-3),
+            extent=(0, length, 0, shown.shape[1]),
+        )
+        heard = "".join(letter for letter, _, _ in clip.letters)
+        verdict = "" if heard == clip.truth else f"     heard: {heard}"
+        title = sound.set_title(f"said: {clip.truth}{verdict}", loc="left", fontsize=10)
+        title.set_parse_math(False)
+        if verdict:
+            title.set_color(COLOURS[5])
+        sound.set(ylabel="mel band", xticks=[], xlim=(0, end))
+        for _, start, stop in clip.letters:
+            for edge in (start, stop):
+                sound.axvline(edge, color="white", lw=0.6, ls=":", alpha=0.8)
+        _draw_steps(says, clip, end)
+    rows[-1, 0].set_xlabel("seconds")
+    save(figure, path)
+
+
+def _draw_steps(axes: Any, clip: Heard, end: float) -> None:
+    """The probability of each symbol over time, in colours that go round; blank in grey."""
+    times = (np.arange(len(clip.probabilities)) + 0.5) * clip.seconds_per_step
+    axes.fill_between(times, clip.probabilities[:, 0], color="0.9", lw=0, step="mid")
+    heard = {letter for letter, _, _ in clip.letters}
+    colours: dict[str, str] = {}
+    for column, symbol in enumerate(clip.symbols):
+        if symbol in heard:
+            colours[symbol] = COLOURS[len(colours) % len(COLOURS)]
+            axes.plot(
+                times,
+                clip.probabilities[:, column],
+                color=colours[symbol],
+                lw=1.4,
+                drawstyle="steps-mid",
+            )
+    for letter, start, stop in clip.letters:
+        middle = (start + stop) / 2
+        if middle < end:
+            sign = "\u2423" if letter == " " else letter
+            text = axes.text(
+                middle, 1.06, sign, ha="center", va="bottom", color=colours[letter], fontsize=9
+            )
+            text.set_parse_math(False)
+    axes.set(xlim=(0, end), ylim=(0, 1.45), yticks=[0, 1])
+    axes.set_ylabel("p (grey: blank)", fontsize=8)
+    axes.spines[["top", "right"]].set_visible(False)

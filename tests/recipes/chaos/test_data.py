@@ -1,0 +1,191 @@
+"""Chaotic series against independent solutions and known properties; columns of files."""
+
+from __future__ import annotations
+
+import gzip
+
+import numpy as np
+import pytest
+from scipy.integrate import solve_ivp
+
+from recipes.chaos import data, embedded
+from recipes.chaos.formats import read_columns
+from recipes.kit.errors import DataError, UserError
+
+
+def by_the_method_of_steps(start: float, tau: float, end: float) -> list:
+    """Dense solutions of Mackey-Glass, one for each interval of `tau`, the delayed value from the
+    one before."""
+    pieces = []
+    while len(pieces) * tau < end:
+        earlier = pieces[-1] if pieces else (lambda t: np.array([start]))
+
+        def slope(t, x, earlier=earlier):
+            delayed = earlier(t - tau)[0]
+            return 0.2 * delayed / (1 + delayed**10) - 0.1 * x
+
+        first = len(pieces) * tau
+        x = pieces[-1](first) if pieces else [start]
+        solved = solve_ivp(
+            slope, (first, first + tau), x, "DOP853", rtol=1e-12, atol=1e-12, dense_output=True
+        )
+        pieces.append(solved.sol)
+    return pieces
+
+
+@pytest.mark.parametrize("tau", [17.0, 30.0, 2.5])
+def test_mackey_glass_is_the_solution(tau: float) -> None:
+    found = embedded.mackey_glass(150, tau=tau, seed=4, transient=0)
+    start = 1.2 + 0.1 * float(np.random.default_rng(4).uniform(-1, 1))
+    pieces = by_the_method_of_steps(start, tau, 150)
+    times = np.arange(1, 151)
+    wanted = [pieces[min(int((t - 1e-9) // tau), len(pieces) - 1)](t)[0] for t in times]
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    # Of fourth order: half the step, a sixteenth of the error.
+    finer = embedded.mackey_glass(150, tau=tau, seed=4, transient=0, substeps=20)
+    ratio = np.abs(found - wanted).max() / np.abs(finer - wanted).max()
+    assert 10 < ratio < 25
+
+
+def test_mackey_glass_on_its_attractor() -> None:
+    found = embedded.mackey_glass(2000)
+    assert 0.4 < found.min() < 0.5 and 1.25 < found.max() < 1.35
+    np.testing.assert_array_equal(found, embedded.mackey_glass(2000))
+    assert np.abs(found - embedded.mackey_glass(2000, seed=1)).max() > 0.1
+    with pytest.raises(ValueError, match="`tau` must be a positive multiple of 0.1"):
+        embedded.mackey_glass(10, tau=17.03)
+
+
+def lorenz_slope(states: np.ndarray) -> np.ndarray:
+    x, y, z = states.T
+    return np.stack([10 * (y - x), 28 * x - y - x * z, x * y - 8 * z / 3], axis=1)
+
+
+def test_lorenz_follows_its_equations_and_grows_apart_at_the_known_rate() -> None:
+    dt = 0.005
+    states = embedded.lorenz(40_001, dt=dt)
+    slope = (states[:-4] - 8 * states[1:-3] + 8 * states[3:-1] - states[4:]) / (12 * dt)
+    np.testing.assert_allclose(slope, lorenz_slope(states[2:-2]), atol=0.05)
+
+    def jacobian(state: np.ndarray) -> np.ndarray:
+        x, y, z = state
+        return np.array([[-10.0, 10.0, 0.0], [28.0 - z, -1.0, -x], [y, x, -8 / 3]])
+
+    # The tangent along every second sample, by Runge-Kutta with the sample between as the middle.
+    tangent, grown, h = np.array([1.0, 0.0, 0.0]), [], 2 * dt
+    for first, middle, last in zip(states[:-2:2], states[1:-1:2], states[2::2], strict=True):
+        k1 = jacobian(first) @ tangent
+        k2 = jacobian(middle) @ (tangent + h / 2 * k1)
+        k3 = jacobian(middle) @ (tangent + h / 2 * k2)
+        k4 = jacobian(last) @ (tangent + h * k3)
+        tangent = tangent + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+        size = np.linalg.norm(tangent)
+        grown.append(np.log(size))
+        tangent /= size
+    assert np.sum(grown) / (h * len(grown)) == pytest.approx(embedded.LORENZ_EXPONENT, abs=0.08)
+
+
+def test_narma10_by_hand() -> None:
+    u = np.random.default_rng(3).uniform(0, 0.5, 30)
+    y = np.zeros(31)  # y[t + 1] as the equation has it, from rest
+    for t in range(30):
+        last = sum(y[t - i] for i in range(10) if t - i >= 0)
+        product = u[t] * u[t - 9] if t >= 9 else 0.0
+        y[t + 1] = 0.3 * y[t] + 0.05 * y[t] * last + 1.5 * product + 0.1
+    np.testing.assert_allclose(embedded.narma10_of(u), y[1:], rtol=1e-12)
+    inputs, outputs = embedded.narma10(2000, seed=1)
+    assert 0 <= inputs.min() and inputs.max() <= 0.5 and len(inputs) == len(outputs) == 2000
+    t = 500
+    again = 0.3 * outputs[t - 1] + 0.05 * outputs[t - 1] * outputs[t - 10 : t].sum()
+    assert outputs[t] == pytest.approx(again + 1.5 * inputs[t] * inputs[t - 9] + 0.1)
+
+
+def test_delayed_inputs() -> None:
+    u, earlier = embedded.delayed_inputs(50, 7, seed=2)
+    assert u.shape == (50,) and earlier.shape == (50, 7)
+    for delay in range(1, 8):
+        np.testing.assert_array_equal(earlier[7:, delay - 1], u[7 - delay : -delay])
+
+
+def test_parts_follow_each_other_with_a_run_up() -> None:
+    series = data.load("embedded", train_steps=200, held_out=80, lead=30)
+    parts = (series.train, series.valid, series.test)
+    assert [len(part) for part in parts] == [200, 80, 80]
+    assert [part.lead for part in parts] == [0, 30, 30]
+    whole = np.concatenate([part.inputs[part.lead :] for part in parts])
+    np.testing.assert_array_equal(whole[:, 0], embedded.mackey_glass(361)[:-1])
+    for part in parts:
+        np.testing.assert_array_equal(part.targets[:-1], part.inputs[1:])
+    np.testing.assert_array_equal(series.valid.inputs[:30], series.train.inputs[-30:])
+    assert series.continues and series.lyapunov is None
+
+
+def test_driven_systems_have_their_outputs_at_the_same_step() -> None:
+    series = data.load("embedded", task="memory_capacity", delays=5, train_steps=60, held_out=20)
+    assert not series.continues and series.train.targets.shape == (60, 5)
+    np.testing.assert_array_equal(series.train.targets[5:, 1], series.train.inputs[3:-2, 0])
+    assert data.load("embedded", task="narma10").targets == ("y",)
+
+
+TABLE = "day,a,b\n" + "".join(f"2020-{i},{i}.5,{-i}e1\n" for i in range(40))
+
+
+def test_columns_of_a_file(tmp_path) -> None:
+    (tmp_path / "table.csv").write_text("# from a logger\n" + TABLE)
+    with gzip.open(tmp_path / "table.csv.gz", "wt") as file:
+        file.write(TABLE)
+    np.save(tmp_path / "two.npy", np.arange(80).reshape(40, 2))
+    np.save(tmp_path / "one.npy", np.arange(40, dtype="float32"))
+    (tmp_path / "plain.txt").write_text("".join(f"{i} {i * i}\n\n" for i in range(40)))
+    for name in ("table.csv", "table.csv.gz"):
+        read = read_columns(tmp_path / name, ["b", "2"])
+        assert read.names == ("b", "a")
+        np.testing.assert_array_equal(read.values[3], [-30.0, 3.5])
+    assert read_columns(tmp_path / "two.npy").values[5].tolist() == [10.0, 11.0]
+    assert read_columns(tmp_path / "one.npy").values.shape == (40, 1)
+    assert read_columns(tmp_path / "plain.txt", ["2"]).values[6, 0] == 36
+    series = data.load(str(tmp_path / "table.csv"), columns=["b"], target="a", lead=3)
+    assert (series.columns, series.targets, series.continues) == (("b",), ("a",), False)
+    assert [len(part) for part in (series.train, series.valid, series.test)] == [28, 6, 6]
+    series = data.load(str(tmp_path / "two.npy"), target="2")
+    assert (series.columns, series.targets) == (("1",), ("2",))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", "x,y\n1,2\n3\n", ":3: expected 2 columns, found 1"),
+        ("a.csv", "x,y\n1,2\n\n3,?\n", ":4: expected a number in column 'y', found '?'"),
+        ("a.csv", "x,y\n1,2\n3,nan\n", ":3: expected a number in column 'y', found 'nan'"),
+        ("a.csv", "x,x\n1,2\n", ":1: two columns have one name: x, x"),
+        ("a.txt", "\n\n", "holds no numbers"),
+        ("a.npy", "no array", "expected an npy file"),
+    ],
+)
+def test_what_is_wrong_with_a_file(tmp_path, name: str, content: str, message: str) -> None:
+    (tmp_path / name).write_text(content)
+    with pytest.raises(DataError) as error:
+        read_columns(tmp_path / name)
+    assert str(error.value).startswith(str(tmp_path / name)) and message in str(error.value)
+
+
+def test_other_mistakes(tmp_path) -> None:
+    np.save(tmp_path / "cube.npy", np.zeros((2, 2, 2)))
+    np.save(tmp_path / "gap.npy", np.array([1.0, 2.0, np.nan]))
+    (tmp_path / "table.csv").write_text(TABLE)
+    with pytest.raises(DataError, match=r"found float64 \(2, 2, 2\)"):
+        read_columns(tmp_path / "cube.npy")
+    with pytest.raises(DataError, match=r"gap.npy:3: expected a number in column '1', found 'nan'"):
+        read_columns(tmp_path / "gap.npy")
+    with pytest.raises(DataError, match="has no column 'c'; expected some of day, a, b"):
+        read_columns(tmp_path / "table.csv", ["c"])
+    with pytest.raises(DataError, match=r":2: expected a number in column 'day', found '2020-0'"):
+        read_columns(tmp_path / "table.csv")
+    with pytest.raises(DataError, match="is a folder"):
+        data.load(str(tmp_path))
+    with pytest.raises(UserError, match="expected embedded or the path of a file, found tfds:x"):
+        data.load("tfds:x")
+    with pytest.raises(UserError, match="40 steps are too few for 35 to train on and 10 each"):
+        data.load(
+            str(tmp_path / "table.csv"), columns=["a"], target="b", train_steps=35, held_out=10
+        )

@@ -1,0 +1,204 @@
+"""The sentiment recipe: from texts to what is served, and what only right context tells."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import zoo
+from recipes.kit.cli import main
+from recipes.kit.errors import UserError
+from recipes.kit.metrics import class_metrics
+from recipes.sentiment import data as text_data
+from recipes.sentiment import embedded, recipe
+from recipes.sentiment.serve import TextClassifier, encode_all
+
+QUICK = ["--units", "8", "--word-dim", "8", "--learning-rate", "0.05", "--dropout", "0"]
+
+#: Runs where importing Keras or any package of ours fails.
+ALONE = """
+import json, sys
+for name in ("keras", "custom_layers", "zoo", "recipes"):
+    sys.modules[name] = None
+import tensorflow as tf
+served = tf.saved_model.load(sys.argv[1]).signatures
+assert sorted(served) == ["classify", "serving_default"], sorted(served)
+answer = served["serving_default"](texts=tf.constant(json.loads(sys.argv[2])))
+print(json.dumps({
+    "label": [label.decode() for label in answer["label"].numpy()],
+    "labels": [label.decode() for label in answer["labels"].numpy()],
+    "probabilities": answer["probabilities"].numpy().tolist(),
+    "attention": answer["attention"].numpy().tolist(),
+}))
+"""
+
+
+@pytest.fixture(scope="module")
+def texts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("texts")
+    rng = np.random.default_rng(0)
+    for split, count in (("train", 120), ("valid", 40), ("test", 40)):
+        lines = []
+        for _ in range(count):
+            label = rng.choice(["bad", "fair", "good"])
+            filler = rng.choice(["a", "film", "it", "was", "the"], size=4)
+            lines.append(f"{label} {' '.join(filler)} {label}ish {rng.integers(1000)}")
+        (folder / f"{split}.txt").write_text("\n".join(lines))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("trained") / "sentiment"
+    words = ["--data", str(texts), "--out", str(out), "--epochs", "6", *QUICK]
+    assert main(["train", "sentiment", *words]) == 0
+    return out
+
+
+def test_it_learns_and_says_so(trained: Path) -> None:
+    metrics = json.loads((trained / "metrics.json").read_text())
+    assert metrics["test"]["accuracy"] >= 0.9
+    assert set(metrics["test"]) == {"accuracy", "macro_f1"}  # three classes have no single AUC
+    assert metrics["baseline"]["accuracy"] > metrics["baseline"]["accuracy_of_commonest"]
+    for name in ("attention", "confusion", "curves"):
+        assert (trained / "plots" / f"{name}.png").stat().st_size > 5_000
+
+
+def test_predict_and_evaluate(
+    trained: Path, texts: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    assert main(["predict", str(trained), "it was goodish", "Badish!"]) == 0
+    good, bad = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert (good["label"], bad["label"]) == ("good", "bad")
+    assert sum(good["probabilities"].values()) == pytest.approx(1, abs=1e-3)
+    assert [word for word, _ in bad["attention"]] == ["Badish", "!"]
+    assert main(["evaluate", str(trained)]) == 0
+    test = json.loads((trained / "metrics.json").read_text())["test"]
+    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == test
+    assert main(["evaluate", str(trained), "--data", str(texts / "train.txt")]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["accuracy"] >= 0.9
+    assert main(["predict", str(trained), ""]) == 2
+    assert "an input is empty" in capsys.readouterr().err
+
+
+def test_served_alone(trained: Path) -> None:
+    raw = ["it was goodish", "", "badish and more words than the first one has"]
+    done = subprocess.run(
+        [sys.executable, "-c", ALONE, str(trained / "saved_model"), json.dumps(raw)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    answer = json.loads(done.stdout.splitlines()[-1])
+    assert answer["labels"] == ["bad", "fair", "good"]
+    assert answer["label"][0] == "good"
+    model = keras.models.load_model(trained / "model.keras")
+    lists = json.loads((trained / "labels.json").read_text())
+    vocabulary = recipe.TokenVocabulary(tuple(lists["words"]), tuple(lists["characters"]))
+    ours = TextClassifier(model, vocabulary, lists["labels"], 400)
+    for row, text in enumerate(raw):
+        alone = ours.classify(tf.constant([text]))
+        np.testing.assert_allclose(
+            answer["probabilities"][row], alone["probabilities"].numpy()[0], atol=1e-5
+        )
+        assert answer["label"][row] == alone["label"].numpy()[0].decode()
+    np.testing.assert_allclose(np.sum(answer["attention"], axis=1), [1, 0, 1], atol=1e-5)
+    (example,) = encode_all(ours, ["one two three"])
+    assert example["words"].shape == (3,)
+
+
+def test_long_texts_are_cut(texts: Path) -> None:
+    config = recipe.Config(data=str(texts), max_tokens=5, units=4, word_dim=4)
+    data = recipe.load_data(config)
+    assert not any(word.isdigit() for word in data.vocabulary.words)  # the sixth word of each
+    model = TextClassifier(recipe.build(config, data), data.vocabulary, data.texts.labels, 5)
+    answer = model.classify(tf.constant(["a film it was the film", "a film it was the end"]))
+    np.testing.assert_array_equal(*answer["probabilities"].numpy())
+    assert answer["tokens"].shape == (2, 5)
+
+
+def test_the_vocabulary_is_limited_to_frequent_words(texts: Path) -> None:
+    data = recipe.load_data(recipe.Config(data=str(texts), vocabulary_size=5))
+    assert len(data.vocabulary.words) == 5
+    assert {*data.vocabulary.words} <= {"a", "film", "it", "was", "the", "badish", "goodish", "000"}
+
+
+@pytest.mark.parametrize("option", ["--vocabulary-size", "--max-tokens"])
+def test_wrong_options(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "sentiment", option, "0"]) == 2
+    assert f"{option} must be at least 1" in capsys.readouterr().err
+
+
+def test_metrics() -> None:
+    shares = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.7, 0.3]])
+    found = class_metrics(["n", "p", "n", "p"], shares, ["n", "p"])
+    assert found == {"accuracy": 0.5, "macro_f1": 0.5, "roc_auc": 0.5}
+    found = class_metrics(["n", "p", "p", "other"], shares, ["n", "p"])
+    assert found["accuracy"] == 0.75 and "roc_auc" not in found
+    assert found["macro_f1"] == pytest.approx((2 / 3 + 1 + 0) / 3)
+
+
+@pytest.mark.slow
+def test_only_right_context_tells_what_terribly_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With mean pooling every word adds its share to the logit. That of "terribly" before praise
+    and before blame is the same for a model that reads forwards only, as it cannot know what
+    follows; one that reads both ways tells them apart."""
+    monkeypatch.setattr(text_data, "SIZES", {"train": 1000, "valid": 200, "test": 1})
+    gaps = {}
+    for bidirectional in (True, False):
+        config = recipe.Config(
+            epochs=6,
+            units=16,
+            word_dim=16,
+            learning_rate=2e-2,
+            dropout=0.0,
+            pooling="mean",
+            bidirectional=bidirectional,
+        )
+        keras.utils.set_random_seed(0)
+        data = recipe.load_data(config)
+        model = recipe.build(config, data)
+        history = recipe.train(config, data, model)
+        assert history[-1]["val_accuracy"] >= 0.9  # both read the whole text, in the end
+        classifier = TextClassifier(model, data.vocabulary, data.texts.labels, 400)
+        states = keras.Model(model.input, model.get_layer("recurrent_0").output)
+        kernel, _ = model.get_layer("logits").get_weights()
+        shares = {}
+        for way, adjectives in embedded.ADJECTIVES.items():
+            for adjective in adjectives:
+                (example,) = encode_all(classifier, [f"The plot is terribly {adjective}."])
+                found = states({"words": example["words"][None]}).numpy()[0]
+                shares[way, adjective] = found[3] @ (kernel[:, 1] - kernel[:, 0])
+        gaps[bidirectional] = np.array(
+            [
+                shares["positive", praise] - shares["negative", blame]
+                for praise in embedded.ADJECTIVES["positive"]
+                for blame in embedded.ADJECTIVES["negative"]
+            ]
+        )
+    np.testing.assert_allclose(gaps[False], 0, atol=1e-5)
+    assert (gaps[True] > 0.1).mean() >= 0.95
+
+
+def test_a_trial_changes_the_pooling() -> None:
+    import keras_tuner
+
+    hp = keras_tuner.HyperParameters()
+    recipe.space(hp, recipe.Config())
+    hp.values["pooling"] = "max"
+    assert recipe.space(hp, recipe.Config()).pooling == "max"
+    assert set(hp.values) >= {"depth", "bidirectional", "clip", "cell"}
+
+
+def test_data_that_is_not_there() -> None:
+    with pytest.raises(UserError, match="no such file"):
+        recipe.load_data(recipe.Config(data="/nowhere"))
+    assert zoo.model_info("text_classifier_base").shape == "many-to-one"

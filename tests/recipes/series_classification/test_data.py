@@ -1,0 +1,277 @@
+"""Labelled series: every source, and what is wrong with those that are refused."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from recipes.kit.errors import DataError, UserError
+from recipes.series_classification import data as series
+from recipes.series_classification.tables import Columns, read_table
+from recipes.series_classification.ts import read_ts
+
+SHARED = Path(__file__).parents[4] / "shared" / "data" / "series-ucr"
+
+HEADER = """\
+# Comments: (of any kind)
+@problemName Two
+@timeStamps false
+@univariate false
+@dimensions 2
+@classLabel true up down
+@data
+"""
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_embedded_digits() -> None:
+    rows = series.load("embedded", seed=1)
+    assert rows.channels == 8 and len(rows.train[0]) == 8
+    assert [len(rows.train), len(rows.valid), len(rows.test)] == [1295, 143, 359]
+    assert rows.labels == tuple("0123456789")
+    seen = {one.values.tobytes() for one in rows.train}
+    assert not any(one.values.tobytes() in seen for one in (*rows.valid, *rows.test))
+    for part in (rows.valid, rows.test):  # class by class
+        counts = [sum(one.label == label for one in part) for label in rows.labels]
+        assert max(counts) - min(counts) <= 3
+    assert rows.test[0].name != series.load("embedded", seed=2).test[0].name
+
+
+def test_embedded_digits_pixel_by_pixel() -> None:
+    plain = series.load("embedded", digits=series.Digits(1))
+    shuffled = [
+        series.load("embedded", seed=seed, digits=series.Digits(1, True)) for seed in (0, 0, 5)
+    ]
+    by_name = [
+        {one.name: one.values[:, 0] for one in (*data.train, *data.valid, *data.test)}
+        for data in (plain, *shuffled)
+    ]
+    assert plain.train[0].values.shape == (64, 1)
+    order = np.random.default_rng(0).permutation(64)
+    for name, pixels in by_name[0].items():
+        for other in by_name[1:]:  # whatever the seed of the run
+            np.testing.assert_array_equal(other[name], pixels[order])
+    two = series.load("embedded", digits=series.Digits(2)).train[0]
+    assert two.values.shape == (32, 2)
+
+
+def test_ts(tmp_path: Path) -> None:
+    text = HEADER + "1,2,3:4,?,6: up \n\n1.5:-2e-1:down\n"
+    for path in (tmp_path / "a.ts", tmp_path / "a.ts.gz"):
+        path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
+        first, second = series.read_file(path)["train"]
+        np.testing.assert_array_equal(first.values, np.float32([[1, 4], [2, np.nan], [3, 6]]))
+        assert (first.label, second.label, second.name) == ("up", "down", "2")
+        assert second.values.tolist() == [[1.5, np.float32(-0.2)]]
+    plain = write(tmp_path / "b.ts", "@univariate true\n@classLabel false\n@data\n1,2\n3,4,5\n")
+    assert [(one.label, len(one)) for one in read_ts(plain)] == [(None, 2), (None, 3)]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (HEADER + "1,2:3,4:left\n", r"a.ts:8: expected a class of @classLabel \(down, up\)"),
+        (HEADER + "1,2:3:up\n", "a.ts:8: channel 2 has 1 steps, the first 2"),
+        (HEADER + "1,2:up\n", "a.ts:8: expected 2 channels and a class.*found 1"),
+        (HEADER + "1,x:3,4:up\n", "a.ts:8: expected a number, found 'x'"),
+        (HEADER + "1,:3,inf:up\n", "a.ts:8: expected finite numbers.*found 'inf'"),
+        (HEADER + "1,2:3,1e60:up\n", "a.ts:8: expected finite numbers of 32 bits, found '1e60'"),
+        (HEADER + "?,?:?,?:up\n", "a.ts:8: series 1 has no value"),
+        (HEADER + "(0,1),(1,2):(0,3),(1,4):up\n", "a.ts:8: .*time stamps in parentheses"),
+        (HEADER.replace("Stamps false", "Stamps true"), "a.ts:3: has time stamps"),
+        (HEADER.replace("true up down", ""), "a.ts:6: @classLabel: expected true or false"),
+        (HEADER.replace("@classLabel", "@targetLabel"), "a.ts:6: is for regression"),
+        (HEADER.replace("@problemName", "@nonsense"), "a.ts:2: unknown tag @nonsense"),
+        (HEADER.replace("@dimensions 2", "@dimensions two"), "a.ts:5: .*a number of channels"),
+        (HEADER.replace("@data\n", "1,2:up\n"), "a.ts:7: expected tags and then @data"),
+        (HEADER.replace("@data\n", ""), "expected the tag @data, found none"),
+        (HEADER, "holds no series behind @data"),
+        ("@data\n1,2:up\n", "a.ts:1: expected the tag @classLabel before @data"),
+    ],
+)
+def test_broken_ts(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read_ts(write(tmp_path / "a.ts", text))
+
+
+def test_table_with_a_row_a_step(tmp_path: Path) -> None:
+    text = "id,when,x,y,label\na,1,0.5,,up\nb,1,7,8,down\na,2,1.5,2,up\na,10,NA,3,up\n"
+    path = write(tmp_path / "a.csv", text)
+    found = read_table(path, Columns(time="when"))
+    assert [(one.name, one.label, len(one)) for one in found] == [("a", "up", 3), ("b", "down", 1)]
+    np.testing.assert_array_equal(
+        found[0].values, np.float32([[0.5, np.nan], [1.5, 2], [np.nan, 3]])
+    )
+    unlabelled = read_table(write(tmp_path / "b.csv", "id;x\n1;0,5\n1;0,25\n"))
+    assert unlabelled[0].label is None and unlabelled[0].values.tolist() == [[0.5], [0.25]]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("id,x,label\na,1,up\na,2,down\n", "a.csv:3: series a changes its label from 'up' to"),
+        ("id,x,label\na,1,up\na,one,up\n", "a.csv:3: expected a number, found 'one'"),
+        ("id,x,label\na,1\n", "a.csv:2: expected 3 columns, found 2"),
+        ("id,time,x,label\na,2,1,up\na,10,1,up\na,3,1,up\n", "a.csv:4: .*from '10' to '3'"),
+        ("id,time,x,label\na,2024-02-01,1,up\na,2024-01-01,1,up\n", "a.csv:3: .*order of time"),
+        ("id,label\na,up\n", "a.csv:1: expected columns of values"),
+        ("id,x,label\n,1,up\n", "a.csv:2: names no series"),
+        ("id,x,label\na,1,\n", "a.csv:2: series a has no label"),
+        ("id,x,label\n", "a.csv:1: holds a header and no series"),
+        ("", "holds no series"),
+        ("up,1,2\ndown\n", "a.csv:2: expected a label and values, found 1 cell"),
+        ("up,,\n", "a.csv:1: series 1 has no step"),
+    ],
+)
+def test_broken_tables(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        read_table(write(tmp_path / "a.csv", text))
+
+
+def test_column_that_is_not_there(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "id,x,label\na,1,up\n")
+    with pytest.raises(DataError, match="a.csv:1: expected a column 'kind', found id, x, label"):
+        read_table(path, Columns(label="kind"))
+
+
+def test_table_with_a_row_a_series(tmp_path: Path) -> None:
+    """As the UCR archive has it: labels as floats, NaN at the end of shorter series."""
+    text = "1.0\t0.1\tNaN\t0.3\n-1\t0.5\t0.6\tNaN\n"
+    found = read_table(write(tmp_path / "a.tsv", text))
+    assert [(one.label, len(one)) for one in found] == [("1", 3), ("-1", 2)]
+    assert np.isnan(found[0].values[1, 0])
+    blanks = read_table(write(tmp_path / "a.txt", "  2.0000000e+00  1.5  2.5\n"))
+    assert blanks[0].label == "2" and blanks[0].values[:, 0].tolist() == [1.5, 2.5]
+    named = read_table(write(tmp_path / "b.csv", "t0,t1,class\n1,2,up\n3,,down\n"))
+    assert [(one.label, one.values[:, 0].tolist()) for one in named] == [
+        ("up", [1, 2]),
+        ("down", [3]),
+    ]
+    numbered = read_table(write(tmp_path / "d.csv", "label,0,1,2\nup,7,8,9\n"))
+    assert [(one.label, len(one)) for one in numbered] == [("up", 3)]
+    called = read_table(write(tmp_path / "e.csv", "t,0.5,1.5\nf,2,2\n"))
+    assert [one.label for one in called] == ["t", "f"]
+    bare = read_table(write(tmp_path / "c.csv", "1,2\n"), labelled=False)
+    assert bare[0].label is None and bare[0].values[:, 0].tolist() == [1, 2]
+
+
+def test_npz(tmp_path: Path) -> None:
+    x = np.arange(24.0).reshape(3, 4, 2)
+    path = tmp_path / "a.npz"
+    np.savez(
+        path,
+        x_train=x,
+        y_train=["a", "b", "a"],
+        lengths_train=[4, 2, 3],
+        x_test=x[:1],
+        y_test=["b"],
+    )
+    found = series.read_file(path)
+    assert [(len(one), one.label) for one in found["train"]] == [(4, "a"), (2, "b"), (3, "a")]
+    np.testing.assert_array_equal(found["train"][1].values, x[1, :2])
+    assert series.load_test(str(path))[0].label == "b"
+    x[1, 2:] = np.nan
+    np.savez(path, X=x[..., 0], y=np.array([1, 2, 1]))
+    found = series.read_file(path)
+    assert [(len(one), one.label) for one in found["train"]] == [(4, "1"), (2, "2"), (4, "1")]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"data": np.zeros(3)}, "expected the arrays x and y.*found data"),
+        ({"x": np.zeros(3)}, r"x: expected numbers \(series, steps, channels\), found float64"),
+        ({"x": np.zeros((2, 3)), "y": np.zeros(3)}, r"y: expected the shape \(2,\), found \(3,\)"),
+        ({"x": np.full((2, 3), np.inf)}, "x: expected finite numbers"),
+        ({"x": np.full((2, 3), np.nan), "y": np.zeros(2)}, "series 1 has no step"),
+        (
+            {"x": np.zeros((2, 3)), "lengths": np.array([1, 4])},
+            "lengths: expected whole numbers from 1 to 3, found int64 from 1 to 4",
+        ),
+    ],
+)
+def test_broken_npz(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) -> None:
+    path = tmp_path / "a.npz"
+    np.savez(path, **arrays)
+    with pytest.raises(DataError, match=message):
+        series.read_file(path)
+    path.write_bytes(path.read_bytes()[:50])
+    with pytest.raises(DataError, match="a.npz: expected an .npz file with x and y"):
+        series.read_file(path)
+
+
+def test_folders(tmp_path: Path) -> None:
+    """As an archive has it: a set in several formats, and no validation part."""
+    lines = "".join(f"{index % 2},{index},{index + 1}\n" for index in range(20))
+    for suffix in ("ts", "txt"):
+        write(tmp_path / f"Set_TRAIN.{suffix}", lines.replace(",", " "))
+        write(tmp_path / f"Set_TEST.{suffix}", "0 5 6\n")
+    write(tmp_path / "Set_TRAIN.csv", lines)
+    write(tmp_path / "Set_TEST.csv", "0,50,60\n1,70,80\n2,9,9\n")
+    for name in ("Set_TRAIN.ts", "Set_TEST.ts"):
+        (tmp_path / name).unlink()
+    data = series.load(str(tmp_path))
+    assert [len(data.train), len(data.valid), len(data.test)] == [16, 4, 3]
+    assert data.labels == ("0", "1") and data.unseen_labels == ("2",)
+    assert {one.label for one in data.valid} == {"0", "1"}
+    assert "valid (20%) split off train" in data.description
+    (tmp_path / "Set_TRAIN.csv").unlink()
+    assert len(series.load_test(str(tmp_path))) == 3
+    with pytest.raises(UserError, match="no train split; expected train, found test"):
+        series.load(str(tmp_path))
+    (tmp_path / "more").mkdir()
+    write(tmp_path / "more" / "a.csv", "0,1\n")
+    with pytest.raises(UserError, match="expected files that name a split.*found a.csv"):
+        series.load(str(tmp_path / "more"))
+
+
+def test_a_class_of_one_series_stays_in_training(tmp_path: Path) -> None:
+    lines = "".join(f"a,{index},1\n" for index in range(10)) + "b,50,1\n"
+    data = series.load(str(write(tmp_path / "a.csv", lines)))
+    assert "b" in data.labels and len(data.test) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,1,2\na,2,3\na,4,5\na,5,5\n", "every training series has the same label, 'a'"),
+        ("a,1,2\nb,1,3\n", "too few distinct series to split off a test part"),
+        ("id,x\na,1\n", "series a .train. has no label"),
+    ],
+)
+def test_sets_that_cannot_be_used(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        series.load(str(write(tmp_path / "a.csv", text)))
+
+
+def test_channels_differ(tmp_path: Path) -> None:
+    write(tmp_path / "train.csv", "id,x,y,label\na,1,2,u\nb,1,3,v\nc,1,4,u\nd,1,5,v\n")
+    write(tmp_path / "test.csv", "id,x,label\na,1,u\n")
+    with pytest.raises(UserError, match="series a .test. has 1 channels; expected 2"):
+        series.load(str(tmp_path))
+
+
+def test_refused_sources(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="series are read from files"):
+        series.load("tfds:something")
+    with pytest.raises(DataError, match="ARFF is not read"):
+        series.load(str(write(tmp_path / "a.arff", "@relation")))
+
+
+@pytest.mark.skipif(not SHARED.is_dir(), reason="the files are not here")
+def test_archive_files() -> None:
+    gun = series.load(str(SHARED / "GunPoint"))
+    assert (len(gun.train) + len(gun.valid), len(gun.test), gun.channels) == (50, 150, 1)
+    assert {len(one) for one in gun.train} == {150} and gun.labels == ("1", "2")
+    motions = series.load(str(SHARED / "BasicMotions"))
+    assert (len(motions.train) + len(motions.valid), len(motions.test)) == (40, 40)
+    assert motions.channels == 6 and {len(one) for one in motions.test} == {100}
+    first = read_ts(SHARED / "BasicMotions" / "BasicMotions_TRAIN.ts")[0]
+    assert first.values[0, 0] == np.float32(0.079106) and first.label == "Standing"

@@ -1,0 +1,288 @@
+"""The series_classification recipe: from files of series to what is served, and back."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from recipes.kit.cli import main
+from recipes.kit.errors import UserError
+from recipes.series_classification import recipe
+from recipes.series_classification.baseline import baseline_metrics
+from recipes.series_classification.data import LabelledSeries
+from recipes.series_classification.serve import SeriesClassifier
+
+QUICK = ["--units", "8", "--no-jit-compile", "--learning-rate", "0.02", "--batch-size", "16"]
+
+#: Runs where importing Keras or any package of ours fails.
+ALONE = """
+import sys
+for name in ("keras", "custom_layers", "zoo", "recipes"):
+    sys.modules[name] = None
+import numpy as np, tensorflow as tf
+served = tf.saved_model.load(sys.argv[1]).signatures
+assert sorted(served) == ["classify", "serving_default"], sorted(served)
+given = np.load(sys.argv[2])
+def ask(series, lengths):
+    return served["serving_default"](series=tf.constant(series), lengths=tf.constant(lengths))
+together = ask(given["series"], given["lengths"])
+alone = [
+    ask(series[None, :length], np.int32([length]))["probabilities"].numpy()[0]
+    for series, length in zip(given["series"], given["lengths"]) if length
+]
+together = {name: value.numpy() for name, value in together.items()}
+for name in ("label", "labels"):
+    together[name] = together[name].astype("S")
+np.savez(sys.argv[3], alone=alone, **together)
+"""
+
+
+def waves(count: int, seed: int) -> list[LabelledSeries]:
+    """Two channels; the class is which of them is ahead, or that there is one alone."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for index in range(count):
+        label = ("left", "right", "alone")[index % 3]
+        steps = int(rng.integers(12, 30))
+        angle = 2 * np.pi * np.arange(steps) / 10 + rng.uniform(0, 1)
+        shift = {"left": 1.5, "right": -1.5, "alone": 0}[label]
+        values = np.stack([100 + 10 * np.sin(angle), np.sin(angle + shift)], axis=1)
+        if label == "alone":
+            values[:, 1] = 0
+        values = values.astype("float32") + rng.normal(0, 0.05, values.shape).astype("float32")
+        values[rng.integers(1, steps), 0] = np.nan
+        found.append(LabelledSeries(values, label, str(index)))
+    return found
+
+
+def write_ts(path: Path, series: list[LabelledSeries]) -> None:
+    lines = ["@timeStamps false", "@classLabel true alone left right", "@data"]
+    for one in series:
+        channels = (
+            ",".join("?" if np.isnan(value) else f"{value:.6g}" for value in channel)
+            for channel in one.values.T
+        )
+        lines.append(":".join([*channels, str(one.label)]))
+    path.write_text("\n".join(lines) + "\n")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("waves")
+    write_ts(folder / "Waves_TRAIN.ts", waves(150, 0))
+    write_ts(folder / "Waves_TEST.ts", waves(45, 1))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("trained") / "series"
+    words = ["--data", str(files), "--out", str(out), "--epochs", "12", "--pooling", "attention"]
+    assert main(["train", "series_classification", *words, *QUICK]) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def echo_state(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("trained") / "echo_state"
+    words = ["--data", str(files), "--out", str(out), "--model", "echo_state", "--units", "50"]
+    assert main(["train", "series_classification", *words]) == 0
+    return out
+
+
+@pytest.mark.slow
+def test_it_learns_and_says_so(trained: Path) -> None:
+    metrics = json.loads((trained / "metrics.json").read_text())
+    assert metrics["test"]["accuracy"] >= 0.9
+    assert set(metrics["test"]) == {"accuracy", "macro_f1"}  # three classes have no single AUC
+    assert metrics["baseline"]["accuracy_of_commonest"] == pytest.approx(1 / 3)
+    names = {path.name for path in (trained / "plots").iterdir()}
+    assert names == {"confusion.png", "curves.png", "series.png", "unfolding.png"}
+    model = keras.models.load_model(trained / "model.keras")
+    assert model.get_layer("values_and_known")  # there are missing values in training
+    scaling = model.get_layer("scaling")
+    assert 95 < float(scaling.mean[0]) < 105 and 5 < float(scaling.deviation[0]) < 9
+
+
+@pytest.mark.slow
+def test_predict_and_evaluate(
+    trained: Path, files: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    test = json.loads((trained / "metrics.json").read_text())["test"]
+    capsys.readouterr()
+    assert main(["predict", str(trained), str(files / "Waves_TEST.ts")]) == 0
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert len(answers) == 45 and answers[4]["series"] == "5"
+    right = [answer["label"] == answer["truth"] for answer in answers]
+    assert np.mean(right) == pytest.approx(test["accuracy"])
+    for answer, one in zip(answers, waves(45, 1), strict=True):
+        assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-3)
+        assert len(answer["attention"]) == len(one)
+    assert main(["evaluate", str(trained)]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == test
+    assert main(["evaluate", str(trained), "--data", str(files / "Waves_TRAIN.ts")]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["accuracy"] > 0.9
+    # The same series as a table, without its class.
+    one = waves(45, 1)[4]
+    rows = "".join(f"a,{x:.6g},{y:.6g}\n" for x, y in one.values)
+    (tmp_path / "one.csv").write_text("id,x,y\n" + rows)
+    assert main(["predict", str(trained), str(tmp_path / "one.csv")]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert "truth" not in answer
+    assert answer["probabilities"] == pytest.approx(answers[4]["probabilities"], abs=2e-3)
+    (tmp_path / "none.csv").write_text("id,x,y,label\na,1,2,up\na,1,2,up\n")
+    for command in ("predict", "evaluate --data"):
+        verb, *rest = command.split()
+        assert main([verb, str(trained), *rest, str(tmp_path / "none.csv")]) == 2
+        assert "expected the classes alone, left, right, found up" in capsys.readouterr().err
+    (tmp_path / "none.csv").unlink()
+    (tmp_path / "one.csv").write_text("id,x\na,1\n")
+    assert main(["predict", str(trained), str(tmp_path / "one.csv")]) == 2
+    assert "one.csv: series a has 1 channels; the model was trained on 2" in capsys.readouterr().err
+    assert main(["predict", str(trained), str(tmp_path / "none.csv")]) == 2
+    assert "none.csv: no such file" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["trained", "echo_state"])
+def test_served_alone(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """Padding, whatever it holds, changes no answer; nor does the company of other series."""
+    folder = request.getfixturevalue(kind)
+    moved = tmp_path / "moved"
+    shutil.copytree(folder / "saved_model", moved)
+    some = waves(5, 2)
+    lengths = np.int32([*(len(one) for one in some), 0])
+    series = np.full((6, 40, 2), 1e20, "float32")
+    series[3] = np.nan
+    for row, one in enumerate(some):
+        series[row, : len(one)] = one.values
+    np.savez(tmp_path / "x.npz", series=series, lengths=lengths)
+    command = [sys.executable, "-c", ALONE, moved, tmp_path / "x.npz", tmp_path / "y.npz"]
+    subprocess.run(command, check=True, capture_output=True)
+    found = np.load(tmp_path / "y.npz")
+    np.testing.assert_allclose(found["alone"], found["probabilities"][:5], rtol=1e-4, atol=1e-5)
+    assert np.isfinite(found["probabilities"]).all()  # also of the series without a step
+    labels = json.loads((folder / "series.json").read_text())["labels"]
+    assert [label.decode() for label in found["labels"]] == labels == ["alone", "left", "right"]
+    assert [label.decode() for label in found["label"]] == [
+        labels[best] for best in found["probabilities"].argmax(1)
+    ]
+    model = keras.models.load_model(folder / "model.keras")
+    ours = SeriesClassifier(model, labels)._classify(
+        keras.ops.convert_to_tensor(series), keras.ops.convert_to_tensor(lengths)
+    )
+    np.testing.assert_allclose(ours["probabilities"], found["probabilities"], rtol=1e-4, atol=1e-5)
+    if kind == "trained":
+        assert found["attention"].shape == (6, 40)
+        np.testing.assert_array_equal(found["attention"][0, lengths[0] :], 0)
+        np.testing.assert_allclose(found["attention"][:5].sum(1), 1, rtol=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["trained", "echo_state"])
+def test_onnx(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """With missing values, and something that is no number behind the end."""
+    runtime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("tf2onnx")
+    folder = request.getfixturevalue(kind)
+    assert main(["export", str(folder), "--format", "onnx", "--to", str(tmp_path / "m.onnx")]) == 0
+    some = waves(4, 2)
+    inputs = {
+        "series": np.full((4, 40, 2), np.nan, "float32"),
+        "lengths": np.int32([len(one) for one in some]),
+    }
+    for row, one in enumerate(some):
+        inputs["series"][row, : len(one)] = one.values
+    model = zoo.class_decoder(keras.models.load_model(folder / "model.keras"))
+    wanted = model.predict_on_batch(inputs)["probabilities"]
+    session = runtime.InferenceSession(str(tmp_path / "m.onnx"))
+    (found,) = session.run(["probabilities"], inputs)
+    np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.slow
+def test_echo_state_in_closed_form(echo_state: Path) -> None:
+    metrics = json.loads((echo_state / "metrics.json").read_text())
+    assert metrics["test"]["accuracy"] >= 0.9
+    assert not (echo_state / "plots" / "curves.png").exists()  # there is nothing to draw
+    penalties = (echo_state / "penalties.csv").read_text().splitlines()
+    assert len(penalties) == 11 and penalties[0].startswith("alpha,mean_square,val_loss")
+    assert len((echo_state / "history.csv").read_text().splitlines()) == 2
+
+
+def test_baselines() -> None:
+    """What order alone tells, they are blind to but for the nearest."""
+    rng = np.random.default_rng(0)
+
+    def bumps(count: int) -> list[LabelledSeries]:
+        found = []
+        for index in range(count):
+            steps, late = int(rng.integers(20, 40)), index % 2
+            values = rng.normal(0, 0.1, (steps, 1))
+            values[int(steps * (0.7 if late else 0.2))] += 3
+            values[0 if late else -1] = np.nan
+            found.append(LabelledSeries(values.astype("float32"), "ab"[late], str(index)))
+        return found
+
+    found = baseline_metrics(bumps(60), bumps(40))
+    assert set(found) == {
+        "accuracy",
+        "macro_f1",
+        "roc_auc",
+        "accuracy_of_nearest",
+        "accuracy_of_commonest",
+    }
+    assert found["accuracy"] > 0.9 and found["accuracy_of_commonest"] == 0.5
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"pixels": 5}, "--pixels must be a divisor of 64, not 5"),
+        ({"permuted": True, "data": "a.ts"}, "--permuted must be left out but for the embedded"),
+        ({"model": "echo_state", "cell": "lstm"}, "--cell must be reservoir with --model"),
+        ({"model": "echo_state", "pooling": "attention"}, "--pooling must be one without weights"),
+        ({"snapshots": 0}, "--snapshots must be at least 1"),
+    ],
+)
+def test_wrong_options(options: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        recipe.Config(**options)
+
+
+def test_trials_change_what_the_model_has() -> None:
+    import keras_tuner
+
+    hp = keras_tuner.HyperParameters()
+    config = recipe.Config()
+    recipe.space(hp, config)
+    hp.values["pooling"] = "max"
+    assert recipe.space(hp, config).pooling == "max"
+    assert set(hp.values) >= {"depth", "bidirectional", "clip", "cell", "scaling"}
+    hp = keras_tuner.HyperParameters()
+    config = recipe.Config(model="echo_state")
+    recipe.space(hp, config)
+    hp.values["leak_rate"] = 0.25
+    trial = recipe.space(hp, config)
+    assert json.loads(trial.cell_options)["leak_rate"] == 0.25 and trial.cell == "reservoir"
+
+
+def test_the_digits_that_are_asked_for() -> None:
+    shapes = {
+        "--pixels 2": recipe.Config(pixels=2),
+        "--permuted": recipe.Config(permuted=True),
+        "": recipe.Config(),
+    }
+    found = {
+        name: recipe.load_data(config).series.train[0].values.shape
+        for name, config in shapes.items()
+    }
+    assert found == {"--pixels 2": (32, 2), "--permuted": (64, 1), "": (8, 8)}
