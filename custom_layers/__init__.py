@@ -5,7 +5,7 @@ Every recurrent layer takes masks, `initial_state`, `return_sequences`, `return_
 `keras.layers.RNN` around its cell, as a rule faster. Equations in short; sources are in the
 docstrings.
 
-Recurrent layers, each with its cell
+Recurrent layers, each with its cell (`custom_layers.recurrent`)
     LeakyRNN          s_t = (1 - 1/T) s_{t-1} + (1/T) f(W s_{t-1} + U x_t + b)     Jaeger 2007
     DelayRNN          h_t = f(U x_t + sum_d W_d h_{t-d} + b)                       Lin 1996
     Reservoir         h_t = (1-a) h_{t-1} + a f(W h_{t-1} + U x_t + b), W, U fixed Jaeger 2001
@@ -16,24 +16,24 @@ Recurrent layers, each with its cell
     MinGRU            h_t = (1 - z_t) h_{t-1} + z_t U x_t,  z_t = sigmoid(U_z x_t) Feng 2024
     MinLSTM           h_t = f'_t h_{t-1} + i'_t U x_t,  f' + i' = 1                Feng 2024
 
-Around any recurrent layer
+Around any recurrent layer (`custom_layers.around`, `custom_layers.pooling`)
     ResidualRNN         y = F(N(x)) + P x, or [x, F(N(x))]                         He 2016
     AttentionPooling1D  y = sum_t a_t x_t, a = softmax(v . tanh(W x_t + b))        Yang 2016
     SequencePooling1D   y = x_last, [x_last, x_first], mean_t x_t or max_t x_t
     SequenceSnapshots1D y = [x_{l/n}, x_{2l/n}, ..., x_l], of l steps
     InitialState        h_0 = 0, learned, or noise                                 Zimmermann 2012
 
-Series and forecasts (`custom_layers.series_scaling`, `custom_layers.quantiles`)
+Series and forecasts (`custom_layers.series`)
     SeriesScaling        y_t = (x_t - c) / s, of the training part or of the window; NaN = missing
     MonotoneQuantiles    q_i = q_{i-1} + softplus(x_i), from the median outwards
     ForecastLoss         max(l (y - q), (l - 1) (y - q))              Koenker and Bassett 1978
 
-Images, pixel after pixel (`custom_layers.masked_conv`, `custom_layers.pixel`)
+Images, pixel after pixel (`custom_layers.images`)
     MaskedConv2D        y[i, j] = sum_{a, b} (M K)[a, b] x[i + a, j + b], M = 0 ahead   van den Oord
     RowLSTM             an LSTM of K x_i + W h_{i-1}, convolutions along the rows       et al. 2016
     DiagonalBiLSTM      LSTMs of K x_{i,j} + W [h_{i,j-1}, h_{i-1,j}], from both sides
 
-Sound, from waveforms to frames of features (`custom_layers.speech_features`, `.frames`)
+Sound, from waveforms to frames of features (`custom_layers.sound`)
     LogMel                 y_i = log(max(|rfft(w e_i)|^2 M, floor)), mel bands       Davis 1980
     Cepstra                c_k = s_k sum_j x_j cos(pi k (2j + 1) / 2n), MFCC
     Deltas                 d_t = sum_k k (x_{t+k} - x_{t-k}) / (2 sum_k k^2)         Furui 1986
@@ -41,14 +41,14 @@ Sound, from waveforms to frames of features (`custom_layers.speech_features`, `.
     StackFrames            y_j = [x_{kj}, ..., x_{kj+k-1}]                           Sak 2015
     SpecAugment            y = 0 in random stretches and bands, in training          Park 2019
 
-Connectionist temporal classification (`custom_layers.ctc`)
+Connectionist temporal classification (`custom_layers.chains`)
     CTCLoss              loss = -log p(y)                              Graves 2006
     ctc_log_likelihood   log p(y) = log sum over the paths of y of prod_t p(path_t)
     ctc_occupancy        p(path_t = k | y)
     ctc_alignment        argmax over the paths of y                    Viterbi
     blank_where_masked   logits of which frames beyond the end say nothing
 
-Conditional random field (`custom_layers.crf`)
+Conditional random field (`custom_layers.chains`)
     CRF                  potentials[t, i, j] = A[i, j] + x[t, j]      a linear chain
     CRFLoss              loss = -log p(y)                             negative log-likelihood
     CRFMarginals         m[t, j] = p(y_t = j)
@@ -66,39 +66,39 @@ Initialisers (`custom_layers.initializers`)
 
 from __future__ import annotations
 
-from custom_layers.attention import AttentionPooling1D
-from custom_layers.crf import CRF, CRFLoss, CRFMarginals, ViterbiDecode
-from custom_layers.ctc import (
+from custom_layers.around.initial_state import InitialState
+from custom_layers.around.residual import ResidualRNN
+from custom_layers.chains.crf import CRF, CRFLoss, CRFMarginals, ViterbiDecode
+from custom_layers.chains.ctc import (
     CTCLoss,
     blank_where_masked,
     ctc_alignment,
     ctc_log_likelihood,
     ctc_occupancy,
 )
-from custom_layers.delay import DelayCell, DelayRNN
-from custom_layers.frames import SequenceNormalization, SpecAugment, StackFrames
-from custom_layers.initial_state import InitialState
-from custom_layers.initializers import PerGateOrthogonal, SparseUniform, SpectralRadius
-from custom_layers.leaky import LeakyCell, LeakyRNN
-from custom_layers.legendre_memory import LegendreMemory, LegendreMemoryCell
-from custom_layers.linear_chain import (
+from custom_layers.chains.linear_chain import (
     crf_log_likelihood,
     crf_log_partition,
     crf_marginals,
     viterbi_decode,
 )
-from custom_layers.lru import LRU, LRUCell
-from custom_layers.masked_conv import MaskedConv2D
-from custom_layers.minimal import MinGRU, MinGRUCell, MinLSTM, MinLSTMCell
-from custom_layers.pixel import DiagonalBiLSTM, RowLSTM
-from custom_layers.pooling import SequencePooling1D
-from custom_layers.quantiles import ForecastLoss, MonotoneQuantiles
-from custom_layers.recurrent_layer import RecurrentCell, RecurrentLayer
-from custom_layers.reservoir import Reservoir, ReservoirCell
-from custom_layers.residual import ResidualRNN
-from custom_layers.series_scaling import SeriesScaling
-from custom_layers.snapshots import SequenceSnapshots1D
-from custom_layers.speech_features import Cepstra, Deltas, LogMel
+from custom_layers.images.masked_conv import MaskedConv2D
+from custom_layers.images.pixel import DiagonalBiLSTM, RowLSTM
+from custom_layers.initializers import PerGateOrthogonal, SparseUniform, SpectralRadius
+from custom_layers.pooling.attention import AttentionPooling1D
+from custom_layers.pooling.sequence import SequencePooling1D
+from custom_layers.pooling.snapshots import SequenceSnapshots1D
+from custom_layers.recurrent.base import RecurrentCell, RecurrentLayer
+from custom_layers.recurrent.delay import DelayCell, DelayRNN
+from custom_layers.recurrent.leaky import LeakyCell, LeakyRNN
+from custom_layers.recurrent.legendre_memory import LegendreMemory, LegendreMemoryCell
+from custom_layers.recurrent.lru import LRU, LRUCell
+from custom_layers.recurrent.minimal import MinGRU, MinGRUCell, MinLSTM, MinLSTMCell
+from custom_layers.recurrent.reservoir import Reservoir, ReservoirCell
+from custom_layers.series.quantiles import ForecastLoss, MonotoneQuantiles
+from custom_layers.series.scaling import SeriesScaling
+from custom_layers.sound.features import Cepstra, Deltas, LogMel
+from custom_layers.sound.frames import SequenceNormalization, SpecAugment, StackFrames
 
 __all__ = [
     "CRF",

@@ -8,8 +8,8 @@ import keras
 from keras import ops
 
 from custom_layers import Cepstra, Deltas, LogMel, SequenceNormalization, SpecAugment, StackFrames
-from custom_layers.ctc import blank_where_masked
-from custom_layers.masking import first_steps
+from custom_layers.chains.ctc import blank_where_masked
+from custom_layers.engine.masking import first_steps
 from zoo._registry import register_model
 from zoo.decoding import require_integer
 from zoo.recurrent import StackOptions, recurrent_stack

@@ -21,7 +21,7 @@ from typing import Any, Literal, Unpack
 import keras
 from keras import ops
 
-from custom_layers.loops import forward_loop
+from custom_layers.engine.loops import forward_loop
 from zoo._tokens import token_embedding
 from zoo.language_model import state_names
 from zoo.recurrent import StackOptions, carried_sizes, carried_stack

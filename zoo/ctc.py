@@ -1,8 +1,8 @@
 """What a model of frames says: the labels of its best path, or the best labels over all paths.
 
 Both take what `acoustic_model` gives, logits `(batch, frames, classes)` with blank first and frames
-beyond the end of a clip blank for certain (`custom_layers.ctc`), and work eagerly, compiled by XLA,
-and for any batch and length in a `tf.function` or a SavedModel.
+beyond the end of a clip blank for certain (`custom_layers.chains.ctc`), and work eagerly, compiled by
+XLA, and for any batch and length in a `tf.function` or a SavedModel.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any
 
 from keras import ops
 
-from custom_layers.ctc import IMPOSSIBLE, INFEASIBLE, frame_log_probabilities
-from custom_layers.masking import valid_first
+from custom_layers.chains.ctc import IMPOSSIBLE, INFEASIBLE, frame_log_probabilities
+from custom_layers.engine.masking import valid_first
 from zoo.decoding import likeliest, require_integer, select
 
 Tensor = Any

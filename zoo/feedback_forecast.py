@@ -8,8 +8,8 @@ import keras
 from keras import ops
 
 from custom_layers import MonotoneQuantiles
-from custom_layers.loops import forward_loop, pad
-from custom_layers.masking import last_valid
+from custom_layers.engine.loops import forward_loop, pad
+from custom_layers.engine.masking import last_valid
 from zoo.language_model import state_names
 from zoo.recurrent import StackOptions, carried_sizes, carried_stack
 

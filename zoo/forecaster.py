@@ -23,9 +23,9 @@ import keras
 import numpy as np
 
 from custom_layers import MonotoneQuantiles, SequencePooling1D, SeriesScaling
-from custom_layers.pooling import PoolingMode
-from custom_layers.quantiles import checked_quantiles
-from custom_layers.series_scaling import ScalingMode
+from custom_layers.pooling.sequence import PoolingMode
+from custom_layers.series.quantiles import checked_quantiles
+from custom_layers.series.scaling import ScalingMode
 from zoo._registry import register_model
 from zoo.feedback_forecast import SeasonalAnchor, feedback_forecast
 from zoo.recurrent import StackOptions, recurrent_stack

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from custom_layers.loops import forward_loop
+from custom_layers.engine.loops import forward_loop
 from zoo._state_stream import (
     compiled,
     delayed,

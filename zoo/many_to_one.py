@@ -13,7 +13,7 @@ from custom_layers import (
     SequenceSnapshots1D,
     SeriesScaling,
 )
-from custom_layers.masking import first_steps
+from custom_layers.engine.masking import first_steps
 from zoo._registry import register_model
 from zoo._tokens import TokenStackOptions, split_options, token_features
 from zoo.decoding import require_integer

@@ -1,7 +1,7 @@
 """Sampling and completion of images by PixelRNN, pixel by pixel, with cached states.
 
 Running the whole model for every pixel would take `height * width` forward passes. Here each
-layer goes from pixel to pixel (`custom_layers.pixel_walk.PixelByPixel`): what a row gets from the
+layer goes from pixel to pixel (`custom_layers.images.walk.PixelByPixel`): what a row gets from the
 rows above is made for all its columns at once, and a pixel costs the same wherever it stands.
 """
 
@@ -14,7 +14,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from custom_layers.loops import in_chunks, side_by_side, split
+from custom_layers.engine.loops import in_chunks, side_by_side, split
 from zoo.pixel_rnn import connect
 
 Tensor = Any

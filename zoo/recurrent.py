@@ -10,7 +10,7 @@ from typing import Any, Literal, TypedDict, Unpack
 import keras
 
 from custom_layers import InitialState, ResidualRNN
-from custom_layers.initial_state import state_sizes
+from custom_layers.around.initial_state import state_sizes
 from zoo.cells import CELLS, RecurrentInitializer, recurrent_layer
 
 Connection = Literal["none", "residual", "dense"]

@@ -14,7 +14,7 @@ import keras_tuner
 import numpy as np
 
 import zoo
-from custom_layers.quantiles import checked_quantiles
+from custom_layers.series.quantiles import checked_quantiles
 from recipes.forecasting import data as series_data
 from recipes.forecasting import plots as forecast_plots
 from recipes.forecasting.backtest import Backtest, fan_panels, write_errors

@@ -1,0 +1,171 @@
+"""A loop over time whose steps depend on outputs of several steps ago, of which it shifts no copy.
+
+One step needs the outputs of `min(delays)` steps before it and earlier ones, so that many steps are
+computed at once, in one matrix product: a stage. A longer delay likewise contributes to as many
+steps at once as it is long: with delays 1 and 4, four steps take one product with the kernel of 4
+and four with that of 1. An iteration of the loop computes a block of some stages; outputs are read
+from the blocks in which they were written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+from custom_layers.engine.loops import Iteration, pad, side_by_side, split
+
+Tensor = Any
+
+FEWEST, MOST = 5, 16
+"""Stages (steps that are computed at once) to an iteration of the loop: more take XLA longer to
+compile than they gain, unless a long delay had the loop carry many blocks."""
+
+BLOCKS_KEPT = 4
+"""Blocks that the loop carries, as long as `MOST` allows."""
+
+AT_ONCE = 32
+"""Most steps in a stage where the length is unknown: a stage is padded."""
+
+
+def delay_loop(
+    inputs: Tensor,
+    extra: Tensor | None,
+    past: Tensor,
+    kernels: Mapping[int, Tensor],
+    product: Callable[[Tensor, Tensor, int], Tensor],
+    finish: Callable[..., Tensor],
+) -> Tensor:
+    """`y_t = finish(inputs_t + sum_d product(y_{t-d}, kernels[d]), extra_t)`, t = 1..T.
+
+    Args:
+        inputs: `(batch, time, units)`.
+        extra: `None` or of the shape of `inputs`.
+        past: `y` before the first step, in the order of time, `(batch, max(kernels), units)`.
+        kernels: Kernels by delay.
+        product: Function of `(batch, steps * units)`, a kernel and the number of steps.
+        finish: Function of one tensor or, with `extra`, of two, element by element.
+
+    Returns:
+        `(batch, time, units)`.
+    """
+    depth, units = past.shape[1:]
+    given = [inputs] if extra is None else [inputs, extra]
+    time = ops.shape(inputs)[1]
+    widths, block, blocks = _plan(sorted(kernels), inputs.shape[1], time)
+
+    def iteration(x: Tensor, history: Sequence[Tensor]) -> Tensor:
+        parts = split(x, [block * units] * len(given))
+        return _block(parts, history, block, widths, kernels, product, finish)
+
+    given = [pad(x, blocks * block - time) for x in given]
+    if isinstance(blocks, int) and blocks == 1:
+        x = side_by_side([ops.reshape(x, (-1, block * units)) for x in given])
+        after = iteration(x, [ops.reshape(past, (-1, depth * units))])
+    else:
+        kept = -(-depth // block)
+        past = pad(past, kept * block - depth, front=True)
+        carry = [
+            ops.reshape(past[:, i * block : (i + 1) * block], (-1, block * units))
+            for i in range(kept)
+        ]
+
+        def step(x: Tensor, carry: Sequence[Tensor]) -> tuple[Tensor, list[Tensor]]:
+            y = iteration(x, carry)
+            return y, [*carry[1:], y]
+
+        x = side_by_side([ops.reshape(x, (-1, blocks, block * units)) for x in given])
+        cell = Iteration(step, [block * units] * kept)
+        loop = keras.layers.RNN(cell, return_sequences=True, name="loop")
+        _, after, _ = loop.inner_loop(x, carry, mask=None)
+    return ops.reshape(after, (-1, blocks * block, units))[:, :time]
+
+
+def _block(
+    parts: list[Tensor],
+    history: Sequence[Tensor],
+    steps: int,
+    widths: list[tuple[int, int]],
+    kernels: Mapping[int, Tensor],
+    product: Callable[[Tensor, Tensor, int], Tensor],
+    finish: Callable[..., Tensor],
+) -> Tensor:
+    """The outputs of a block of steps, which are counted from its start.
+
+    Args:
+        parts: Inputs and, if any, what else `finish` takes, `(batch, steps * units)`.
+        history: Outputs up to step -1, in the order of time, `(batch, any * units)`.
+        steps: Number of steps.
+        widths: Each delay, longest first, with its number of steps at once.
+        kernels: As in `delay_loop`, like the rest.
+    """
+    units = next(iter(kernels.values())).shape[-1]
+    chunks: list[tuple[int, int, Tensor]] = []  # first step, the step after the last, outputs
+    for values in reversed(history):
+        first = chunks[0][0] if chunks else 0
+        chunks.insert(0, (first - values.shape[-1] // units, first, values))
+
+    def outputs(start: int, stop: int) -> Tensor:
+        found = []
+        for first, last, values in chunks:
+            a, b = max(start, first), min(stop, last)
+            if (a, b) == (first, last):
+                found.append(values)
+            elif a < b:
+                found.append(values[:, (a - first) * units : (b - first) * units])
+        return side_by_side(found)
+
+    def advance(remaining: list[tuple[int, int]], parts: list[Tensor], a: int, b: int) -> None:
+        """Steps `a..b-1`, of which `parts` holds the inputs, longer delays included."""
+        if not remaining:
+            chunks.append((a, b, finish(*parts)))
+            return
+        delay, width = remaining[0]
+        starts = range(a, b, width)
+        pieces = [split(part, [width * units] * len(starts)) for part in parts]
+        for start, (z, *rest) in zip(starts, zip(*pieces, strict=True), strict=True):
+            stop = min(start + width, b)
+            seen = product(outputs(start - delay, stop - delay), kernels[delay], stop - start)
+            advance(remaining[1:], [z + seen, *rest], start, stop)
+
+    advance(widths, parts, 0, steps)
+    return outputs(0, steps)
+
+
+def _plan(
+    delays: Sequence[int], static_time: int | None, time: Any
+) -> tuple[list[tuple[int, int]], int, Any]:
+    """Each delay, longest first, with its number of steps at once; a block's steps; the blocks."""
+    if static_time is None:
+        at_once = min(delays[0], AT_ONCE)
+    else:
+        at_once = -(-static_time // -(-static_time // delays[0]))
+    widths = [(delays[0], at_once)]
+    for delay in delays[1:]:
+        # A multiple of the next shorter one's: where this ends, that one ends.
+        width = widths[-1][1]
+        widths.append((delay, delay // width * width))
+    stages = min(max(FEWEST, -(-delays[-1] // (BLOCKS_KEPT * at_once))), MOST)
+    longest = max(width for _, width in widths if width <= stages * at_once)
+    block = stages * at_once // longest * longest
+    blocks = (time + block - 1) // block
+    if static_time is not None:
+        block = -(-static_time // blocks)
+    return widths[::-1], block, blocks
+
+
+def product_per_step(x: Tensor, kernel: Tensor, steps: int) -> Tensor:
+    """Every one of the steps in `x`, `(batch, steps * units)`, times the kernel."""
+    if steps == 1:
+        return ops.matmul(x, kernel)
+    units = kernel.shape[-1]
+    return ops.reshape(ops.matmul(ops.reshape(x, (-1, units)), kernel), (-1, steps * units))
+
+
+def times_per_step(x: Tensor, factor: Tensor | None, steps: int) -> Tensor:
+    """Every one of the steps in `x`, `(batch, steps * units)`, times a factor `(batch, units)`."""
+    if factor is None:
+        return x
+    return x * (factor if steps == 1 else ops.tile(factor, (1, steps)))

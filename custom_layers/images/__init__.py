@@ -1,0 +1,1 @@
+"""Images, pixel after pixel: masked convolutions, row and diagonal LSTMs."""

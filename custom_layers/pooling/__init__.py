@@ -1,0 +1,1 @@
+"""One vector from the states of a sequence."""

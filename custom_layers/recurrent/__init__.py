@@ -1,0 +1,1 @@
+"""Recurrent layers, each with its cell, and their common base."""

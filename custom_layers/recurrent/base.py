@@ -1,0 +1,321 @@
+"""The base of the recurrent layers here: Keras's RNN with a loop over time that a cell writes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypedDict
+
+import keras
+from keras import ops
+
+from custom_layers.engine.loops import assumed_batch, in_chunks
+from custom_layers.initializers import PerGateOrthogonal
+
+Tensor = Any
+
+_CACHE = 2**18
+"""Numbers of all states at all steps that stay in a cache with all that is computed from them."""
+
+_CHUNK = (10, 50)
+"""Fewest and most steps of a chunk: the fewer, the more counts starting the operations."""
+
+_MANY_ROWS = 8
+"""Rows of a batch, from which on the operations of a step take longer than starting them."""
+
+_GET = {
+    "initializer": (keras.initializers.get, keras.initializers.serialize),
+    "regularizer": (keras.regularizers.get, keras.regularizers.serialize),
+    "constraint": (keras.constraints.get, keras.constraints.serialize),
+}
+
+
+class CellOptions(TypedDict, total=False):
+    """Options of a cell's weights, by kind of weight: see `RecurrentCell`."""
+
+    kernel_initializer: Any
+    kernel_regularizer: Any
+    kernel_constraint: Any
+    recurrent_initializer: Any
+    recurrent_regularizer: Any
+    recurrent_constraint: Any
+    bias_initializer: Any
+    bias_regularizer: Any
+    bias_constraint: Any
+    trainable: bool
+    dtype: Any
+
+
+class UnseededOptions(CellOptions, total=False):
+    """`RecurrentOptions` for a layer whose `seed` is its own argument."""
+
+    dropout: float
+    recurrent_dropout: float
+    return_sequences: bool
+    return_state: bool
+    go_backwards: bool
+    zero_output_for_mask: bool
+    activity_regularizer: Any
+    name: str | None
+
+
+class RecurrentOptions(UnseededOptions, total=False):
+    """Options that the recurrent layers share: of the cell's weights and of `RecurrentLayer`."""
+
+    seed: int | None
+
+
+class RecurrentCell(keras.layers.Layer):
+    """One step of a recurrence (`call`, as `keras.layers.RNN` wants it) and all of them (`scan`).
+
+    Subclasses set `state_size` and write `build`, `call` and `scan`. Both compute the same numbers:
+    `call` in the fewest lines, `scan` fast. `infer` is `scan` unless there is a faster order for
+    large sequences that are not trained on. The output is the first state, so that a masked step,
+    which carries all states over, repeats the output before it. A cell draws no random numbers:
+    dropout is the layer's.
+
+    Args:
+        units: Width of the output.
+        **kwargs: For every kind of weight in `default_initializers` its `*_initializer`,
+            `*_regularizer` and `*_constraint`, and the keyword arguments of `keras.layers.Layer`.
+    """
+
+    default_initializers: ClassVar[Mapping[str, Callable[[], Any] | str]] = {
+        "kernel": "glorot_uniform",
+        "recurrent": PerGateOrthogonal,
+        "bias": "zeros",
+    }
+    """Kinds of weights and how they start."""
+
+    takes_recurrent_dropout: ClassVar[bool] = True
+    """Whether there are connections between states that dropout could thin out."""
+
+    output_is_not_read: ClassVar[bool] = False
+    """Whether the first state is the output alone, which no later step reads."""
+
+    state_size: int | list[int]
+
+    def __init__(self, units: int, **kwargs: Any) -> None:
+        if isinstance(units, bool) or not isinstance(units, int) or units < 1:
+            raise ValueError(f"`units` must be a positive integer, found {units!r}.")
+        given = {
+            f"{kind}_{option}": kwargs.pop(f"{kind}_{option}", None)
+            for kind in self.default_initializers
+            for option in _GET
+        }
+        super().__init__(**kwargs)
+        self.units = units
+        for name, value in given.items():
+            kind, option = name.rsplit("_", 1)
+            if option == "initializer" and value is None:
+                default = self.default_initializers[kind]
+                value = default if isinstance(default, str) else default()
+            setattr(self, name, _GET[option][0](value))
+
+    def add_kind(self, kind: str, shape: tuple[int, ...], name: str | None = None) -> Any:
+        """Add a weight with the initialiser, regulariser and constraint of its kind."""
+        return self.add_weight(
+            name=name or kind,
+            shape=shape,
+            initializer=getattr(self, f"{kind}_initializer"),
+            regularizer=getattr(self, f"{kind}_regularizer"),
+            constraint=getattr(self, f"{kind}_constraint"),
+        )
+
+    @property
+    def output_size(self) -> int:
+        return self.units
+
+    def get_initial_state(self, batch_size: Any = None) -> list[Tensor]:
+        """Zeros, a tensor `(batch_size, size)` for each state."""
+        sizes = [self.state_size] if isinstance(self.state_size, int) else self.state_size
+        return [ops.zeros((batch_size, size), dtype=self.compute_dtype) for size in sizes]
+
+    def scan(
+        self,
+        inputs: Tensor,
+        initial_state: list[Tensor],
+        mask: Tensor | None = None,
+        recurrent_dropout_mask: Tensor | None = None,
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Run through whole sequences.
+
+        Args:
+            inputs: `(batch, time, features)`, finite at masked steps.
+            initial_state: As many tensors `(batch, size)` as there are states.
+            mask: Optional booleans `(batch, time)`; where `False` all states are carried over.
+            recurrent_dropout_mask: Optional factors `(batch, units)` on the state wherever it
+                enters a matrix product.
+
+        Returns:
+            The first state after every step `(batch, time, units)`, and all states after the last.
+        """
+        raise NotImplementedError
+
+    def infer(
+        self, inputs: Tensor, initial_state: list[Tensor], mask: Tensor | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """`scan` for inference: where it pays, in another order of the same operations."""
+        return self.scan(inputs, initial_state, mask)
+
+    def in_chunks(
+        self, inputs: Tensor, initial_state: list[Tensor], mask: Tensor | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """`scan` over pieces of the sequence where all of it at once would leave the cache."""
+        sizes = [self.state_size] if isinstance(self.state_size, int) else self.state_size
+        rows, time = assumed_batch(inputs), inputs.shape[1]
+        fitting = _CACHE // (rows * sum(sizes))
+        if time is None or rows < _MANY_ROWS or time <= fitting:
+            return self.scan(inputs, initial_state, mask)
+        steps = min(max(fitting, _CHUNK[0]), _CHUNK[1])
+        return in_chunks(self.scan, inputs, initial_state, mask, steps)
+
+    def in_steps(
+        self, inputs: Tensor, initial_state: list[Tensor], mask: Tensor | None = None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """`scan` by one `call` after the other, as Keras does, where a step is work enough."""
+        rows, time = assumed_batch(inputs), inputs.shape[1]
+        if time is None or rows < _MANY_ROWS or keras.config.backend() == "torch":
+            return self.scan(inputs, initial_state, mask)
+        return in_chunks(self._one_step, inputs, initial_state, mask, 1)
+
+    def _one_step(
+        self, inputs: Tensor, states: list[Tensor], mask: Tensor | None
+    ) -> tuple[Tensor, list[Tensor]]:
+        _, new = self.call(inputs[:, 0], states)
+        if mask is not None:
+            new = [ops.where(mask, n, s) for n, s in zip(new, states, strict=True)]
+        return new[0][:, None], new
+
+    def get_config(self) -> dict[str, Any]:
+        config = {"units": self.units}
+        for kind in self.default_initializers:
+            for option, (_, serialize) in _GET.items():
+                config[f"{kind}_{option}"] = serialize(getattr(self, f"{kind}_{option}"))
+        return {**super().get_config(), **config}
+
+
+class RecurrentLayer(keras.layers.RNN):
+    """`keras.layers.RNN` around a `RecurrentCell`: same options, same numbers, the cell's own loop.
+
+    Masked steps (left, right, between, whole rows) carry all states over; the output there is the
+    output of the step before, or the initial state's before the first valid step.
+
+    Args:
+        cell: The cell.
+        dropout: Share of the inputs that is dropped in training, the same inputs at all steps of a
+            sequence (Gal and Ghahramani, 2016). Defaults to `0.0`.
+        recurrent_dropout: Share of the states that is dropped on their way into the recurrent
+            connections, likewise. Defaults to `0.0`.
+        seed: Integer seed of the dropout. Defaults to `None`, a seed is drawn.
+        **kwargs: Keyword arguments of `keras.layers.RNN`: `return_sequences`, `return_state`,
+            `go_backwards`, `zero_output_for_mask`, and those of `keras.layers.Layer`. Instead of
+            `stateful`, which three backends understand in three ways, pass states explicitly:
+            `return_state=True` and `initial_state=`.
+    """
+
+    cell_class: ClassVar[type[RecurrentCell]]
+
+    def __init__(
+        self,
+        cell: RecurrentCell,
+        dropout: float = 0.0,
+        recurrent_dropout: float = 0.0,
+        seed: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        for option in ("stateful", "unroll"):
+            if kwargs.pop(option, False):
+                raise ValueError(
+                    f"`{option}=True` is not supported by {type(self).__name__}. "
+                    "To carry states across calls, use `return_state=True` and `initial_state`."
+                )
+        super().__init__(cell, **kwargs)
+        for argument, share in (("dropout", dropout), ("recurrent_dropout", recurrent_dropout)):
+            if not 0 <= share < 1:
+                raise ValueError(f"`{argument}` must be at least 0 and below 1, found {share!r}.")
+        if recurrent_dropout and not cell.takes_recurrent_dropout:
+            raise ValueError(
+                f"`recurrent_dropout` has nothing to drop in {type(self).__name__}: its states do "
+                "not enter a matrix product."
+            )
+        self.dropout = dropout
+        self.recurrent_dropout = recurrent_dropout
+        self.seed = seed
+        if dropout or recurrent_dropout:
+            self.seed_generator = keras.random.SeedGenerator(seed)
+
+    @staticmethod
+    def split_options(
+        options: Mapping[str, Any],
+    ) -> tuple[dict[str, Any], dict[str, Any]]:
+        """The keyword arguments of a layer, apart: those of its cell, and those of the loop."""
+        shared = ("trainable", "dtype")
+        of_cell = {k: v for k, v in options.items() if k in CellOptions.__annotations__}
+        of_loop = {k: v for k, v in options.items() if k not in of_cell or k in shared}
+        return {**of_cell, "name": "cell"}, of_loop
+
+    @property
+    def units(self) -> int:
+        return self.cell.units
+
+    def inner_loop(
+        self,
+        sequences: Tensor,
+        initial_state: list[Tensor],
+        mask: Tensor | None,
+        training: bool = False,
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
+        if mask is not None:
+            mask = ops.cast(mask, "bool")
+            if len(mask.shape) == 3:
+                mask = mask[:, :, 0]
+            # What stands at masked steps may be anything, NaN included.
+            sequences = ops.where(mask[:, :, None], sequences, ops.zeros_like(sequences))
+        if self.go_backwards:
+            sequences = ops.flip(sequences, axis=1)
+            mask = None if mask is None else ops.flip(mask, axis=1)
+        if training:
+            outputs, states = self.cell.scan(
+                self._drop_inputs(sequences) if self.dropout else sequences,
+                list(initial_state),
+                mask=mask,
+                recurrent_dropout_mask=self._recurrent_dropout_mask(sequences),
+            )
+        else:
+            outputs, states = self.cell.infer(sequences, list(initial_state), mask)
+        last_output = states[0]
+        if self.zero_output_for_mask and mask is not None:
+            outputs = outputs * ops.cast(mask[:, :, None], outputs.dtype)
+            last_output = outputs[:, -1]
+        return last_output, outputs, states
+
+    def _drop_inputs(self, sequences: Tensor) -> Tensor:
+        batch, _, features = ops.shape(sequences)
+        return sequences * self._dropout_mask((batch, 1, features), self.dropout)
+
+    def _recurrent_dropout_mask(self, sequences: Tensor) -> Tensor | None:
+        if not self.recurrent_dropout:
+            return None
+        return self._dropout_mask((ops.shape(sequences)[0], self.units), self.recurrent_dropout)
+
+    def _dropout_mask(self, shape: tuple[Any, ...], rate: float) -> Tensor:
+        ones = ops.ones(shape, dtype=self.compute_dtype)
+        return keras.random.dropout(ones, rate, seed=self.seed_generator)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        for option in ("cell", "stateful", "unroll"):
+            del config[option]
+        cell = self.cell.get_config()
+        for key in ("name", "trainable", "dtype"):
+            del cell[key]
+        own = {
+            "dropout": self.dropout,
+            "recurrent_dropout": self.recurrent_dropout,
+            "seed": self.seed,
+        }
+        return {**config, **cell, **own}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> RecurrentLayer:
+        return cls(**config)

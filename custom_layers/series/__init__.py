@@ -1,0 +1,1 @@
+"""Scaling of series, and quantiles of forecasts."""

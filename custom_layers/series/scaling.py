@@ -1,0 +1,164 @@
+"""Scaling of time series inside the model, by the training part or by the window itself."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import keras
+import numpy as np
+from keras import ops
+
+from custom_layers.engine.masking import last_valid
+
+Tensor = Any
+ScalingMode = Literal["train", "window", "last"]
+
+_MODES = ("train", "window", "last")
+
+_LARGEST = 3e38
+
+
+@keras.saving.register_keras_serializable(package="rnn_zoo")
+class SeriesScaling(keras.layers.Layer):
+    """Centre and scale of each feature of a window, with room for missing values (NaN, infinite).
+
+    With `K` the steps at which a feature `x` of a window is known::
+
+        train    c = mean of the training part       s = its standard deviation
+        window   c = mean_{t in K} x_t               s = sqrt(mean_{t in K} (x_t - c)^2)
+        last     c = x_l, l = max K                  s as for "window"
+
+        y_t = (x_t - c) / s at known steps, 0 at missing ones
+
+    What is computed from `y` goes back to the data's unit as `c + s y`. `"window"` and `"last"`
+    follow a level that the training part never reached, and treat series of different sizes alike.
+    There `s` is at least `epsilon` times the standard deviation of the training part, and where
+    nothing is known `c` and `s` are those of the training part.
+
+    The training part is told to `adapt`; its mean and deviation are weights that do not train.
+
+    Args:
+        mode: As above. Defaults to `"window"`.
+        epsilon: Least scale of a window, as a share of the deviation in the training part. Defaults
+            to `1e-3`.
+        **kwargs: Those of `keras.layers.Layer`. Computes in float32 unless `dtype` is given: large
+            values with small changes have no place in half precision.
+
+    Call arguments:
+        inputs: `(batch, time, features)`, NaN or infinite where a value is missing.
+        mask: Booleans `(batch, time)`; where it is `False` every value counts as missing.
+
+    Returns:
+        Scaled values `(batch, time, features)`; whether each is known, 1 or 0, of the same shape;
+        `c` and `s`, both `(batch, 1, features)`.
+
+    Raises:
+        ValueError: If an argument, or what is given to `adapt`, does not fit.
+
+    Example:
+
+    >>> import keras, numpy as np
+    >>> x = np.array([[[1.0], [np.nan], [3.0]]])
+    >>> scaled, known, centre, scale = SeriesScaling("window")(x)
+    >>> keras.ops.convert_to_numpy(scaled)[0, :, 0].astype(int).tolist(), float(centre[0, 0, 0])
+    ([-1, 0, 1], 2.0)
+
+    Reference:
+        `"window"` without its trained shift and factor is the instance normalisation of
+        [Kim et al., 2022](https://openreview.net/forum?id=cGDAkQo1C0p).
+    """
+
+    def __init__(self, mode: ScalingMode = "window", epsilon: float = 1e-3, **kwargs: Any) -> None:
+        super().__init__(**{"dtype": "float32", **kwargs})
+        if mode not in _MODES:
+            raise ValueError(f"`mode` must be one of {_MODES}, found {mode!r}.")
+        if isinstance(epsilon, bool) or not isinstance(epsilon, (int, float)) or not epsilon > 0:
+            raise ValueError(f"`epsilon` must be a positive number, found {epsilon!r}.")
+        self.mode = mode
+        self.epsilon = epsilon
+        self.supports_masking = True
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        if len(input_shape) != 3 or input_shape[-1] is None:
+            raise ValueError(
+                "`inputs` must have shape (batch, time, features) with known features, "
+                f"found {tuple(input_shape)}."
+            )
+        shape = (input_shape[-1],)
+        self.mean = self.add_weight(name="mean", shape=shape, initializer="zeros", trainable=False)
+        self.deviation = self.add_weight(
+            name="deviation", shape=shape, initializer="ones", trainable=False
+        )
+        self.built = True
+
+    def adapt(self, values: Any) -> None:
+        """Take mean and standard deviation of the training part, in float64.
+
+        A feature that never changes there, or is never known, gets the deviation 1.
+
+        Args:
+            values: `(time, features)`, NaN or infinite where a value is missing.
+        """
+        values = np.asarray(values, "float64")
+        if values.ndim != 2 or not len(values):
+            raise ValueError(f"`values` must have shape (time, features), found {values.shape}.")
+        if not self.built:
+            self.build((None, None, values.shape[1]))
+        known = np.isfinite(values)
+        count = np.maximum(known.sum(axis=0), 1)
+        mean = np.where(known, values, 0).sum(axis=0) / count
+        deviation = np.sqrt((np.where(known, values - mean, 0) ** 2).sum(axis=0) / count)
+        # What rounding alone makes of equal values is no change.
+        changing = deviation > 1e-9 * np.abs(mean)
+        self.mean.assign(mean)
+        self.deviation.assign(np.where(changing, deviation, 1.0))
+
+    def call(
+        self, inputs: Tensor, mask: Tensor | None = None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        known = ops.abs(inputs) < float("inf")
+        if mask is not None:
+            known = ops.logical_and(known, mask[:, :, None])
+        valid = ops.cast(known, inputs.dtype)
+        # In ONNX the side of a choice that is not taken counts 0 times, unless it asks for NaN.
+        filled = ops.where(ops.isnan(inputs), ops.zeros_like(inputs), inputs)
+        filled = valid * ops.clip(filled, -_LARGEST, _LARGEST)
+        each = ops.zeros_like(inputs[:, :1])  # of the shape (batch, 1, features)
+        mean, deviation = (each + ops.cast(w, inputs.dtype) for w in (self.mean, self.deviation))
+        centre, scale = mean, deviation
+        if self.mode != "train":
+            count = ops.sum(valid, axis=1, keepdims=True)
+            some, divisor = count > 0, ops.maximum(count, 1)
+            # Sums of what is left of a rough centre: a large level costs no digits.
+            rough = _first(filled, valid)
+            within = rough + ops.sum(valid * (filled - rough), axis=1, keepdims=True) / divisor
+            # In units of the deviation: squares of very large or small values are no numbers.
+            units = valid * (filled - within) / deviation
+            spread = ops.sum(ops.square(units), axis=1, keepdims=True) / divisor
+            scale = deviation * ops.sqrt(ops.maximum(spread, self.epsilon**2))
+            level = within if self.mode == "window" else _last(filled, valid)
+            centre, scale = ops.where(some, level, mean), ops.where(some, scale, deviation)
+        return valid * (filled - centre) / scale, valid, centre, scale
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
+        return None
+
+    def compute_output_spec(self, inputs: Any, mask: Any = None) -> tuple[Any, ...]:
+        batch, time, features = inputs.shape
+        shapes = [(batch, time, features)] * 2 + [(batch, 1, features)] * 2
+        return tuple(keras.KerasTensor(shape, dtype=self.compute_dtype) for shape in shapes)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "mode": self.mode, "epsilon": self.epsilon}
+
+
+def _first(values: Tensor, valid: Tensor) -> Tensor:
+    """The first known value of each feature, 0 where there is none."""
+    passed = ops.cumsum(valid, axis=1)
+    chosen = valid * ops.cast(passed == 1, values.dtype)
+    return ops.sum(chosen * values, axis=1, keepdims=True)
+
+
+def _last(values: Tensor, valid: Tensor) -> Tensor:
+    """The last known value of each feature, 0 where there is none."""
+    return ops.sum(last_valid(valid) * values, axis=1, keepdims=True)
