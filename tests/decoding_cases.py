@@ -11,7 +11,8 @@ from compiled import jitted
 from keras import ops
 from layer_checks import to_numpy
 
-from zoo.decoding import beam_search, greedy_search
+from zoo.decoding.beam import beam_search
+from zoo.decoding.greedy import greedy_search
 
 START, END = 2, 1
 Row = list[tuple[tuple[int, ...], float, float]]

@@ -8,34 +8,38 @@ themselves are here too. `recurrent_stack` is what they are made of.
 
 from zoo._registry import ModelInfo, create_model, list_models, model_info, register_model
 from zoo._tokens import TokenOptions
-from zoo.acoustic_model import acoustic_model, acoustic_steps, frame_decoder
-from zoo.attention_decoder import AttentionDecoder, attention_decoder
 from zoo.cells import CELLS, recurrent_layer, register_cell
-from zoo.class_readout import fit_class_readout
-from zoo.ctc import ctc_beam_search, ctc_greedy_search
-from zoo.decoding import beam_search, greedy_search
-from zoo.echo_state import echo_state_network, fit_readout, fit_readouts
-from zoo.encoder_decoder import encoder_decoder
-from zoo.forecaster import fit_scaling, forecaster
-from zoo.forecaster_readout import fit_forecast_readout
-from zoo.free_running import continuation_model, free_run, readout_inputs, run_on
-from zoo.gradient_flow import GradientFlow, gradient_flow
-from zoo.language_model import TruncatedBPTT, language_model, state_names
-from zoo.many_to_many import tag_decoder, tagger
-from zoo.many_to_one import class_decoder, series_classifier, text_classifier
-from zoo.one_to_one import mlp_tagger
-from zoo.pixel_rnn import PixelLoss, image_nats, pixel_nats, pixel_rnn
-from zoo.pixel_sampling import (
+from zoo.closed_form.classes import fit_class_readout
+from zoo.closed_form.echo_state import fit_readout, fit_readouts
+from zoo.closed_form.forecasts import fit_forecast_readout
+from zoo.decoding.beam import beam_search
+from zoo.decoding.ctc import ctc_beam_search, ctc_greedy_search
+from zoo.decoding.free_running import continuation_model, free_run, readout_inputs, run_on
+from zoo.decoding.greedy import greedy_search
+from zoo.decoding.pixels import (
     complete_images,
     number_of_levels,
     pixel_sampler,
     sample_images,
 )
+from zoo.decoding.sampling import filter_logits, sample_tokens
+from zoo.decoding.sequence_search import SequenceSearch, sequence_search
+from zoo.encoder_decoder.decoder import AttentionDecoder, attention_decoder
+from zoo.encoder_decoder.model import encoder_decoder
+from zoo.encoder_decoder.scheduled_sampling import ScheduledSampling, own_share, with_own_tokens
+from zoo.many_to_many.acoustic_model import acoustic_model, acoustic_steps, frame_decoder
+from zoo.many_to_many.echo_state import echo_state_network
+from zoo.many_to_many.forecaster import fit_scaling, forecaster
+from zoo.many_to_many.language_model import TruncatedBPTT, language_model, state_names
+from zoo.many_to_many.tagger import tag_decoder, tagger
+from zoo.many_to_one.classes import class_decoder
+from zoo.many_to_one.sequence_model import sequence_model
+from zoo.many_to_one.series_classifier import series_classifier
+from zoo.many_to_one.text_classifier import text_classifier
+from zoo.one_to_many.pixel_rnn import PixelLoss, image_nats, pixel_nats, pixel_rnn
+from zoo.one_to_one.mlp_tagger import mlp_tagger
 from zoo.recurrent import StackOptions, carried_sizes, carried_stack, recurrent_stack
-from zoo.sampling import filter_logits, sample_tokens
-from zoo.scheduled_sampling import ScheduledSampling, own_share, with_own_tokens
-from zoo.sequence_model import sequence_model
-from zoo.sequence_search import SequenceSearch, sequence_search
+from zoo.study.gradient_flow import GradientFlow, gradient_flow
 
 __all__ = [
     "AttentionDecoder",

@@ -1,11 +1,17 @@
 """The catalogue of named models: register, list, describe, create.
 
-A model function says what its named sizes are, one line each, right above itself:
+A model function says what its named sizes are, a registration each, right above itself:
 
-    @register_model("tagger_small", parameters=123_456, paper="Huang et al. 2015", units=64)
+    @register_model(
+        "tagger_small",
+        shape="many-to-many",
+        parameters=123_456,
+        paper="Huang et al. 2015",
+        units=64,
+    )
     def tagger(*, units: int = 128, ...) -> keras.Model: ...
 
-The line is the whole registration; `zoo.create_model("tagger_small")` then calls the function.
+That is all; `zoo.create_model("tagger_small")` then calls the function.
 """
 
 from __future__ import annotations
@@ -17,9 +23,16 @@ import typing
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import keras
+
+SequenceShape = Literal[
+    "one-to-one", "one-to-many", "many-to-one", "many-to-many", "encoder-decoder"
+]
+
+#: The shapes that a model can serve.
+SHAPES: tuple[str, ...] = typing.get_args(SequenceShape)
 
 ModelFunction = TypeVar("ModelFunction", bound=Callable[..., keras.Model])
 
@@ -31,7 +44,7 @@ class ModelInfo:
     Attributes:
         name: Name to give to `create_model`.
         builder: The model function.
-        shape: Sequence shape it serves, for example `"many-to-many"`.
+        shape: Sequence shape it serves, one of `SHAPES`.
         summary: First line of the function's docstring.
         parameters: Number of weights when built with its own options, none overridden.
         paper: Where the architecture comes from.
@@ -40,7 +53,7 @@ class ModelInfo:
 
     name: str
     builder: Callable[..., keras.Model]
-    shape: str
+    shape: SequenceShape
     summary: str
     parameters: int
     paper: str
@@ -51,18 +64,20 @@ _MODELS: dict[str, ModelInfo] = {}
 
 
 def register_model(
-    name: str, *, parameters: int, paper: str, **options: Any
+    name: str, *, shape: SequenceShape, parameters: int, paper: str, **options: Any
 ) -> Callable[[ModelFunction], ModelFunction]:
     """Register a model function under `name`, with the options that make this size.
 
     Args:
         name: Unique name in the catalogue, lower case with underscores.
+        shape: Sequence shape it serves, one of `SHAPES`.
         parameters: Number of weights of the model that the options make (a test counts them).
         paper: Author and year of the source.
         **options: Keyword arguments of the function for this name.
 
     Raises:
-        ValueError: If the name is taken, or the function does not take one of the options.
+        ValueError: If the name is taken, there is no such shape, or the function does not take one
+            of the options.
     """
 
     def decorate(function: ModelFunction) -> ModelFunction:
@@ -71,11 +86,13 @@ def register_model(
             raise ValueError(
                 f"Model name {name!r} is taken by {owner.__module__}.{owner.__qualname__}."
             )
+        if shape not in SHAPES:
+            raise ValueError(f"`shape` must be one of {', '.join(SHAPES)}, not {shape!r}.")
         _check_options(function, options)
         _MODELS[name] = ModelInfo(
             name=name,
             builder=function,
-            shape=function.__module__.rpartition(".")[2].replace("_", "-"),
+            shape=shape,
             summary=(inspect.getdoc(function) or "").partition("\n")[0],
             parameters=parameters,
             paper=paper,

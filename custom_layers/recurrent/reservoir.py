@@ -218,7 +218,7 @@ class Reservoir(RecurrentLayer):
 
     `W` is scaled so that its largest absolute eigenvalue equals `spectral_radius`, after what is
     not connected was set to zero. Nothing here is trained; what is learned is a linear readout of
-    the states, in closed form: see `zoo.echo_state`. Layers stack to deep reservoirs, and a
+    the states, in closed form: see `zoo.fit_readout`. Layers stack to deep reservoirs, and a
     gradient flows through them to what comes before.
 
     Args:

@@ -6,7 +6,7 @@ The network has one unit and two weights, so its loss is a landscape that can be
 
 Along a line it changes within a hair's breadth which of its two resting states the unit ends up in.
 There the gradient is right about the direction and absurdly large (Pascanu et al. 2013). Gradients
-are those of `zoo.bptt`.
+are those of `zoo.study.bptt`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from recipes.kit.plots import COLOURS, save
-from zoo.bptt import Weights, backward, forward
+from zoo.study.bptt import Weights, backward, forward
 
 STEPS, START, TARGET = 50, 0.5, 0.7
 RATE = 0.05

@@ -14,7 +14,7 @@ from matplotlib.ticker import MaxNLocator
 from recipes.kit.plots import COLOURS, save
 from recipes.memory.data import Copy, Task
 from recipes.memory.study import Study
-from zoo.gradient_flow import EXPLODING, VANISHING
+from zoo.study.gradient_flow import EXPLODING, VANISHING
 
 #: Norms beyond these are drawn at the edge of the picture.
 _LEAST, _MOST = 1e-20, 1e24

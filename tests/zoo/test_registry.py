@@ -54,8 +54,14 @@ def test_duplicates_and_wrong_options_raise_at_registration(monkeypatch):
     def function(*, units: int = 1) -> keras.Model:
         """A model."""
 
-    zoo.register_model("m", parameters=1, paper="p", units=2)(function)
+    zoo.register_model("m", shape="many-to-one", parameters=1, paper="p", units=2)(function)
     with pytest.raises(ValueError, match="'m' is taken by .*function"):
-        zoo.register_model("m", parameters=1, paper="p")(function)
+        zoo.register_model("m", shape="many-to-one", parameters=1, paper="p")(function)
     with pytest.raises(ValueError, match="no option 'unitz'"):
-        zoo.register_model("n", parameters=1, paper="p", unitz=2)(function)
+        zoo.register_model("n", shape="many-to-one", parameters=1, paper="p", unitz=2)(function)
+
+
+def test_a_model_names_its_shape(monkeypatch):
+    monkeypatch.setattr(_registry, "_MODELS", {})
+    with pytest.raises(ValueError, match="must be one of one-to-one, .*, not 'many'"):
+        zoo.register_model("m", shape="many", parameters=1, paper="p")(lambda: None)

@@ -1,0 +1,160 @@
+"""Readouts of echo state networks, by ridge regression of the targets on the states."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo.closed_form.ridge import RidgeAccumulator
+from zoo.closed_form.state_stream import delayed, precision_of, stream_of
+
+_BATCH = 64
+"""Sequences of different lengths that run side by side."""
+
+
+def fit_readout(
+    model: keras.Model,
+    x: Any,
+    y: Any,
+    *,
+    alpha: float = 1e-6,
+    washout: int = 0,
+) -> float:
+    """Find the readout's weights by ridge regression of the targets on the states.
+
+        W, b = argmin sum_t |W s_t + b - y_t|^2 + alpha |W|^2          s_t = [x_t, h_t]
+
+    solved in float64: by products of the states, or by QR and singular values where `alpha` is too
+    small for these to be exact. The states are made and folded in chunk by chunk: memory does not
+    grow with the data. The readout is an ordinary `Dense` layer, so the model saves, exports and
+    predicts like any other.
+
+    Args:
+        model: Of `echo_state_network`.
+        x: Inputs without fed-back outputs, `(batch, time, features)`, or a sequence of arrays
+            `(time, features)` of any lengths.
+        y: Targets, in the same form, with `targets` columns. With feedback they are also what is
+            fed back, one step later (teacher forcing).
+        alpha: Penalty on the squared weights, relative to a sum over all steps, not a mean.
+        washout: Steps at the start of each sequence that are left out, while the reservoir forgets
+            that it started from zero.
+
+    Returns:
+        The mean squared error on the steps used.
+
+    Raises:
+        ValueError: If shapes do not fit together, a sequence is not longer than the washout, or
+            something is not finite.
+    """
+    ((_, error),) = fit_readouts(model, x, y, alphas=[alpha], washout=washout)
+    return error
+
+
+def fit_readouts(
+    model: keras.Model,
+    x: Any,
+    y: Any,
+    *,
+    alphas: Sequence[float],
+    washout: int = 0,
+) -> Iterator[tuple[float, float]]:
+    """`fit_readout` for several penalties, one after the other, from one pass over the states.
+
+    for alpha, error in fit_readouts(model, x, y, alphas=[1e-9, 1e-6, 1e-3]):
+        ...                    the readout of `model` is that of `alpha`: score it, keep its weights
+
+    Args:
+        model: As for `fit_readout`, and so are `x`, `y` and `washout`.
+        x: Inputs.
+        y: Targets.
+        alphas: Penalties on the squared weights.
+        washout: Steps left out at the start of each sequence.
+
+    Yields:
+        Each of `alphas`, in the order given, and its mean squared error on the steps used.
+
+    Raises:
+        ValueError: As `fit_readout`, or if there is no penalty.
+    """
+    if not len(alphas):
+        raise ValueError("`alphas` must hold at least one penalty, found none.")
+    ridge = _accumulated(model, x, y, min(alphas), washout)
+    for alpha in alphas:
+        solution = ridge.solve(alpha)
+        model.get_layer("readout").set_weights([solution.weights, solution.bias])
+        yield alpha, float(np.mean(solution.mean_square))
+
+
+def _accumulated(
+    model: keras.Model, x: Any, y: Any, smallest_alpha: float, washout: int
+) -> RidgeAccumulator:
+    """The regression of the targets on all that the readout sees after the washout."""
+    width, targets = model.get_layer("readout").kernel.shape
+    fed_back = model.get_layer("reservoir_0").cell.feedback_units
+    precision = precision_of(model)
+    inputs, wanted = _sequences("x", x, precision), _sequences("y", y, precision)
+    _check_pairs(inputs, wanted, model.input.shape[-1] - fed_back, targets, washout)
+    if fed_back:
+        inputs = [
+            np.concatenate([a, delayed(b)], axis=1) for a, b in zip(inputs, wanted, strict=True)
+        ]
+    ridge = RidgeAccumulator(width, targets, smallest_alpha=smallest_alpha)
+    stream = stream_of(model)
+    lengths = np.array([len(one) for one in inputs])
+    for rows in _similar_lengths(inputs):
+        longest = len(inputs[rows[-1]])
+        batch = np.stack([np.pad(inputs[r], ((0, longest - len(inputs[r])), (0, 0))) for r in rows])
+        start = 0
+        for seen, _ in stream.chunks(batch):
+            stop = start + seen.shape[1]
+            steps = np.arange(start, stop)
+            used = (steps >= washout) & (steps < lengths[rows, None])
+            outputs = np.concatenate([wanted[r][max(start, washout) : stop] for r in rows])
+            ridge.add(seen[used], outputs)
+            start = stop
+    return ridge
+
+
+def _sequences(name: str, values: Any, precision: str) -> list[np.ndarray]:
+    if isinstance(values, np.ndarray) and values.ndim != 3:
+        raise ValueError(
+            f"`{name}` must be an array (batch, time, width) or a list of arrays (time, width), "
+            f"found shape {values.shape}."
+        )
+    return [np.asarray(value, precision) for value in values]
+
+
+def _check_pairs(
+    inputs: Sequence[np.ndarray],
+    wanted: Sequence[np.ndarray],
+    features: int,
+    targets: int,
+    washout: int,
+) -> None:
+    if len(inputs) != len(wanted) or not inputs:
+        raise ValueError(
+            f"`x` and `y` must hold as many sequences, at least one: {len(inputs)} are not "
+            f"{len(wanted)}."
+        )
+    for row, (a, b) in enumerate(zip(inputs, wanted, strict=True)):
+        if a.ndim != 2 or b.ndim != 2 or (a.shape[1], b.shape[1]) != (features, targets):
+            raise ValueError(
+                f"Sequence {row} must have shapes (time, {features}) and (time, {targets}), "
+                f"found {a.shape} and {b.shape}."
+            )
+        if len(a) != len(b):
+            raise ValueError(f"Sequence {row} has {len(a)} inputs and {len(b)} targets.")
+        if len(a) <= washout:
+            raise ValueError(
+                f"Sequence {row} has {len(a)} steps: `washout` {washout} leaves nothing."
+            )
+
+
+def _similar_lengths(sequences: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
+    """Batches of indices, sequences of similar lengths together."""
+    order = np.argsort([len(s) for s in sequences], kind="stable")
+    for start in range(0, len(order), _BATCH):
+        yield order[start : start + _BATCH]

@@ -1,0 +1,156 @@
+"""Beam search: the likeliest sequences by a few hypotheses, continued side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from zoo.decoding.steps import (
+    Step,
+    Tensor,
+    advance,
+    as_tensors,
+    first,
+    first_tokens,
+    require_integer,
+)
+
+_IMPOSSIBLE = -1e30
+"""Log-probability of no hypothesis. With minus infinity tf2onnx converts the loop wrongly."""
+
+
+def beam_search(
+    step: Step,
+    states: Sequence[Tensor],
+    *,
+    context: Sequence[Tensor] = (),
+    start_id: int | Tensor,
+    end_id: int,
+    max_length: int,
+    beam_size: int = 4,
+    length_penalty: float = 0.6,
+    early_stopping: bool = True,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Keep the `beam_size` likeliest continuations at every step.
+
+    A step takes the `beam_size` likeliest of all continuations, by a token, of the unfinished
+    hypotheses, whether they end or not. Those that end leave the beam for a list of the best
+    `beam_size` finished ones, by score; the others are continued. With `n` the number of tokens,
+    the end token counted::
+
+        score = log p / ((5 + n) / 6) ** length_penalty
+
+    What is unfinished after `max_length` steps is taken as it is, with `n = max_length`, and ranked
+    among the finished. Of equal scores the one found first is first; of equally likely
+    continuations, that of the better hypothesis and then of the smaller token (PyTorch's `top_k`
+    leaves that open). `beam_size=1` is greedy search.
+
+    Args:
+        step: As above.
+        states: Before the first step, each (batch, ...).
+        context: What `step` gets beside them, each (batch, ...).
+        start_id: The first token put in; one for all or (batch,).
+        end_id: The token that ends a sequence, 0 to vocabulary - 1.
+        max_length: Most tokens of a sequence, the end token included.
+        beam_size: How many hypotheses.
+        length_penalty: At least 0: 0 ranks by log-probability, more favours the longer.
+        early_stopping: Stop once no unfinished hypothesis of any row can still enter the list:
+            log p can only fall, so its score ends at or below `log p / ((5 + max_length) / 6) **
+            length_penalty`. This saves time and changes nothing in the answer.
+
+    Returns:
+        Tokens (batch, beam_size, max_length) int32, 0 from the end token on; scores and
+        log-probabilities (batch, beam_size) float32; the best hypothesis first. Where there are
+        fewer than `beam_size` possible sequences, the rest have a score of minus infinity and only
+        zeros for tokens.
+
+    Raises:
+        ValueError: If an argument or what `step` returns does not fit.
+
+    Reference:
+        Wu et al. 2016, Google's Neural Machine Translation System, section 7, without the coverage
+        penalty and the pruning by score.
+    """
+    require_integer("max_length", max_length, 1)
+    require_integer("beam_size", beam_size, 1)
+    require_integer("end_id", end_id, 0)
+    if not 0 <= length_penalty < float("inf"):
+        raise ValueError(f"`length_penalty` must be at least 0, found {length_penalty!r}.")
+    states, context, batch = as_tensors(states, context, start_id)
+    beam, positions = beam_size, np.arange(max_length, dtype="int32")
+    penalties = (((6 + positions) / 6) ** length_penalty).astype("float32")
+    penalty_of_longest = float(penalties[-1])
+    each, rows = (batch, beam), batch * beam
+
+    def merge(finished: Sequence[Tensor], new: Sequence[Tensor]) -> list[Tensor]:
+        """The best `beam` of two lists of scores, log-probabilities and tokens."""
+        both = [ops.concatenate(pair, axis=1) for pair in zip(finished, new, strict=True)]
+        order = ops.argsort(-both[0], axis=-1)[:, :beam]  # stable, which PyTorch's top_k is not
+        return [select(x, order) for x in both]
+
+    def score(log_p: Tensor, penalty: Any) -> Tensor:
+        return ops.where(log_p > _IMPOSSIBLE, log_p / penalty, _IMPOSSIBLE)
+
+    def go_on(t: Tensor, _: Tensor, log_p: Tensor, __: Tensor, scores: Tensor, *___: Any) -> Tensor:
+        highest = score(ops.max(log_p, axis=1), penalty_of_longest)
+        can_enter = highest > ops.min(scores, axis=1)
+        return ops.logical_and(t < max_length, ops.any(can_enter) if early_stopping else True)
+
+    def extend(
+        t: Tensor, tokens: Tensor, log_p: Tensor, sequences: Tensor, *rest: Tensor
+    ) -> tuple[Tensor, ...]:
+        of_tokens, new = advance(step, tokens, rest[3:], repeated, end_id)
+        vocabulary = of_tokens.shape[-1]
+        of_tokens = log_p[:, :, None] + ops.reshape(of_tokens, (batch, beam, vocabulary))
+        of_tokens = ops.maximum(of_tokens, _IMPOSSIBLE)
+        log_p, index = likeliest(ops.reshape(of_tokens, (batch, beam * vocabulary)), beam)
+        parents, tokens = index // vocabulary, index % vocabulary
+        ended = tokens == end_id
+        here = positions == t
+        sequences = ops.where(
+            here, ops.where(ended, 0, tokens)[:, :, None], select(sequences, parents)
+        )
+        of_ended = ops.where(ended, log_p, _IMPOSSIBLE)
+        scores = score(of_ended, ops.take(penalties, t))
+        finished = merge(rest[:3], [scores, of_ended, sequences])
+        new = [
+            ops.reshape(select(ops.reshape(s, (*each, *ops.shape(s)[1:])), parents), ops.shape(s))
+            for s in new
+        ]
+        unfinished = ops.where(ended, _IMPOSSIBLE, log_p)
+        return (t + 1, ops.reshape(tokens, (rows,)), unfinished, sequences, *finished, *new)
+
+    repeated = [ops.repeat(x, beam, axis=0) for x in context]
+    states = [ops.repeat(s, beam, axis=0) for s in states]
+    tokens = ops.repeat(first_tokens(start_id, batch), beam, axis=0)
+    nothing = ops.full(each, _IMPOSSIBLE, dtype="float32")
+    log_p = ops.where(np.arange(beam) == 0, 0.0, nothing)  # one counts, as all start alike
+    sequences = ops.zeros((*each, max_length), dtype="int32")
+    finished = (nothing, nothing, sequences)
+    start = (ops.convert_to_tensor(0, "int32"), tokens, log_p, sequences, *finished, *states)
+    _, _, log_p, sequences, *rest = ops.while_loop(go_on, extend, start)
+    # After an early stop these cannot enter the list either.
+    unfinished = [score(log_p, penalty_of_longest), log_p, sequences]
+    scores, log_p, sequences = merge(rest[:3], unfinished)
+    found = scores > _IMPOSSIBLE
+    scores, log_p = (ops.where(found, x, -np.inf) for x in (scores, log_p))
+    return ops.where(found[:, :, None], sequences, 0), scores, log_p
+
+
+def likeliest(log_p: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """The largest of each row, in order, and where they are (int32)."""
+    if count == 1:  # the first of equals on every backend, as in greedy search
+        most = ops.max(log_p, axis=-1, keepdims=True)
+        return most, first(log_p == most)[:, None]
+    values, index = ops.top_k(log_p, count)
+    return values, ops.cast(index, "int32")
+
+
+def select(x: Tensor, index: Tensor) -> Tensor:
+    """`x[b, index[b, k]]` for every `b` and `k`: (batch, n, ...) to (batch, k, ...)."""
+    batch, n, *rest = ops.shape(x)
+    index = index + n * ops.arange(batch, dtype="int32")[:, None]
+    return ops.take(ops.reshape(x, (batch * n, *rest)), index, axis=0)

@@ -1,0 +1,149 @@
+"""What a model of frames says: the labels of its best path, or the best labels over all paths.
+
+Both take what `acoustic_model` gives, logits `(batch, frames, classes)` with blank first and frames
+beyond the end of a clip blank for certain (`custom_layers.chains.ctc`), and work eagerly, compiled
+by XLA, and for any batch and length in a `tf.function` or a SavedModel.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from keras import ops
+
+from custom_layers.chains.ctc import IMPOSSIBLE, INFEASIBLE, frame_log_probabilities
+from custom_layers.engine.masking import valid_first
+from zoo.decoding.beam import likeliest, select
+from zoo.decoding.steps import require_integer
+
+Tensor = Any
+
+
+def ctc_greedy_search(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """The labels of the likeliest path: the best class of each frame, repetitions merged.
+
+    Args:
+        logits: `(batch, frames, classes)`.
+
+    Returns:
+        Labels `(batch, frames)` int32, 0 behind the last one; and the log-probability of the path
+        `(batch,)`, which is at most that of the labels, as others say the same.
+
+    Example:
+        >>> from keras import ops
+        >>> frames = 9.0 * ops.one_hot([[1, 1, 0, 1, 2, 2, 0]], 3)
+        >>> print(ops.convert_to_numpy(ctc_greedy_search(frames)[0]))
+        [[1 1 2 0 0 0 0]]
+    """
+    log_probs = frame_log_probabilities(logits)
+    best = ops.cast(ops.argmax(log_probs, axis=-1), "int32")
+    before = ops.pad(best[:, :-1], ((0, 0), (1, 0)))
+    said = ops.logical_and(best > 0, best != before)
+    order = ops.cast(valid_first(said), "int32")
+    labels = ops.take_along_axis(ops.where(said, best, 0), order, axis=1)
+    return labels, ops.sum(ops.max(log_probs, axis=-1), axis=-1)
+
+
+def ctc_beam_search(logits: Tensor, *, beam_size: int = 8) -> tuple[Tensor, Tensor]:
+    """The likeliest labels, by prefix beam search.
+
+    A hypothesis is a prefix of labels with the probability of all its paths so far, those that end
+    in blank and those that end in its last label apart. A frame leaves it as it is (blank, or the
+    last label once more) or makes it longer by a label; what comes to the same prefix on two ways
+    is added up. The `beam_size` likeliest go on. A beam that holds every prefix is exact; in a
+    smaller one the probability of a hypothesis lacks the paths through prefixes that were dropped.
+
+    Args:
+        logits: `(batch, frames, classes)`.
+        beam_size: How many hypotheses.
+
+    Returns:
+        Labels `(batch, beam_size, frames)` int32, 0 behind the last one, the best hypothesis first;
+        and their log-probabilities `(batch, beam_size)`, minus infinity where there are fewer.
+
+    Raises:
+        ValueError: If an argument does not fit.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras import ops
+        >>> frames = np.log([[[0.6, 0.4], [0.6, 0.4]]])  # the best path is blank, blank: 0.36
+        >>> labels, scores = ctc_beam_search(frames, beam_size=2)
+        >>> print(ops.convert_to_numpy(labels[0]), np.exp(ops.convert_to_numpy(scores[0])).round(2))
+        [[1 0]
+         [0 0]] [0.64 0.36]
+
+    Reference:
+        Hannun et al. 2014, First-Pass Large Vocabulary Continuous Speech Recognition using
+        Bi-Directional Recurrent DNNs, without the language model.
+    """
+    require_integer("beam_size", beam_size, 1)
+    log_probs = frame_log_probabilities(logits)
+    batch, frames, _ = ops.shape(log_probs)
+    classes, beam = log_probs.shape[-1], beam_size
+    by_frame = ops.transpose(log_probs, (1, 0, 2))
+    places = ops.arange(frames, dtype="int32")
+
+    def go_on(t: Tensor, *_: Any) -> Tensor:
+        return t < frames
+
+    def extend(
+        t: Tensor, prefixes: Tensor, lengths: Tensor, last: Tensor, blank: Tensor, spoken: Tensor
+    ) -> tuple[Tensor, ...]:
+        now = ops.take(by_frame, t, axis=0)
+        total = ops.logaddexp(blank, spoken)
+        # Longer by a label: from any path, or, by the last label again, from one that ends in
+        # blank.
+        again = ops.one_hot(last, classes, dtype="bool")
+        longer = ops.where(again, blank[:, :, None], total[:, :, None]) + now[:, None]
+        # [i, j]: prefix j is prefix i and a label. What i adds for that label is j's.
+        differ = ops.cast(prefixes[:, :, None] != prefixes[:, None], "int32")
+        child = ops.logical_and(
+            ops.sum(differ, axis=-1) == 1, lengths[:, None] == lengths[:, :, None] + 1
+        )
+        alive = total > INFEASIBLE  # what is not fills up the beam
+        child = ops.logical_and(child, ops.logical_and(alive[:, :, None], alive[:, None]))
+        index = ops.broadcast_to(last[:, None], (batch, beam, beam))
+        gained = ops.where(child, ops.take_along_axis(longer, index, axis=2), IMPOSSIBLE)
+        known = ops.einsum("bij,bjc->bic", ops.cast(child, "float32"), ops.cast(again, "float32"))
+        # As it is.
+        stay_blank = total + now[:, :1]
+        stay_spoken = ops.logaddexp(
+            spoken + ops.take_along_axis(now, last, axis=1), ops.max(gained, axis=1)
+        )
+        stay = ops.logaddexp(stay_blank, stay_spoken)
+        new = ops.where(known > 0, IMPOSSIBLE, longer)
+        candidates = ops.concatenate([stay[:, :, None], new[:, :, 1:]], axis=-1)
+        candidates = ops.maximum(ops.reshape(candidates, (batch, beam * classes)), IMPOSSIBLE)
+        scores, chosen = likeliest(candidates, beam)
+        parents, labels = chosen // classes, chosen % classes
+        stays = labels == 0
+        of_parents = [
+            select(x, parents) for x in (prefixes, lengths, last, stay_blank, stay_spoken)
+        ]
+        prefixes, lengths, last, stay_blank, stay_spoken = of_parents
+        added = ops.logical_and(places == lengths[:, :, None], ops.logical_not(stays)[:, :, None])
+        return (
+            t + 1,
+            ops.where(added, labels[:, :, None], prefixes),
+            lengths + ops.cast(ops.logical_not(stays), "int32"),
+            ops.where(stays, last, labels),
+            ops.where(stays, ops.maximum(stay_blank, IMPOSSIBLE), IMPOSSIBLE),
+            ops.where(stays, ops.maximum(stay_spoken, IMPOSSIBLE), scores),
+        )
+
+    nothing = ops.full((batch, beam), IMPOSSIBLE, dtype="float32")
+    none = ops.zeros((batch, beam), dtype="int32")
+    one = ops.arange(beam) == 0  # all start alike, so one counts
+    start = (
+        ops.convert_to_tensor(0, "int32"),
+        ops.zeros((batch, beam, frames), dtype="int32"),
+        none,
+        none,
+        ops.where(one, 0.0, nothing),
+        nothing,
+    )
+    _, prefixes, _, _, blank, spoken = ops.while_loop(go_on, extend, start)
+    scores = ops.logaddexp(blank, spoken)
+    found = scores > INFEASIBLE
+    return ops.where(found[:, :, None], prefixes, 0), ops.where(found, scores, -float("inf"))

@@ -1,0 +1,54 @@
+"""Greedy search: the likeliest token at every step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from keras import ops
+
+from zoo.decoding.steps import Step, Tensor, first, require_integer, search
+
+
+def greedy_search(
+    step: Step,
+    states: Sequence[Tensor],
+    *,
+    context: Sequence[Tensor] = (),
+    start_id: int | Tensor,
+    end_id: int | None,
+    max_length: int,
+) -> tuple[Tensor, Tensor]:
+    """Take the likeliest token at every step, the first of equals.
+
+    Args:
+        step: As above.
+        states: Before the first step, each (batch, ...).
+        context: What `step` gets beside them, each (batch, ...).
+        start_id: The first token put in; one for all or (batch,).
+        end_id: The token that ends a sequence, of 0 to vocabulary - 1; `None` = none does.
+        max_length: Most tokens of a sequence, the end token included.
+
+    Returns:
+        Tokens (batch, max_length) int32, 0 from the end token on; and the log-probability (batch,)
+        float32 of each sequence, with that of its end token if it has one.
+
+    Raises:
+        ValueError: If an argument or what `step` returns does not fit.
+
+    Example:
+        >>> from keras import ops
+        >>> def count(tokens, states, context):  # after a token comes the next one
+        ...     return 9.0 * ops.one_hot(ops.minimum(tokens + 1, 5), 6), states
+        >>> tokens, _ = greedy_search(
+        ...     count, [], start_id=ops.array([1, 3]), end_id=5, max_length=4
+        ... )
+        >>> print(ops.convert_to_numpy(tokens))
+        [[2 3 4 0]
+         [4 0 0 0]]
+    """
+    require_integer("max_length", max_length, 1)
+
+    def choose(log_p: Tensor, _: Tensor) -> Tensor:
+        return first(log_p == ops.max(log_p, axis=-1, keepdims=True))
+
+    return search(step, choose, states, context, start_id, end_id, max_length)

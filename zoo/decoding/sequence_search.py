@@ -1,0 +1,171 @@
+"""Greedy and beam search as a model: a source in, the best targets out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from zoo.decoding.beam import beam_search
+from zoo.encoder_decoder.decoder import AttentionDecoder
+
+Tensor = Any
+
+
+@keras.saving.register_keras_serializable(package="rnn_zoo")
+class SequenceSearch(keras.layers.Layer):
+    """The likeliest targets by beam search (`zoo.beam_search`) with a decoder.
+
+    Args:
+        decoder: Of `attention_decoder`.
+        start_id: The token before the first.
+        end_id: The token that ends a target.
+        max_length: Most tokens of a target, the end token included.
+        beam_size: How many hypotheses; 1 is greedy search.
+        length_penalty: As in `zoo.beam_search`.
+        forbidden: Ids that are never chosen, such as padding and unknown.
+        **kwargs: Those of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: What the encoder returns, by name.
+
+    Returns:
+        `tokens` (batch, beam_size, max_length) int32, the best first, 0 from the end token on;
+        `scores` (batch, beam_size) float32; with attention `attention` (batch, max_length,
+        positions), for each token of the best and its end token what it was made from, else 0.
+
+    Raises:
+        ValueError: If an argument does not fit.
+    """
+
+    def __init__(
+        self,
+        decoder: AttentionDecoder,
+        *,
+        start_id: int,
+        end_id: int,
+        max_length: int,
+        beam_size: int = 4,
+        length_penalty: float = 0.6,
+        forbidden: Sequence[int] = (0,),
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        if end_id in forbidden:
+            raise ValueError(f"`forbidden` must not hold `end_id`, {end_id}, found {forbidden!r}.")
+        self.decoder = decoder
+        self.start_id, self.end_id = start_id, end_id
+        self.max_length, self.beam_size = max_length, beam_size
+        self.length_penalty = length_penalty
+        self.forbidden = tuple(forbidden)
+        self.impossible = np.zeros(decoder.head.output.shape[-1], "float32")
+        self.impossible[list(self.forbidden)] = -np.inf
+
+    def build(self, input_shape: Any = None) -> None:
+        self.built = True  # the decoder is
+
+    def call(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        def step(tokens: Tensor, states: list[Tensor], context: list[Tensor]) -> Any:
+            logits, after = self.decoder.step(tokens, states, context)
+            logits = ops.cast(logits, "float32")
+            return logits + ops.convert_to_tensor(self.impossible), after
+
+        states, context = self.decoder.start(inputs)
+        tokens, scores, _ = beam_search(
+            step,
+            states,
+            context=context,
+            start_id=self.start_id,
+            end_id=self.end_id,
+            max_length=self.max_length,
+            beam_size=self.beam_size,
+            length_penalty=self.length_penalty,
+        )
+        answer = {"tokens": tokens, "scores": scores}
+        best = tokens[:, 0]
+        start = ops.full_like(best[:, :1], self.start_id)
+        found = self.decoder({"tokens": ops.concatenate([start, best[:, :-1]], axis=1), **inputs})
+        if "attention" in found:
+            length = ops.sum(ops.cast(best != 0, "int32"), axis=1, keepdims=True) + 1
+            real = ops.arange(self.max_length, dtype="int32") < length
+            weights = ops.cast(found["attention"], "float32")
+            answer["attention"] = ops.where(real[:, :, None], weights, 0.0)
+        return answer
+
+    def compute_output_spec(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        batch = inputs[self.decoder.state_names[0]].shape[0]
+        each = (batch, self.beam_size)
+        answer = {
+            "tokens": keras.KerasTensor((*each, self.max_length), dtype="int32"),
+            "scores": keras.KerasTensor(each, dtype="float32"),
+        }
+        if "attention" in self.decoder.attend.output:
+            shape = (batch, self.max_length, inputs["memory"].shape[1])
+            answer["attention"] = keras.KerasTensor(shape, dtype="float32")
+        return answer
+
+    def get_config(self) -> dict[str, Any]:
+        names = ("start_id", "end_id", "max_length", "beam_size", "length_penalty", "forbidden")
+        return {
+            **super().get_config(),
+            "decoder": keras.saving.serialize_keras_object(self.decoder),
+            **{name: getattr(self, name) for name in names},
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> SequenceSearch:
+        decoder = keras.saving.deserialize_keras_object(config["decoder"])
+        return cls(**{**config, "decoder": decoder})
+
+
+def sequence_search(
+    model: keras.Model,
+    *,
+    start_id: int,
+    end_id: int,
+    max_length: int,
+    beam_size: int = 4,
+    length_penalty: float = 0.6,
+    forbidden: Sequence[int] = (0,),
+) -> keras.Model:
+    """Turn an encoder and decoder into a model of source to targets, sharing its weights.
+
+    It can be called, compiled, saved and exported as any model; the search is part of it.
+
+    Args:
+        model: With layers `encoder` and `decoder`, such as that of `zoo.encoder_decoder`.
+        start_id: As in `SequenceSearch`, as all others.
+        end_id: The token that ends a target.
+        max_length: Most tokens of a target.
+        beam_size: How many hypotheses.
+        length_penalty: As in `zoo.beam_search`.
+        forbidden: Ids that are never chosen.
+
+    Returns:
+        A model of the encoder's inputs, with the outputs of `SequenceSearch`.
+
+    Raises:
+        ValueError: If an option does not fit.
+
+    Example:
+        >>> import zoo
+        >>> model = zoo.encoder_decoder(target_vocabulary_size=50, units=16)
+        >>> translator = zoo.sequence_search(model, start_id=2, end_id=2, max_length=20)
+        >>> translator.output["tokens"].shape
+        (None, 4, 20)
+    """
+    encoder = model.get_layer("encoder")
+    found = SequenceSearch(
+        model.get_layer("decoder"),
+        start_id=start_id,
+        end_id=end_id,
+        max_length=max_length,
+        beam_size=beam_size,
+        length_penalty=length_penalty,
+        forbidden=forbidden,
+        name="search",
+    )(encoder.output)
+    return keras.Model(encoder.input, found, name=f"{model.name}_search")

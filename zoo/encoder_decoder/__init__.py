@@ -1,0 +1,1 @@
+"""Encoder-decoder: a sequence out of another, of a length of its own."""

@@ -1,0 +1,248 @@
+"""The decoder of a sequence-to-sequence model: recurrent, with attention to what was encoded.
+
+With y the tokens put in, h the outputs of a recurrent stack, m the memory (what the encoder made of
+the source, one vector a position) and k keys made of it:
+
+    h_t = RNN(E y_t, h_t-1)             or with input feeding RNN([E y_t, a_t-1], h_t-1)
+    w_t = softmax_s(score(h_t, k_s))    additive: v . tanh(Q h_t + k_s)     dot: h_t . k_s
+    c_t = sum_s w_ts m_s                without attention c = m, one vector for the whole source
+    a_t = tanh(C [c_t, h_t])            the features
+    p(y_t+1) = softmax(O a_t + b)
+
+Without input feeding all steps of a known target go through each part at once; with it one after
+the other. `step` goes on by one token, as the searches of `zoo.decoding` ask for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, Unpack
+
+import keras
+from keras import ops
+
+from custom_layers.engine.loops import forward_loop
+from zoo._tokens import token_embedding
+from zoo.many_to_many.language_model import state_names
+from zoo.recurrent import StackOptions, carried_sizes, carried_stack
+
+Tensor = Any
+Attention = Literal["additive", "dot", "none"]
+ATTENTIONS = ("additive", "dot", "none")
+
+
+@keras.saving.register_keras_serializable(package="rnn_zoo")
+class AttentionDecoder(keras.layers.Layer):
+    """Logits of the next token from the tokens before it and what the encoder made of the source.
+
+    Args:
+        embedding: Model of tokens (batch, time) to vectors.
+        recurrence: Model of `x` (batch, time, features) and `state_0`, ... to `outputs` and the
+            states after them.
+        attend: Model of `outputs` and the context, `memory` and with attention `keys` and `mask`,
+            to `features` and with attention `attention` (batch, time, positions).
+        head: Model of features to logits.
+        input_feeding: Whether the features of a step go into the next one, beside its token.
+        **kwargs: Those of `keras.layers.Layer`.
+
+    `attention_decoder` makes these parts.
+
+    Call arguments:
+        inputs: Dictionary of `tokens` (batch, time) int32, of the first states by name, and of the
+            context.
+
+    Returns:
+        `logits` (batch, time, vocabulary) float32, and with attention `attention`
+        (batch, time, positions), which sums to 1.
+    """
+
+    def __init__(
+        self,
+        embedding: keras.Model,
+        recurrence: keras.Model,
+        attend: keras.Model,
+        head: keras.Model,
+        input_feeding: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.embedding = embedding
+        self.recurrence = recurrence
+        self.attend = attend
+        self.head = head
+        self.input_feeding = input_feeding
+        self.state_names = [name for name in recurrence.input if name != "x"]
+        self.context_names = [name for name in attend.input if name != "outputs"]
+
+    @property
+    def key_width(self) -> int:
+        """Width of the keys that the states are compared with."""
+        return self.attend.input["keys"].shape[-1]
+
+    def build(self, input_shape: Any = None) -> None:
+        self.built = True  # the parts are
+
+    def start(self, encoded: Mapping[str, Tensor]) -> tuple[list[Tensor], list[Tensor]]:
+        """States and context for `step`, of what the encoder returns."""
+        states = [encoded[name] for name in self.state_names]
+        if self.input_feeding:
+            width = self.head.input.shape[-1]
+            states.append(ops.zeros((ops.shape(states[0])[0], width), dtype=states[0].dtype))
+        return states, [encoded[name] for name in self.context_names]
+
+    def step(
+        self, tokens: Tensor, states: Sequence[Tensor], context: Sequence[Tensor]
+    ) -> tuple[Tensor, list[Tensor]]:
+        """A step of `zoo.decoding`: logits (batch, vocabulary), and the states after it."""
+        x = self.embedding(tokens[:, None], training=False)[:, 0]
+        outputs, features, after = self._advance(x, states, context)
+        return self.head(features[:, None])[:, 0], after
+
+    def call(self, inputs: Mapping[str, Tensor], training: bool | None = None) -> dict[str, Tensor]:
+        states, context = self.start(inputs)
+        x = self.embedding(inputs["tokens"], training=training)
+        if self.input_feeding:
+            outputs = self._step_by_step(x, states, context)
+        else:
+            given = {"x": x, **dict(zip(self.state_names, states, strict=True))}
+            outputs = self.recurrence(given, training=training)["outputs"]
+        found = self.attend(self._with_context(outputs, context), training=training)
+        answer = {"logits": self.head(found["features"])}
+        if "attention" in found:
+            answer["attention"] = found["attention"]
+        return answer
+
+    def _step_by_step(self, x: Tensor, states: list[Tensor], context: list[Tensor]) -> Tensor:
+        def step(before: list[Tensor], x: Tensor) -> list[Tensor]:
+            outputs, _, after = self._advance(x, before[:-1], context)
+            return [*after, outputs]
+
+        width = self.recurrence.output["outputs"].shape[-1]
+        nothing = ops.zeros((ops.shape(x)[0], width), dtype=x.dtype)
+        return forward_loop(step, [*states, nothing], x)[-1]
+
+    def _advance(
+        self, x: Tensor, states: Sequence[Tensor], context: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Outputs and features of one step, and the states after it."""
+        if self.input_feeding:
+            *states, fed = states
+            x = ops.concatenate([x, ops.cast(fed, x.dtype)], axis=-1)
+        given = {"x": x[:, None], **dict(zip(self.state_names, states, strict=True))}
+        found = self.recurrence(given, training=False)
+        outputs = found["outputs"]
+        features = self.attend(self._with_context(outputs, context), training=False)["features"]
+        after = [found[name] for name in self.state_names]
+        features = features[:, 0]
+        return outputs[:, 0], features, [*after, features] if self.input_feeding else after
+
+    def _with_context(self, outputs: Tensor, context: Sequence[Tensor]) -> dict[str, Tensor]:
+        return {"outputs": outputs, **dict(zip(self.context_names, context, strict=True))}
+
+    def compute_output_spec(self, inputs: Mapping[str, Any], **kwargs: Any) -> dict[str, Any]:
+        shape = inputs["tokens"].shape
+        logits = (*shape, self.head.output.shape[-1])
+        answer = {"logits": keras.KerasTensor(logits, dtype="float32")}
+        if "attention" in self.attend.output:
+            weights = (*shape, inputs["memory"].shape[1])
+            answer["attention"] = keras.KerasTensor(weights, dtype=self.compute_dtype)
+        return answer
+
+    def get_config(self) -> dict[str, Any]:
+        parts = {
+            name: keras.saving.serialize_keras_object(getattr(self, name))
+            for name in ("embedding", "recurrence", "attend", "head")
+        }
+        return {**super().get_config(), **parts, "input_feeding": self.input_feeding}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> AttentionDecoder:
+        parts = {
+            name: keras.saving.deserialize_keras_object(config[name])
+            for name in ("embedding", "recurrence", "attend", "head")
+        }
+        return cls(**{**config, **parts})
+
+
+def attention_decoder(
+    *,
+    vocabulary_size: int,
+    embedding_dim: int,
+    attention: Attention,
+    memory_dim: int,
+    input_feeding: bool = False,
+    name: str = "decoder",
+    **stack: Unpack[StackOptions],
+) -> AttentionDecoder:
+    """The decoder of a recurrent stack.
+
+    Args:
+        vocabulary_size: Number of token ids, 0 (padding) included.
+        embedding_dim: Width of the token embedding.
+        attention: How states are compared with keys, as above; `"none"` for a context that is one
+            vector.
+        memory_dim: Width of the memory.
+        input_feeding: As above. Steps then run one after the other in training too, and dropout
+            acts on embeddings and features alone.
+        name: Name of the layer.
+        **stack: Options of `zoo.recurrent_stack` but for `bidirectional` and `initial_state`. The
+            features are `units` wide.
+
+    Raises:
+        ValueError: If an option does not fit.
+    """
+    if attention not in ATTENTIONS:
+        raise ValueError(f"`attention` must be one of {ATTENTIONS}, not {attention!r}.")
+    units, dropout = stack.get("units", 128), stack.get("dropout", 0.0)
+    tokens = keras.Input((None,), dtype="int32", name="tokens")
+    x = token_embedding(vocabulary_size, embedding_dim)(tokens)
+    if input_feeding and dropout:
+        x = keras.layers.Dropout(dropout, name="embedding_dropout")(x)
+    embedding = keras.Model(tokens, x, name="embedding")
+
+    given = keras.Input((None, embedding_dim + (units if input_feeding else 0)), name="x")
+    sizes = carried_sizes(**stack)
+    states = [keras.Input((size,), name=f"state_{i}") for i, size in enumerate(sizes)]
+    outputs, after = carried_stack(given, states, **stack)
+    recurrence = keras.Model(
+        {"x": given, **state_names(states)},
+        {"outputs": outputs, **state_names(after)},
+        name="recurrence",
+    )
+    attend = _attend(attention, outputs.shape[-1], memory_dim, units, dropout)
+    features = keras.Input((None, units), name="features")
+    logits = keras.layers.Dense(vocabulary_size, dtype="float32", name="logits")(features)
+    head = keras.Model(features, logits, name="head")
+    return AttentionDecoder(embedding, recurrence, attend, head, input_feeding, name=name)
+
+
+def _attend(
+    attention: Attention, output_dim: int, memory_dim: int, units: int, dropout: float
+) -> keras.Model:
+    outputs = keras.Input((None, output_dim), name="outputs")
+    found = {}
+    if attention == "none":
+        memory = keras.Input((memory_dim,), name="memory")
+        context = {"memory": memory}
+        steps = ops.ones_like(outputs[:, :, :1])
+        attended = memory[:, None] * steps
+    else:
+        memory = keras.Input((None, memory_dim), name="memory")
+        width = units if attention == "additive" else output_dim
+        keys = keras.Input((None, width), name="keys")
+        mask = keras.Input((None,), dtype="bool", name="mask")
+        context = {"memory": memory, "keys": keys, "mask": mask}
+        query = outputs
+        if attention == "additive":
+            query = keras.layers.Dense(units, use_bias=False, name="query")(outputs)
+            score = keras.layers.AdditiveAttention(name="attention")
+        else:
+            score = keras.layers.Attention(name="attention")
+        attended, found["attention"] = score(
+            [query, memory, keys], mask=[None, mask], return_attention_scores=True
+        )
+    both = keras.layers.Concatenate(name="attended_and_outputs")([attended, outputs])
+    x = keras.layers.Dense(units, "tanh", use_bias=False, name="features")(both)
+    if dropout:
+        x = keras.layers.Dropout(dropout, name="features_dropout")(x)
+    return keras.Model({"outputs": outputs, **context}, {"features": x, **found}, name="attend")

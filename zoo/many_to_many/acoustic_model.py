@@ -1,0 +1,181 @@
+"""Acoustic models: from a waveform to what each of its frames says."""
+
+from __future__ import annotations
+
+from typing import Literal, Unpack
+
+import keras
+from keras import ops
+
+from custom_layers import Cepstra, Deltas, LogMel, SequenceNormalization, SpecAugment, StackFrames
+from custom_layers.chains.ctc import blank_where_masked
+from custom_layers.engine.masking import first_steps
+from zoo._registry import register_model
+from zoo.decoding.steps import require_integer
+from zoo.recurrent import StackOptions, recurrent_stack
+
+Features = Literal["log_mel", "mfcc"]
+Normalization = Literal["clip", "corpus", "none"]
+
+_GRAVES, _SAK = "Graves et al. 2013", "Sak et al. 2015"
+
+
+@register_model(
+    "acoustic_model_small",
+    shape="many-to-many",
+    parameters=84_509,
+    paper=_GRAVES,
+    features="mfcc",
+    cell="gru",
+    units=96,
+)
+@register_model(
+    "acoustic_model_base",
+    shape="many-to-many",
+    parameters=4_018_717,
+    paper=_GRAVES,
+    num_mels=80,
+    time_reduction=2,
+    units=256,
+    depth=3,
+)
+@register_model(
+    "acoustic_model_streaming",
+    shape="many-to-many",
+    parameters=1_567_165,
+    paper=_SAK,
+    num_mels=80,
+    time_reduction=3,
+    normalization="corpus",
+    bidirectional=False,
+    units=256,
+    depth=3,
+)
+def acoustic_model(
+    *,
+    num_labels: int = 28,
+    sampling_rate: int = 16000,
+    features: Features = "log_mel",
+    num_mels: int = 40,
+    num_coefficients: int = 13,
+    deltas: int | None = None,
+    frame_length: float = 0.025,
+    frame_step: float = 0.01,
+    normalization: Normalization = "clip",
+    time_reduction: int = 1,
+    spec_augment: bool = False,
+    name: str = "acoustic_model",
+    **stack: Unpack[StackOptions],
+) -> keras.Model:
+    """Recurrent acoustic model: waveform, features, a recurrent stack, and a class for each frame.
+
+    Train it with `custom_layers.CTCLoss()`; `ctc_beam_search` and `ctc_greedy_search` read its
+    logits. A model that is not bidirectional and does not normalise by clip hears nothing of the
+    future but the rest of its frame, of its stack of frames, and two frames for each order of
+    deltas.
+
+    Args:
+        num_labels: Number of labels (letters), the blank not counted.
+        sampling_rate: Samples a second.
+        features: `"log_mel"`, energies in `num_mels` bands; or `"mfcc"`, `num_coefficients` cepstra
+            of them.
+        num_mels: Number of bands.
+        num_coefficients: Number of cepstra.
+        deltas: How many orders of slopes over time go with the features; `None` is two with
+            cepstra, as ever, and none with energies.
+        frame_length: Seconds of a frame.
+        frame_step: Seconds from a frame to the next.
+        normalization: Mean 0 and variance 1 of each feature `"clip"`, over each clip; `"corpus"`,
+            over the batches it is trained on, which needs no look into the future
+            (`keras.layers.BatchNormalization`); or `"none"`.
+        time_reduction: Frames that make one step of the recurrent stack.
+        spec_augment: In training, blot out bands and stretches of the features (`SpecAugment`).
+        name: Name of the model.
+        **stack: Options of `zoo.recurrent_stack`; `bidirectional` is true unless given.
+
+    Returns:
+        Inputs `waveforms` (batch, samples) float32 from -1 to 1, and `lengths` (batch,) int32, the
+        samples of each that count; output float32 logits (batch, steps, num_labels + 1), blank
+        first. Steps beyond the end of a clip (`acoustic_steps` has their number) are blank for
+        certain.
+
+    Raises:
+        ValueError: If an option does not fit.
+
+    Example:
+        >>> import zoo
+        >>> zoo.create_model("acoustic_model_small", num_labels=10, sampling_rate=8000).output_shape
+        (None, None, 11)
+    """
+    for option, value, known in (
+        ("features", features, ("log_mel", "mfcc")),
+        ("normalization", normalization, ("clip", "corpus", "none")),
+    ):
+        if value not in known:
+            raise ValueError(f"`{option}` must be one of {known}, not {value!r}.")
+    require_integer("num_labels", num_labels, 1)
+    require_integer("time_reduction", time_reduction, 1)
+    inputs = {
+        "waveforms": keras.Input((None,), dtype="float32", name="waveforms"),
+        "lengths": keras.Input((), dtype="int32", name="lengths"),
+    }
+    log_mel = LogMel(
+        sampling_rate,
+        num_mels,
+        frame_length=frame_length,
+        frame_step=frame_step,
+        name="log_mel",
+    )
+    real = first_steps(inputs["waveforms"], inputs["lengths"])
+    x = log_mel(ops.where(real, inputs["waveforms"], 0.0))
+    mask = first_steps(x[:, :, 0], log_mel.frames(inputs["lengths"]))
+    if features == "mfcc":
+        x = Cepstra(num_coefficients, name="cepstra")(x)
+    order = {"mfcc": 2, "log_mel": 0}[features] if deltas is None else deltas
+    if order:
+        x = Deltas(order, name="deltas")(x, mask=mask)
+    if normalization == "clip":
+        x = SequenceNormalization(name="normalization")(x, mask=mask)
+    elif normalization == "corpus":
+        x = keras.layers.BatchNormalization(
+            momentum=0.95, center=False, scale=False, name="normalization"
+        )(x, mask=mask)
+    if spec_augment:
+        x = SpecAugment(feature_width=max(1, x.shape[-1] // 5), name="spec_augment")(x, mask=mask)
+    if time_reduction > 1:
+        x = StackFrames(time_reduction, name="stacked_frames")(x, mask=mask)
+        mask = mask[:, ::time_reduction]
+    x = recurrent_stack(x, mask=mask, **StackOptions(**{"bidirectional": True, **stack}))
+    logits = keras.layers.Dense(num_labels + 1, dtype="float32", name="logits")(x)
+    return keras.Model(inputs, blank_where_masked(logits, mask), name=name)
+
+
+def acoustic_steps(
+    samples: int, *, sampling_rate: int, frame_step: float = 0.01, time_reduction: int = 1
+) -> int:
+    """Steps of an acoustic model that a clip of so many samples fills, those that can speak.
+
+    Raises:
+        ValueError: If `time_reduction` is below 1.
+
+    Example:
+        >>> import zoo
+        >>> zoo.acoustic_steps(8000, sampling_rate=8000, time_reduction=3)
+        34
+    """
+    require_integer("time_reduction", time_reduction, 1)
+    return -(-(samples // round(frame_step * sampling_rate)) // time_reduction)
+
+
+def frame_decoder(model: keras.Model) -> keras.Model:
+    """Turn an acoustic model of logits into one of log-probabilities, sharing its weights.
+
+    Args:
+        model: From `acoustic_model`.
+
+    Returns:
+        A model of the same inputs with the output `log_probabilities` (batch, steps, labels + 1)
+        float32, blank first.
+    """
+    outputs = {"log_probabilities": ops.log_softmax(model.output, axis=-1)}
+    return keras.Model(model.input, outputs, name=f"{model.name}_decoder")

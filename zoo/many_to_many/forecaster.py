@@ -1,0 +1,233 @@
+"""Forecasters: a window of the past in, the next steps out, with quantiles where they are wanted.
+
+With x a window of T steps of the targets, c and s its centre and scale, k whether a value is known,
+z covariates, and a an anchor (0, or the scaled value one season before the step):
+
+    direct       h = RNN([(x_t - c) / s, k_t, z_t], t = 1..T)         forecasts of all steps at once
+                 y_1, ..., y_H = a + W [h_T, z_T+1, ..., z_T+H] + b
+    recursive    y_i = a_i + W h_T+i-1 + b                            each step from the one before
+                 h_T+i = RNN([y_i, 0, z_T+i+1], h_T+i-1)              its own forecast fed back
+
+    forecast = c + s y
+
+Both are trained on forecasts of the whole horizon, in the data's unit; the recursive one through
+its own feedback, so it learns what its own errors lead to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, Unpack
+
+import keras
+import numpy as np
+
+from custom_layers import MonotoneQuantiles, SequencePooling1D, SeriesScaling
+from custom_layers.pooling.sequence import PoolingMode
+from custom_layers.series.quantiles import checked_quantiles
+from custom_layers.series.scaling import ScalingMode
+from zoo._registry import register_model
+from zoo.many_to_many.feedback_forecast import SeasonalAnchor, feedback_forecast
+from zoo.recurrent import StackOptions, recurrent_stack
+
+Mode = Literal["direct", "recursive"]
+MODES = ("direct", "recursive")
+
+_QUANTILES = (0.1, 0.5, 0.9)
+
+
+@register_model(
+    "forecaster_small",
+    shape="many-to-many",
+    parameters=13_838,
+    paper="Hewamalage et al. 2021",
+    units=64,
+)
+@register_model(
+    "forecaster_quantiles",
+    shape="many-to-many",
+    parameters=59_978,
+    paper="Wen et al. 2017",
+    horizon=24,
+    quantiles=_QUANTILES,
+    units=128,
+)
+@register_model(
+    "forecaster_recursive",
+    shape="many-to-many",
+    parameters=32_925,
+    paper="Salinas et al. 2020",
+    horizon=24,
+    quantiles=_QUANTILES,
+    mode="recursive",
+    cell="lstm",
+    units=40,
+    depth=3,
+)
+@register_model(
+    "forecaster_echo_state",
+    shape="many-to-many",
+    parameters=10_238,
+    paper="Jaeger 2001",
+    horizon=12,
+    cell="reservoir",
+    connection="dense",
+    units=300,
+)
+def forecaster(
+    *,
+    horizon: int = 12,
+    targets: int = 1,
+    covariates: int = 0,
+    known_covariates: int = 0,
+    quantiles: Sequence[float] = (),
+    mode: Mode = "direct",
+    scaling: ScalingMode = "window",
+    season: int = 0,
+    name: str = "forecaster",
+    **stack: Unpack[StackOptions],
+) -> keras.Model:
+    """Recurrent forecaster: past values in the data's unit in, the next ones out.
+
+    Tell `fit_scaling` the training part before training, then train with
+    `custom_layers.ForecastLoss(quantiles)` on targets (batch, horizon, targets). A forecaster of
+    reservoirs alone needs no gradient: `fit_forecast_readout` finds its output layer.
+
+    Args:
+        horizon: Steps to forecast, at least 1.
+        targets: Series that are forecast together.
+        covariates: Other series, known up to now.
+        known_covariates: Series known up to the end of the horizon, such as the weekday.
+        quantiles: Levels, ascending, 0.5 among them; empty for the mean alone.
+        mode: `"direct"`: all steps from the state after the window. `"recursive"`: one step, which
+            is fed back to get the next; of quantiles the median is fed back. It takes no
+            `covariates`, for what they will be is not known.
+        scaling: Centre and scale of the window, see `custom_layers.SeriesScaling`.
+        season: Forecasts are changes against the last known value at the same place in a season of
+            so many steps, which is the seasonal naive forecast; against the centre where a window
+            has none. 0 = all of them against the centre.
+        name: Name of the model.
+        **stack: Options of `zoo.recurrent_stack`. `cell` is `"gru"` unless given. `bidirectional`
+            is for `"direct"` alone: it reads the window backwards too, which lies wholly in the
+            past, where a recursive forecaster would have to read its own forecasts first.
+
+    Returns:
+        Inputs `past` (batch, time, targets), NaN = missing, of any length; where there are any
+        `covariates` (batch, time, covariates) and `known` (batch, time + horizon,
+        known_covariates); all in their own units. Output float32 (batch, horizon, targets, n), n
+        the number of quantiles, or 1.
+
+    Raises:
+        ValueError: If an option does not fit.
+
+    Example:
+        >>> import zoo
+        >>> model = zoo.forecaster(horizon=6, targets=2, quantiles=(0.1, 0.5, 0.9), units=16)
+        >>> model.output_shape
+        (None, 6, 2, 3)
+    """
+    stack.setdefault("cell", "gru")
+    _check(horizon, targets, covariates, known_covariates, mode, season, stack)
+    levels = checked_quantiles(quantiles)
+    count = len(levels) or 1
+    past = keras.Input((None, targets), name="past")
+    inputs = {"past": past}
+    scaled, valid, centre, scale = SeriesScaling(scaling, name="scaling")(past)
+    features = [scaled, valid]
+    if covariates:
+        inputs["covariates"] = keras.Input((None, covariates), name="covariates")
+        features += _scaled("covariates", inputs["covariates"])
+    known = None
+    if known_covariates:
+        inputs["known"] = keras.Input((None, known_covariates), name="known")
+        known = keras.layers.Concatenate(name="known_inputs")(_scaled("known", inputs["known"]))
+    anchors = SeasonalAnchor(horizon, season, dtype="float32", name="anchor")(scaled, valid)
+
+    if mode == "direct":
+        if known is not None:
+            features.append(known[:, :-horizon])
+        x = recurrent_stack(keras.layers.Concatenate(name="inputs")(features), **stack)
+        last: PoolingMode = "ends" if stack.get("bidirectional") else "last"
+        x = SequencePooling1D(last, name="pooling")(x)
+        if known is not None:
+            width = horizon * known.shape[-1]
+            future = keras.layers.Reshape((width,), name="future")(known[:, -horizon:])
+            x = keras.layers.Concatenate(name="state_and_future")([x, future])
+        x = keras.layers.Dense(horizon * targets * count, dtype="float32", name="head")(x)
+        x = keras.layers.Reshape((horizon, targets, count), name="steps")(x)
+        if levels:
+            x = MonotoneQuantiles(levels, dtype="float32", name="quantiles")(x)
+        x = x + anchors[..., None]
+    else:
+        if known is not None:
+            features.append(known[:, 1 : 1 - horizon] if horizon > 1 else known[:, 1:])
+        joined = keras.layers.Concatenate(name="inputs")(features)
+        loop = feedback_forecast(joined.shape[-1], horizon, targets, levels, stack)
+        future = None if known is None or horizon == 1 else known[:, 1 - horizon :]
+        x = loop(joined, anchors, future)
+    outputs = centre[..., None] + scale[..., None] * x
+    return keras.Model(inputs, outputs, name=name)
+
+
+def fit_scaling(model: keras.Model, **parts: Any) -> None:
+    """Tell a forecaster mean and deviation of the training part, of targets and covariates.
+
+    Args:
+        model: Of `forecaster`.
+        **parts: By the name of an input, `(time, features)`, NaN where a value is missing: what of
+            it belongs to the training part.
+
+    Raises:
+        ValueError: If an input is left out, unknown, or of another width.
+    """
+    if set(parts) != set(model.input):
+        raise ValueError(f"Expected the inputs {sorted(model.input)}, found {sorted(parts)}.")
+    for name, values in parts.items():
+        layer = model.get_layer("scaling" if name == "past" else f"{name}_scaling")
+        values = np.asarray(values, "float64")
+        if values.shape[-1] != model.input[name].shape[-1]:
+            raise ValueError(
+                f"`{name}` must have {model.input[name].shape[-1]} features, found {values.shape}."
+            )
+        layer.adapt(values)
+
+
+def _scaled(name: str, values: Any) -> list[Any]:
+    """Covariates by mean and deviation of the training part, and whether each is known."""
+    return list(SeriesScaling("train", name=f"{name}_scaling")(values)[:2])
+
+
+def _check(
+    horizon: int,
+    targets: int,
+    covariates: int,
+    known_covariates: int,
+    mode: str,
+    season: int,
+    stack: StackOptions,
+) -> None:
+    for argument, value, least in (
+        ("horizon", horizon, 1),
+        ("targets", targets, 1),
+        ("covariates", covariates, 0),
+        ("known_covariates", known_covariates, 0),
+        ("season", season, 0),
+    ):
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            raise ValueError(f"`{argument}` must be an integer of at least {least}, not {value!r}.")
+    if mode not in MODES:
+        raise ValueError(f"`mode` must be one of {MODES}, not {mode!r}.")
+    if mode == "direct":
+        return
+    if covariates:
+        raise ValueError(
+            "`covariates` must be 0 with `mode='recursive'`: what they will be is not known when "
+            "the next step is forecast. Give them as `known_covariates` if it is."
+        )
+    if stack.get("bidirectional"):
+        raise ValueError(
+            "`bidirectional` must be false with `mode='recursive'`: a layer that reads backwards "
+            "would have to start from forecasts that are still to be made."
+        )
+    if stack.get("initial_state", "zeros") != "zeros":
+        raise ValueError("`initial_state` must be 'zeros' with `mode='recursive'`.")

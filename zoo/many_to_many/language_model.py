@@ -1,0 +1,195 @@
+"""Language models: the next token from all before it, read in pieces of any length."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Unpack
+
+import keras
+from keras import ops
+
+from zoo._registry import register_model
+from zoo._tokens import token_embedding, unit_norm
+from zoo.recurrent import StackOptions, carried_sizes, carried_stack
+
+_ZAREMBA, _KARPATHY = "Zaremba et al. 2014", "Karpathy 2015"
+
+
+@register_model(
+    "language_model_characters",
+    shape="many-to-many",
+    parameters=360_804,
+    paper=_KARPATHY,
+    vocabulary_size=100,
+    embedding_dim=64,
+    units=256,
+)
+@register_model(
+    "language_model_small",
+    shape="many-to-many",
+    parameters=4_651_600,
+    paper=_ZAREMBA,
+    vocabulary_size=10_000,
+    embedding_dim=200,
+    units=200,
+    depth=2,
+)
+@register_model(
+    "language_model_medium",
+    shape="many-to-many",
+    parameters=19_775_200,
+    paper=_ZAREMBA,
+    vocabulary_size=10_000,
+    embedding_dim=650,
+    units=650,
+    depth=2,
+    dropout=0.5,
+)
+@register_model(
+    "language_model_tied",
+    shape="many-to-many",
+    parameters=13_265_200,
+    paper="Press and Wolf 2017",
+    vocabulary_size=10_000,
+    embedding_dim=650,
+    units=650,
+    depth=2,
+    dropout=0.5,
+    variational_dropout=True,
+    tie_weights=True,
+)
+def language_model(
+    *,
+    vocabulary_size: int = 10_000,
+    embedding_dim: int = 128,
+    tie_weights: bool = False,
+    name: str = "language_model",
+    **stack: Unpack[StackOptions],
+) -> keras.Model:
+    """Recurrent language model: logits of the next token, and the states to go on from.
+
+    The states are inputs and outputs, so a text can be read in pieces: in training (`TruncatedBPTT`
+    carries them), and when it is served, token by token.
+
+    Args:
+        vocabulary_size: Number of token ids, 0 (padding) included.
+        embedding_dim: Width of the token embedding.
+        tie_weights: Whether the embedding is the output matrix as well (Press and Wolf 2017); the
+            outputs of the stack are then projected to its width, if they have another.
+        name: Name of the model.
+        **stack: Options of `zoo.recurrent_stack`, but for `bidirectional` and `initial_state`.
+
+    Returns:
+        Inputs `tokens` (batch, time), int32, 0 = padding, which leaves the states as they are, and
+        `state_0`, `state_1`, ... (batch, size), zeros at the start of a text; outputs `logits`
+        (batch, time, vocabulary_size) float32, of the token that comes next, and the states after
+        the last step by the same names.
+
+    Raises:
+        ValueError: If an option does not fit; `bidirectional` above all: a layer that reads
+            backwards has seen the token that is to be predicted.
+
+    Example:
+        >>> import zoo
+        >>> model = zoo.language_model(vocabulary_size=50, cell="gru", units=16)
+        >>> sorted(model.output), model.output["logits"].shape
+        (['logits', 'state_0'], (None, None, 50))
+    """
+    if stack.get("bidirectional"):
+        raise ValueError(
+            "`bidirectional` must be false: a layer that reads backwards has seen the token that "
+            "is to be predicted."
+        )
+    tokens = keras.Input((None,), dtype="int32", name="tokens")
+    sizes = carried_sizes(**stack)
+    states = [keras.Input((size,), name=f"state_{i}") for i, size in enumerate(sizes)]
+    embedding: Any = token_embedding(vocabulary_size, embedding_dim)
+    if tie_weights:
+        embedding = keras.layers.ReversibleEmbedding(
+            vocabulary_size,
+            embedding_dim,
+            embeddings_initializer=unit_norm(embedding_dim),
+            reverse_dtype="float32",
+            name="embedding",
+        )
+    x, after = carried_stack(embedding(tokens), states, mask=ops.not_equal(tokens, 0), **stack)
+    if tie_weights:
+        if x.shape[-1] != embedding_dim:
+            x = keras.layers.Dense(embedding_dim, use_bias=False, name="projection")(x)
+        logits = embedding(ops.copy(x), reverse=True)  # without its mask, which Keras warns of
+    else:
+        logits = keras.layers.Dense(vocabulary_size, dtype="float32", name="logits")(x)
+    outputs = {"logits": logits, **state_names(after)}
+    return keras.Model({"tokens": tokens, **state_names(states)}, outputs, name=name)
+
+
+def state_names(states: Sequence[Any]) -> dict[str, Any]:
+    """States by the names that `language_model` has for them."""
+    return {f"state_{index}": state for index, state in enumerate(states)}
+
+
+def state_sizes_of(model: keras.Model) -> list[int]:
+    """Sizes of the states of a `language_model`."""
+    return [model.input[f"state_{i}"].shape[-1] for i in range(len(model.input) - 1)]
+
+
+class TruncatedBPTT(keras.layers.Layer):
+    """A language model that goes on where the batch before it ended.
+
+    Row `i` of a batch continues row `i` of the one before, unless it is marked as fresh. The states
+    are carried as numbers, so the gradient of a batch ends at its first step: backpropagation
+    through time, truncated to the length of a batch (Williams and Peng 1990).
+
+        h_0 = (1 - fresh) h_T of the batch before            dL/dh_0 is not passed on
+
+    Args:
+        model: Of `language_model`. It is shared, not copied.
+        batch_size: Rows of every batch.
+        **kwargs: Those of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: Dictionary of `tokens` (batch_size, time), int32, and `fresh` (batch_size, 1), 1
+            where the states are to start from zero.
+
+    Output shape:
+        Logits `(batch_size, time, vocabulary_size)`.
+
+    Example:
+        >>> import numpy as np, zoo
+        >>> model = zoo.language_model(vocabulary_size=9, cell="gru", units=4)
+        >>> reader = TruncatedBPTT(model, batch_size=2)
+        >>> piece = {"tokens": np.ones((2, 3), "int32"), "fresh": np.zeros((2, 1), "float32")}
+        >>> first, second = reader(piece), reader(piece)
+        >>> bool(np.allclose(first, second))
+        False
+    """
+
+    def __init__(self, model: keras.Model, batch_size: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.model = model
+        self.states = [
+            self.add_weight(
+                name=f"carried_{index}",
+                shape=(batch_size, size),
+                initializer="zeros",
+                trainable=False,
+            )
+            for index, size in enumerate(state_sizes_of(model))
+        ]
+
+    def call(self, inputs: dict[str, Any], training: bool | None = None) -> Any:
+        kept = 1 - ops.cast(inputs["fresh"], "float32")
+        before = [ops.convert_to_tensor(state) * kept for state in self.states]
+        found = self.model({"tokens": inputs["tokens"], **state_names(before)}, training=training)
+        for index, state in enumerate(self.states):
+            state.assign(ops.cast(ops.stop_gradient(found[f"state_{index}"]), state.dtype))
+        return found["logits"]
+
+    def as_model(self) -> keras.Model:
+        """A model of the same inputs, to be compiled and fitted."""
+        batch_size = self.states[0].shape[0]
+        inputs = {
+            "tokens": keras.Input(batch_shape=(batch_size, None), dtype="int32", name="tokens"),
+            "fresh": keras.Input(batch_shape=(batch_size, 1), name="fresh"),
+        }
+        return keras.Model(inputs, self(inputs), name=self.model.name)

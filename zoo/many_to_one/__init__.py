@@ -1,0 +1,1 @@
+"""Many-to-one: an answer for a whole sequence."""

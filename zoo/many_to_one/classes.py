@@ -1,0 +1,58 @@
+"""One vector of a sequence of states, and probabilities of its classes."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import keras
+from keras import ops
+
+from custom_layers import AttentionPooling1D, SequencePooling1D
+
+Pooling = Literal["last", "mean", "max", "attention"]
+POOLINGS = ("last", "mean", "max", "attention")
+
+
+def pool(x: Any, mask: Any, pooling: Pooling, *, both_ends: bool) -> Any:
+    """One vector of a sequence of states, by a layer named `pooling`.
+
+    Args:
+        x: (batch, time, width).
+        mask: (batch, time), true where a step counts.
+        pooling: As for `text_classifier`.
+        both_ends: Whether `"last"` takes the first step too, where a layer that reads backwards
+            has read everything.
+
+    Raises:
+        ValueError: If there is no such pooling.
+    """
+    if pooling not in POOLINGS:
+        raise ValueError(f"`pooling` must be one of {POOLINGS}, not {pooling!r}.")
+    if pooling == "attention":
+        layer = AttentionPooling1D(return_attention_scores=True, name="pooling")
+        return layer(x, mask=mask)[0]
+    mode = "ends" if pooling == "last" and both_ends else pooling
+    return SequencePooling1D(mode, name="pooling")(x, mask=mask)
+
+
+def class_decoder(model: keras.Model) -> keras.Model:
+    """Turn a model of class logits into one of probabilities, sharing its weights.
+
+    Args:
+        model: From `text_classifier` or `series_classifier`.
+
+    Returns:
+        A model of the same inputs with outputs `probabilities` (batch, num_classes) float32 and,
+        where the model pools by attention, `attention` (batch, time) float32, the weight of each
+        step, which sum to 1.
+    """
+    outputs = {"probabilities": ops.softmax(model.output, axis=-1)}
+    pooled = model.get_layer("pooling").output
+    if isinstance(pooled, (list, tuple)):
+        outputs["attention"] = ops.cast(pooled[1], "float32")
+    return keras.Model(model.input, outputs, name=f"{model.name}_decoder")
+
+
+def check_classes(num_classes: int) -> None:
+    if num_classes < 2:
+        raise ValueError(f"`num_classes` must be at least 2, not {num_classes!r}.")

@@ -1,0 +1,90 @@
+"""Numbers or symbols in, an answer at the end or at every step: the models of the memory tasks."""
+
+from __future__ import annotations
+
+from typing import Unpack
+
+import keras
+from keras import ops
+
+from custom_layers import SequencePooling1D
+from zoo._registry import register_model
+from zoo.recurrent import StackOptions, recurrent_stack
+
+
+@register_model(
+    "sequence_lstm",
+    shape="many-to-one",
+    parameters=17_217,
+    paper="Hochreiter and Schmidhuber 1997",
+    cell="lstm",
+)
+@register_model(
+    "sequence_gru", shape="many-to-one", parameters=13_121, paper="Cho et al. 2014", cell="gru"
+)
+@register_model(
+    "sequence_irnn",
+    shape="many-to-one",
+    parameters=10_401,
+    paper="Le et al. 2015",
+    cell="simple",
+    recurrent_initializer="identity",
+    units=100,
+)
+def sequence_model(
+    *,
+    features: int = 2,
+    symbols: int = 0,
+    outputs: int = 1,
+    every_step: bool = False,
+    name: str = "sequence_model",
+    **stack: Unpack[StackOptions],
+) -> keras.Model:
+    """Recurrent stack on sequences of numbers or symbols, read out linearly at the end or always.
+
+        y_t = v h_t + c                       h_t the states of the stack
+
+    Train it with `keras.losses.MeanSquaredError()`, or where outputs are logits with
+    `keras.losses.SparseCategoricalCrossentropy(from_logits=True)`.
+
+    Args:
+        features: Numbers at each step. Not used where there are symbols.
+        symbols: Number of different symbols; a step is then one of them, one-hot for the stack.
+            0 = steps are numbers.
+        outputs: Numbers in an answer.
+        every_step: Whether there is an answer at every step (many-to-many) or one at the end
+            (many-to-one).
+        name: Name of the model.
+        **stack: Options of `zoo.recurrent_stack`; `units` is 64 unless given.
+
+    Returns:
+        Input `x`, (batch, time, features) float32 or (batch, time) int32; output (batch, outputs),
+        or (batch, time, outputs), float32.
+
+    Raises:
+        ValueError: If an option does not fit.
+
+    Example:
+        >>> import zoo
+        >>> zoo.sequence_model(symbols=10, outputs=9, every_step=True, cell="gru").output_shape
+        (None, None, 9)
+    """
+    for option, size, least in (
+        ("features", features, 0 if symbols else 1),
+        ("symbols", symbols, 0),
+        ("outputs", outputs, 1),
+    ):
+        if size < least:
+            raise ValueError(f"`{option}` must be at least {least}, not {size!r}.")
+    if symbols:
+        inputs = keras.Input((None,), dtype="int32", name="x")
+        x = ops.one_hot(inputs, symbols)
+    else:
+        x = inputs = keras.Input((None, features), name="x")
+    stack.setdefault("units", 64)
+    x = recurrent_stack(x, **stack)
+    if not every_step:
+        both = stack.get("bidirectional", False)
+        x = SequencePooling1D("ends" if both else "last", name="pooling")(x)
+    answers = keras.layers.Dense(outputs, dtype="float32", name="readout")(x)
+    return keras.Model({"x": inputs}, answers, name=name)

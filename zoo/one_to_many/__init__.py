@@ -1,0 +1,1 @@
+"""One-to-many: from one input, or from none, a whole that is drawn step by step."""

@@ -1,0 +1,178 @@
+"""Images as sequences of pixels, each predicted from those before it (PixelRNN)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import keras
+from keras import ops
+
+from custom_layers import DiagonalBiLSTM, MaskedConv2D, RowLSTM
+from zoo._registry import register_model
+
+_PAPER = "van den Oord et al. 2016"
+
+Body = Literal["diagonal_bilstm", "row_lstm", "masked_conv"]
+BODIES = ("diagonal_bilstm", "row_lstm", "masked_conv")
+
+
+@register_model("pixel_rnn_diagonal", shape="one-to-many", parameters=12_673, paper=_PAPER)
+@register_model(
+    "pixel_rnn_row", shape="one-to-many", parameters=13_601, paper=_PAPER, layer="row_lstm"
+)
+@register_model(
+    "pixel_cnn", shape="one-to-many", parameters=27_489, paper=_PAPER, layer="masked_conv", depth=7
+)
+@register_model(
+    "pixel_rnn_diagonal_deep", shape="one-to-many", parameters=66_241, paper=_PAPER, depth=7
+)
+@register_model(
+    "pixel_rnn_row_rgb",
+    shape="one-to-many",
+    parameters=9_381_651,
+    paper=_PAPER,
+    layer="row_lstm",
+    height=32,
+    width=32,
+    channels=3,
+    levels=256,
+    units=126,
+    depth=12,
+    head_units=1023,
+)
+def pixel_rnn(
+    *,
+    height: int = 28,
+    width: int = 28,
+    channels: int = 1,
+    levels: int = 2,
+    layer: Body = "diagonal_bilstm",
+    units: int = 16,
+    depth: int = 1,
+    first_kernel_size: int = 7,
+    kernel_size: int = 3,
+    head_units: int = 32,
+    name: str = "pixel_rnn",
+) -> keras.Model:
+    """PixelRNN: the distribution of each pixel (and colour) given all that come before it.
+
+    A masked convolution, `depth` layers with residual connections, two masked 1x1 convolutions, and
+    a sigmoid or softmax over the levels. Train it with `zoo.PixelLoss()`; `zoo.sample_images` and
+    `zoo.complete_images` draw from it.
+
+    Args:
+        height: Height of the images.
+        width: Width of the images.
+        channels: 1 for grey, 3 for RGB: red before green before blue.
+        levels: Number of values of a pixel, at least 2.
+        layer: `"diagonal_bilstm"`, which sees all pixels before; `"row_lstm"`, which sees a
+            triangle of them and is faster; or `"masked_conv"`, blocks of masked convolutions
+            (PixelCNN), which see a small neighbourhood and are faster still.
+        units: Features of each layer; the residual path has twice as many. With 3 channels a
+            multiple of 3.
+        depth: Number of layers.
+        first_kernel_size: Height and width of the first convolution, odd.
+        kernel_size: Width of the Row LSTM's convolutions and of the blocks', odd.
+        head_units: Features of the 1x1 convolutions. With 3 channels a multiple of 3.
+        name: Name of the model.
+
+    Returns:
+        Input `images` (batch, height, width, channels), int32 in 0 to levels - 1; output float32
+        logits (batch, height, width, channels, levels), for two levels those of level 1,
+        (batch, height, width, channels).
+
+    Raises:
+        ValueError: If an option does not fit.
+
+    Example:
+        >>> import zoo
+        >>> zoo.pixel_rnn(height=8, width=8, levels=17, layer="row_lstm").output_shape
+        (None, 8, 8, 1, 17)
+    """
+    if layer not in BODIES:
+        raise ValueError(f"`layer` must be one of {BODIES}, not {layer!r}.")
+    if channels not in (1, 3):
+        raise ValueError(f"`channels` must be 1 (grey) or 3 (RGB), not {channels!r}.")
+    if levels < 2:
+        raise ValueError(f"`levels` must be at least 2, not {levels!r}.")
+    if depth < 1:
+        raise ValueError(f"`depth` must be at least 1, not {depth!r}.")
+    images = keras.Input((height, width, channels), dtype="int32", name="images")
+    outputs = 1 if levels == 2 else levels
+
+    def pointwise(name: str, filters: int, **options: Any) -> MaskedConv2D:
+        return MaskedConv2D(filters, 1, "B", channels, name=name, **options)
+
+    def body(name: str) -> keras.layers.Layer:
+        if layer == "diagonal_bilstm":
+            return DiagonalBiLSTM(units, channel_groups=channels, name=name)
+        if layer == "row_lstm":
+            return RowLSTM(units, kernel_size, channel_groups=channels, name=name)
+        return MaskedConv2D(units, kernel_size, "B", channels, name=name)
+
+    parts: list[keras.layers.Layer] = [
+        MaskedConv2D(2 * units, first_kernel_size, "A", channels, name="first"),
+        pointwise("head_0", head_units),
+        pointwise("head_1", head_units),
+        pointwise("logits", channels * outputs, dtype="float32"),
+    ]
+    for index in range(depth):
+        parts += [body(f"body_{index}"), pointwise(f"up_{index}", 2 * units)]
+        if layer == "masked_conv":
+            parts.append(pointwise(f"down_{index}", units))
+    layers = {part.name: part for part in parts}
+    x = keras.layers.Rescaling(1 / (levels - 1), name="scaled")(images)
+    x = connect(x, lambda name, x: layers[name](x), depth, layer == "masked_conv")
+    if levels > 2:
+        x = keras.layers.Reshape((height, width, channels, levels), dtype="float32")(x)
+    return keras.Model(images, x, name=name)
+
+
+def connect(x: Any, run: Callable[[str, Any], Any], depth: int, bottleneck: bool) -> Any:
+    """How the layers of `pixel_rnn` follow each other, for whole images and for single pixels.
+
+    Args:
+        x: Scaled pixels.
+        run: Applies the layer of a name.
+        depth: Number of bodies.
+        bottleneck: Whether each is between two 1x1 convolutions and not only in front of one.
+    """
+    x = run("first", x)
+    for index in range(depth):
+        y = ops.relu(run(f"down_{index}", ops.relu(x))) if bottleneck else x
+        y = run(f"body_{index}", y)
+        x = x + run(f"up_{index}", ops.relu(y) if bottleneck else y)
+    for index in range(2):
+        x = run(f"head_{index}", ops.relu(x))
+    return run("logits", ops.relu(x))
+
+
+def pixel_nats(images: Any, logits: Any) -> Any:
+    """Minus the logarithm of how likely each pixel (and colour) is, given those before it.
+
+    Args:
+        images: (batch, height, width, channels), levels from 0.
+        logits: What `pixel_rnn` makes of them.
+
+    Returns:
+        (batch, height, width, channels), float32, in nats.
+    """
+    images, logits = ops.convert_to_tensor(images), ops.cast(logits, "float32")
+    if len(logits.shape) == len(images.shape):
+        return ops.softplus(logits) - ops.cast(images, "float32") * logits
+    chosen = ops.take_along_axis(logits, ops.cast(images, "int32")[..., None], axis=-1)
+    return ops.logsumexp(logits, axis=-1) - chosen[..., 0]
+
+
+def image_nats(images: Any, logits: Any) -> Any:
+    """Minus the log-likelihood of each image, (batch,): the sum of `pixel_nats`."""
+    return ops.sum(pixel_nats(images, logits), axis=(1, 2, 3))
+
+
+@keras.saving.register_keras_serializable(package="rnn_zoo")
+class PixelLoss(keras.losses.Loss):
+    """Mean over images of `image_nats`: `loss(images, logits)`."""
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return image_nats(y_true, y_pred)

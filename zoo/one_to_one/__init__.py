@@ -1,0 +1,1 @@
+"""One-to-one: an answer for each step by itself, blind to all others."""
