@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 import random
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +10,9 @@ from typing import Any
 import keras
 import numpy as np
 from keras import ops
+
+from custom_layers.engine.checks import is_integer, require_number, require_one_of
+from custom_layers.engine.precision import at_least_float32
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
 
@@ -28,7 +30,7 @@ class _Seeded(keras.initializers.Initializer):
         if seed is None:
             # From the generator that `keras.utils.set_random_seed` seeds, as Keras does.
             seed = random.randint(1, 2**31 - 1)
-        elif isinstance(seed, bool) or not isinstance(seed, (int, keras.random.SeedGenerator)):
+        elif not is_integer(seed) and not isinstance(seed, keras.random.SeedGenerator):
             raise ValueError(
                 f"`seed` must be an integer, a keras.random.SeedGenerator or None, found {seed!r}."
             )
@@ -103,7 +105,7 @@ class PerGateOrthogonal(_Seeded):
                 f"{rows} rows in {shape}."
             )
         dtype = keras.backend.standardize_dtype(dtype)
-        working = dtype if dtype == "float64" else "float32"
+        working = at_least_float32(dtype)
         normal = keras.random.normal((columns // rows, rows, rows), dtype=working, seed=self.seed)
         q, r = ops.qr(normal)
         # QR leaves the signs of the columns open; tied to those of r the draw is uniform.
@@ -174,12 +176,9 @@ class SpectralRadius(_Seeded):
         seed: Any = None,
     ) -> None:
         super().__init__(seed)
-        _check_number("radius", radius)
-        _check_density(density)
-        if topology not in TOPOLOGIES:
-            raise ValueError(f"`topology` must be one of {TOPOLOGIES}, found {topology!r}.")
-        self.radius = radius
-        self.density = density
+        require_one_of("topology", topology, TOPOLOGIES)
+        self.radius = require_number("radius", radius, least=0)
+        self.density = require_number("density", density, above=0, most=1)
         self.topology = topology
 
     def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
@@ -240,10 +239,8 @@ class SparseUniform(_Seeded):
 
     def __init__(self, scale: float = 1.0, density: float = 1.0, seed: Any = None) -> None:
         super().__init__(seed)
-        _check_number("scale", scale)
-        _check_density(density)
-        self.scale = scale
-        self.density = density
+        self.scale = require_number("scale", scale, least=0)
+        self.density = require_number("density", density, above=0, most=1)
 
     def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
         shape = tuple(shape)
@@ -286,15 +283,5 @@ def _read_only(matrix: Array) -> Array:
 
 def _to_tensor(values: Array, dtype: Any) -> Any:
     dtype = keras.backend.standardize_dtype(dtype)
-    working = dtype if dtype == "float64" else "float32"
+    working = at_least_float32(dtype)
     return ops.cast(ops.convert_to_tensor(values.astype(working), dtype=working), dtype)
-
-
-def _check_number(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
-        raise ValueError(f"`{name}` must be a number of at least 0, found {value!r}.")
-
-
-def _check_density(value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= 1:
-        raise ValueError(f"`density` must be above 0 and at most 1, found {value!r}.")

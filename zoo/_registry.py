@@ -27,6 +27,8 @@ from typing import Any, Literal, TypeVar
 
 import keras
 
+from custom_layers.engine.checks import require_one_of
+
 SequenceShape = Literal[
     "one-to-one", "one-to-many", "many-to-one", "many-to-many", "encoder-decoder"
 ]
@@ -86,8 +88,7 @@ def register_model(
             raise ValueError(
                 f"Model name {name!r} is taken by {owner.__module__}.{owner.__qualname__}."
             )
-        if shape not in SHAPES:
-            raise ValueError(f"`shape` must be one of {', '.join(SHAPES)}, not {shape!r}.")
+        require_one_of("shape", shape, SHAPES)
         _check_options(function, options)
         _MODELS[name] = ModelInfo(
             name=name,

@@ -19,6 +19,7 @@ from custom_layers import (
     PerGateOrthogonal,
     Reservoir,
 )
+from custom_layers.engine.checks import require_one_of
 
 RecurrentInitializer = Literal["orthogonal", "glorot", "identity"]
 
@@ -110,8 +111,7 @@ _SET_BY_THE_STACK = {
 
 def _cell_options(cell: str) -> list[str]:
     """Arguments of the layer of a cell that the stack does not set itself."""
-    if cell not in CELLS:
-        raise ValueError(f"`cell` must be one of {tuple(CELLS)}, not {cell!r}.")
+    require_one_of("cell", cell, CELLS)
     layer = CELLS[cell]
     parameters = inspect.signature(layer).parameters.values()
     return [

@@ -5,12 +5,13 @@ from __future__ import annotations
 import inspect
 import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, TypedDict, Unpack
+from typing import Any, Literal, TypedDict, Unpack, get_args
 
 import keras
 
 from custom_layers import InitialState, ResidualRNN
 from custom_layers.around.initial_state import state_sizes
+from custom_layers.engine.checks import require_integer, require_number, require_one_of
 from zoo.cells import CELLS, RecurrentInitializer, recurrent_layer
 
 Connection = Literal["none", "residual", "dense"]
@@ -255,30 +256,18 @@ def _stack(
 
 
 def _check(options: StackOptions) -> None:
-    for argument, value, known in (
-        ("cell", options["cell"], tuple(CELLS)),
-        ("merge_mode", options["merge_mode"], ("concat", "sum")),
-        ("connection", options["connection"], ("none", "residual", "dense")),
-        (
-            "recurrent_initializer",
-            options["recurrent_initializer"],
-            ("orthogonal", "glorot", "identity"),
-        ),
-        ("initial_state", options["initial_state"], ("zeros", "learned", "random")),
-    ):
-        if value not in known:
-            raise ValueError(f"`{argument}` must be one of {known}, not {value!r}.")
-    for argument, number in (("units", options["units"]), ("depth", options["depth"])):
-        if number < 1:
-            raise ValueError(f"`{argument}` must be at least 1, not {number!r}.")
-    for argument, share in (
-        ("dropout", options["dropout"]),
-        ("recurrent_dropout", options["recurrent_dropout"]),
-    ):
-        if not 0 <= share < 1:
-            raise ValueError(f"`{argument}` must be at least 0 and below 1, not {share!r}.")
-    if options["l2"] < 0:
-        raise ValueError(f"`l2` must not be negative, not {options['l2']!r}.")
+    require_one_of("cell", options["cell"], CELLS)
+    require_one_of("merge_mode", options["merge_mode"], get_args(MergeMode))
+    require_one_of("connection", options["connection"], get_args(Connection))
+    require_one_of(
+        "recurrent_initializer", options["recurrent_initializer"], get_args(RecurrentInitializer)
+    )
+    require_one_of("initial_state", options["initial_state"], get_args(InitialStateMode))
+    require_integer("units", options["units"])
+    require_integer("depth", options["depth"])
+    require_number("dropout", options["dropout"], least=0, below=1)
+    require_number("recurrent_dropout", options["recurrent_dropout"], least=0, below=1)
+    require_number("l2", options["l2"], least=0)
     if options["recurrent_initializer"] == "identity" and options["cell"] != "simple":
         raise ValueError(
             "`recurrent_initializer='identity'` makes the IRNN, a ReLU network without gates: "

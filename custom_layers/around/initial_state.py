@@ -9,7 +9,8 @@ from typing import Any
 import keras
 from keras import ops
 
-Tensor = Any
+from custom_layers.engine.checks import is_integer, require_number, require_one_of
+from custom_layers.engine.tensor import Tensor
 
 _MODES = ("zeros", "learned", "random")
 
@@ -84,15 +85,12 @@ class InitialState(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if mode not in _MODES:
-            raise ValueError(f"`mode` must be one of {_MODES}, found {mode!r}.")
-        if isinstance(stddev, bool) or not isinstance(stddev, (int, float)) or not stddev >= 0:
-            raise ValueError(f"`stddev` must be a number of at least 0, found {stddev!r}.")
-        if seed is not None and (isinstance(seed, bool) or not isinstance(seed, int)):
+        require_one_of("mode", mode, _MODES)
+        if seed is not None and not is_integer(seed):
             raise ValueError(f"`seed` must be an integer or None, found {seed!r}.")
         self.state_size = _checked(state_size, whole=state_size)
         self.mode = mode
-        self.stddev = stddev
+        self.stddev = require_number("stddev", stddev, least=0)
         self.seed = seed
         if mode == "random" and stddev > 0:
             self.seed_generator = keras.random.SeedGenerator(seed)
@@ -181,7 +179,7 @@ def _checked(size: Any, whole: Any) -> Any:
     """The size as integer or list, sizes in it checked."""
     if isinstance(size, (list, tuple)) and size:
         return [_checked(part, whole) for part in size]
-    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+    if not is_integer(size, 1):
         raise ValueError(
             f"`state_size` must be a positive integer or a list of positive integers, "
             f"found {whole!r}."

@@ -8,7 +8,9 @@ from typing import Any
 import keras
 from keras import ops
 
-Tensor = Any
+from custom_layers.engine.checks import require_number, require_one_of, require_sequences
+from custom_layers.engine.tensor import Tensor
+
 Shape = tuple[int | None, ...]
 
 _CONNECTIONS = ("residual", "dense")
@@ -97,10 +99,8 @@ class ResidualRNN(keras.layers.Wrapper):
         **kwargs: Any,
     ) -> None:
         _check(layer)
-        if not 0 <= dropout < 1:
-            raise ValueError(f"`dropout` must be at least 0 and below 1, found {dropout!r}.")
-        if connection not in _CONNECTIONS:
-            raise ValueError(f"`connection` must be one of {_CONNECTIONS}, found {connection!r}.")
+        dropout = require_number("dropout", dropout, least=0, below=1)
+        require_one_of("connection", connection, _CONNECTIONS)
         super().__init__(layer, **kwargs)
         self.connection = connection
         self.layer_norm = layer_norm
@@ -130,21 +130,17 @@ class ResidualRNN(keras.layers.Wrapper):
         return bool(getattr(self.layer, "return_state", False))
 
     def build(self, input_shape: Shape) -> None:
-        if len(input_shape) != 3 or input_shape[-1] is None:
-            raise ValueError(
-                "`inputs` must have shape (batch, time, features) with known features, "
-                f"found {tuple(input_shape)}."
-            )
+        features = require_sequences(input_shape)
         if self.normalization is not None:
             self.normalization.build(input_shape)
         super().build(input_shape)
         width = self._layer_shapes(input_shape)[0][-1]
-        if self.connection == "residual" and width != input_shape[-1]:
+        if self.connection == "residual" and width != features:
             self.projection = keras.layers.Dense(
                 width, use_bias=False, dtype=self.dtype_policy, name="projection"
             )
             self.projection.build(input_shape)
-        self.input_spec = keras.layers.InputSpec(ndim=3, axes={-1: input_shape[-1]})
+        self.input_spec = keras.layers.InputSpec(ndim=3, axes={-1: features})
 
     def call(
         self,

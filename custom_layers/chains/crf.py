@@ -20,13 +20,15 @@ import numpy as np
 from keras import ops
 
 from custom_layers.chains.linear_chain import (
-    IMPOSSIBLE,
-    Tensor,
     check_potentials,
     crf_log_likelihood,
     crf_marginals,
     viterbi_decode,
 )
+from custom_layers.engine.checks import require_integer, require_mask
+from custom_layers.engine.masking import valid_steps
+from custom_layers.engine.precision import IMPOSSIBLE
+from custom_layers.engine.tensor import Tensor
 
 _FORBIDDEN = -1e4
 """Added to the score of what the user forbids: beaten by any allowed path, yet a gold path that
@@ -120,9 +122,7 @@ class CRF(keras.layers.Layer):
     ) -> None:
         # Under a mixed policy neither the emissions nor, see _add_scores, the weights are rounded.
         super().__init__(autocast=False, **kwargs)
-        if isinstance(num_tags, bool) or not isinstance(num_tags, int) or num_tags < 1:
-            raise ValueError(f"`num_tags` must be a positive integer, found {num_tags!r}.")
-        self.num_tags = num_tags
+        self.num_tags = num_tags = require_integer("num_tags", num_tags)
         self.use_boundary = use_boundary
         self.allowed_transitions = _zeros_and_ones(
             "allowed_transitions", allowed_transitions, (num_tags, num_tags)
@@ -162,11 +162,9 @@ class CRF(keras.layers.Layer):
                 f"found {tuple(inputs.shape)}."
             )
         emissions = ops.cast(inputs, "float32")
-        if mask is None:
-            mask = ops.ones_like(emissions[..., 0], dtype="bool")
-        elif len(mask.shape) != 2:
-            raise ValueError(f"`mask` must have shape (batch, time), found {tuple(mask.shape)}.")
-        mask = ops.cast(mask, "bool")
+        if mask is not None:
+            require_mask(mask)
+        mask = valid_steps(emissions, mask)
         count = ops.cumsum(ops.cast(mask, "int32"), axis=1)
         is_first = ops.equal(count, 1)  # also later, at masked steps, which are overwritten below
         is_last = ops.equal(count, count[:, -1:])

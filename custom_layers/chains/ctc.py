@@ -17,10 +17,8 @@ from typing import Any
 import keras
 from keras import ops
 
-Tensor = Any
-
-IMPOSSIBLE = -1e30
-"""Log-probability of what cannot be. Finite, so that no difference of two is NaN."""
+from custom_layers.engine.precision import IMPOSSIBLE
+from custom_layers.engine.tensor import Tensor
 
 CERTAIN = -1e9
 """Logit of every label at a frame that is blank for certain."""

@@ -12,11 +12,9 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-Tensor = Any
-"""A tensor of whichever backend Keras runs on."""
-
-IMPOSSIBLE = -1e30
-"""The zero of the log semiring: no path goes here. Finite, so that no difference of two is NaN."""
+from custom_layers.engine.gradients import Backward, custom_gradient
+from custom_layers.engine.precision import IMPOSSIBLE
+from custom_layers.engine.tensor import Tensor
 
 
 def crf_log_partition(potentials: Tensor) -> Tensor:
@@ -155,10 +153,8 @@ def crf_marginals(potentials: Tensor) -> Tensor:
     return ops.transpose(marginals, (1, 0, 2))
 
 
-@ops.custom_gradient
-def _log_partition_above(
-    potentials: Tensor, baseline: Tensor
-) -> tuple[Tensor, Callable[..., tuple[Tensor, Tensor]]]:
+@custom_gradient
+def _log_partition_above(potentials: Tensor, baseline: Tensor) -> tuple[Tensor, Backward]:
     """Log partition minus the sum of `baseline` `(batch, time)`, and the gradients for both.
 
     The difference is taken step by step: the likelihood is a small difference of two large sums,
@@ -169,9 +165,7 @@ def _log_partition_above(
     rest = _log_sum_exp(last)
     value = ops.sum(ops.transpose(increments) - baseline, axis=1) + rest
 
-    def gradient(*args: Tensor, upstream: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        if upstream is None:  # torch gives it by name after the inputs, the others by position
-            (upstream,) = args
+    def backward(upstream: Tensor) -> tuple[Tensor, Tensor]:
         arrivals, marginals = _smooth(steps, before, last)
         pairs = ops.transpose(arrivals * marginals[:, :, None, :], (1, 0, 2, 3))
         return (
@@ -179,7 +173,7 @@ def _log_partition_above(
             -upstream[:, None] * ops.ones_like(baseline),
         )
 
-    return value, gradient
+    return value, backward
 
 
 def _filter(

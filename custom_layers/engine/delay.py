@@ -11,16 +11,16 @@ first, only linear::
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from keras import ops
 
 from custom_layers.engine.activations import derivative_from_output
 from custom_layers.engine.delay_loop import delay_loop, product_per_step, times_per_step
-from custom_layers.engine.loops import outer, project, with_gradient
-
-Tensor = Any
+from custom_layers.engine.gradients import with_gradient
+from custom_layers.engine.loops import outer, project
+from custom_layers.engine.tensor import Tensor
 
 
 def delay_recurrence(
@@ -47,35 +47,29 @@ def delay_recurrence(
     Returns:
         `h_1..h_T`, `(batch, time, units)`.
     """
-    optional = {
-        "valid": None if valid is None else ops.cast(valid[:, :, None], projected.dtype),
-        "dropout": recurrent_dropout_mask,
-    }
-    names = [name for name, tensor in optional.items() if tensor is not None]
-    args = (projected, past, kernel, *(optional[name] for name in names))
+    valid = None if valid is None else ops.cast(valid[:, :, None], projected.dtype)
     derivative = derivative_from_output(activation)
-
-    def forward(projected: Tensor, past: Tensor, kernel: Tensor, *rest: Tensor) -> Tensor:
-        given = dict(zip(names, rest, strict=True))
-        return _forward(
-            projected, past, kernel, delays, activation, zero_at_once=derivative is None, **given
-        )
-
+    forward = functools.partial(
+        _forward, delays=delays, activation=activation, zero_at_once=derivative is None
+    )
     if derivative is None:
-        return forward(*args)
-
-    def backward(upstream: Tensor, states: Tensor, *args: Tensor) -> tuple[Tensor, ...]:
-        given = dict(zip(("projected", "past", "kernel", *names), args, strict=True))
-        gradients = _backward(upstream, states, delays, derivative, **given)
-        return tuple(gradients[name] for name in given)
-
-    return with_gradient(forward, backward, *args)
+        return forward(projected, past, kernel, valid=valid, dropout=recurrent_dropout_mask)
+    return with_gradient(
+        forward,
+        functools.partial(_backward, delays=delays, derivative=derivative),
+        projected=projected,
+        past=past,
+        kernel=kernel,
+        valid=valid,
+        dropout=recurrent_dropout_mask,
+    )
 
 
 def _forward(
     projected: Tensor,
     past: Tensor,
     kernel: Tensor,
+    *,
     delays: Sequence[int],
     activation: Callable[[Tensor], Tensor],
     zero_at_once: bool,
@@ -106,6 +100,7 @@ def _forward(
 def _backward(
     upstream: Tensor,
     states: Tensor,
+    *,
     delays: Sequence[int],
     derivative: Callable[[Tensor], Tensor],
     projected: Tensor,
@@ -141,10 +136,6 @@ def _backward(
         for d, w in transposed.items()
     )
     grads["past"] = back if dropout is None else back * dropout[:, None]
-    if valid is not None:
-        grads["valid"] = ops.zeros_like(valid)
-    if dropout is not None:
-        grads["dropout"] = ops.zeros_like(dropout)
     return grads
 
 

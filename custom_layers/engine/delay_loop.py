@@ -16,8 +16,7 @@ import keras
 from keras import ops
 
 from custom_layers.engine.loops import Iteration, pad, side_by_side, split
-
-Tensor = Any
+from custom_layers.engine.tensor import Tensor
 
 FEWEST, MOST = 5, 16
 """Stages (steps that are computed at once) to an iteration of the loop: more take XLA longer to

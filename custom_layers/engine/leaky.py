@@ -15,12 +15,13 @@ through time are, from the last step to the first::
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
-from typing import Any
 
 from keras import ops
 
 from custom_layers.engine.activations import derivative_from_output
+from custom_layers.engine.gradients import with_gradient
 from custom_layers.engine.loops import (
     STEPS_PER_ITERATION,
     backward_loop,
@@ -29,10 +30,8 @@ from custom_layers.engine.loops import (
     outer,
     previous,
     time_first,
-    with_gradient,
 )
-
-Tensor = Any
+from custom_layers.engine.tensor import Tensor
 
 
 def leaky_step(
@@ -74,33 +73,30 @@ def leaky_recurrence(
     Returns:
         `s_1..s_T`, `(batch, time, units)`.
     """
-    optional = {
-        "rate": rate,
-        "valid": None if mask is None else ops.cast(mask[:, :, None], projected.dtype),
-        "dropout": recurrent_dropout_mask,
-    }
-    names = [name for name, tensor in optional.items() if tensor is not None]
+    valid = None if mask is None else ops.cast(mask[:, :, None], projected.dtype)
     derivative = derivative_from_output(activation)
-    slope_of = derivative or activation  # without a derivative there is no backward pass
-
-    def forward(projected: Tensor, initial: Tensor, kernel: Tensor, *rest: Tensor) -> Tensor:
-        return _forward(
-            projected, initial, kernel, activation, product, **dict(zip(names, rest, strict=True))
+    forward = functools.partial(_forward, activation=activation, product=product)
+    if derivative is None:
+        return forward(
+            projected, initial, kernel, rate=rate, valid=valid, dropout=recurrent_dropout_mask
         )
-
-    def backward(upstream: Tensor, states: Tensor, *args: Tensor) -> tuple[Tensor, ...]:
-        given = dict(zip(("projected", "initial", "kernel", *names), args, strict=True))
-        gradients = _backward(upstream, states, activation, slope_of, **given)
-        return tuple(gradients[name] for name in given)
-
-    args = (projected, initial, kernel, *(optional[name] for name in names))
-    return forward(*args) if derivative is None else with_gradient(forward, backward, *args)
+    return with_gradient(
+        forward,
+        functools.partial(_backward, activation=activation, derivative=derivative),
+        projected=projected,
+        initial=initial,
+        kernel=kernel,
+        rate=rate,
+        valid=valid,
+        dropout=recurrent_dropout_mask,
+    )
 
 
 def _forward(
     projected: Tensor,
     initial: Tensor,
     kernel: Tensor,
+    *,
     activation: Callable[[Tensor], Tensor],
     product: Callable[[Tensor], Tensor] | None,
     rate: Tensor | None = None,
@@ -131,6 +127,7 @@ def _rate(rate: Tensor | None, valid: Tensor) -> Tensor | None:
 def _backward(
     upstream: Tensor,
     states: Tensor,
+    *,
     activation: Callable[[Tensor], Tensor],
     derivative: Callable[[Tensor], Tensor],
     projected: Tensor,
@@ -175,7 +172,9 @@ def _backward(
             return [back]
         return [(1 - (xs[2] if per_step else k)) * d + back]
 
-    inputs = [upstream, slope, *([k] if per_step else [])]
+    inputs = [upstream, slope]
+    if k is not None and per_step:
+        inputs.append(k)
     (e,) = backward_loop(step, [ops.zeros_like(initial)], inputs)
     d = upstream + following(e)
     dz = (ops.concatenate([d, d], axis=-1) if adaptive else d) * slope
@@ -184,8 +183,4 @@ def _backward(
         change = d * (candidate - before)
         change = change if valid is None else change * time_first(valid)
         grads["rate"] = ops.sum(change, axis=(0, 1))
-    if valid is not None:
-        grads["valid"] = ops.zeros_like(valid)
-    if dropout is not None:
-        grads["dropout"] = ops.zeros_like(dropout)
     return grads

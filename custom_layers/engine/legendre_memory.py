@@ -24,6 +24,7 @@ outside, backpropagation through time is, from the last step to the first::
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from typing import Any
@@ -32,6 +33,7 @@ import numpy as np
 from keras import ops
 
 from custom_layers.engine.activations import derivative_from_output
+from custom_layers.engine.gradients import with_gradient
 from custom_layers.engine.loops import (
     backward_loop,
     following,
@@ -39,10 +41,8 @@ from custom_layers.engine.loops import (
     outer,
     previous,
     time_first,
-    with_gradient,
 )
-
-Tensor = Any
+from custom_layers.engine.tensor import Tensor
 
 _TERMS = 10
 """Of the Taylor series, for matrices of a norm of at most 1/8: more change nothing in float64."""
@@ -90,11 +90,11 @@ def trained_zero_order_hold(log_theta: Tensor, order: int) -> Tensor:
     def forward(log_theta: Tensor) -> Tensor:
         return expm1(matrix * ops.exp(-log_theta), _squarings(order, 1.0))
 
-    def backward(upstream: Tensor, result: Tensor, log_theta: Tensor) -> tuple[Tensor]:
+    def backward(upstream: Tensor, result: Tensor, log_theta: Tensor) -> dict[str, Tensor]:
         derivative = matrix + ops.matmul(matrix, result)
-        return (-ops.exp(-log_theta) * ops.sum(upstream * derivative),)
+        return {"log_theta": -ops.exp(-log_theta) * ops.sum(upstream * derivative)}
 
-    return with_gradient(forward, backward, log_theta)
+    return with_gradient(forward, backward, log_theta=log_theta)
 
 
 def _squarings(order: int, theta: float) -> int:
@@ -126,35 +126,32 @@ def legendre_recurrence(
     Returns:
         `s_1..s_T`, `(batch, time, width)`.
     """
-    optional: dict[str, Tensor] = {}
-    if mask is not None:
-        optional["valid"] = ops.cast(mask[:, :, None], projected.dtype)
+    valid = None if mask is None else ops.cast(mask[:, :, None], projected.dtype)
+    dropout = None
     if recurrent_dropout_mask is not None:
-        optional["dropout"] = ops.concatenate(
+        dropout = ops.concatenate(
             [recurrent_dropout_mask, ops.ones_like(initial[:, units:])], axis=-1
         )
-    args = (projected, initial, kernel, *optional.values())
-
-    def forward(projected: Tensor, initial: Tensor, kernel: Tensor, *rest: Tensor) -> Tensor:
-        given = dict(zip(optional, rest, strict=True))
-        return _forward(projected, initial, kernel, activation, units, **given)
-
     derivative = derivative_from_output(activation)
+    forward = functools.partial(_forward, activation=activation, units=units)
     if derivative is None:
-        return forward(*args)
-
-    def backward(upstream: Tensor, states: Tensor, *args: Tensor) -> tuple[Tensor, ...]:
-        given = dict(zip(("projected", "initial", "kernel", *optional), args, strict=True))
-        gradients = _backward(upstream, states, derivative, units, **given)
-        return tuple(gradients[name] for name in given)
-
-    return with_gradient(forward, backward, *args)
+        return forward(projected, initial, kernel, valid=valid, dropout=dropout)
+    return with_gradient(
+        forward,
+        functools.partial(_backward, derivative=derivative, units=units),
+        projected=projected,
+        initial=initial,
+        kernel=kernel,
+        valid=valid,
+        dropout=dropout,
+    )
 
 
 def _forward(
     projected: Tensor,
     initial: Tensor,
     kernel: Tensor,
+    *,
     activation: Callable[[Tensor], Tensor],
     units: int,
     valid: Tensor | None = None,
@@ -185,6 +182,7 @@ def _replaced(units: int, width: int, dtype: Any) -> Tensor:
 def _backward(
     upstream: Tensor,
     states: Tensor,
+    *,
     derivative: Callable[[Tensor], Tensor],
     units: int,
     projected: Tensor,
@@ -216,9 +214,4 @@ def _backward(
     inputs = [upstream, slope] if valid is None else [upstream, slope, valid]
     (e,) = backward_loop(step, [ops.zeros_like(initial)], inputs)
     dz = (upstream + following(e)) * slope
-    gradients = {"projected": time_first(dz), "initial": e[0], "kernel": outer(seen, dz)}
-    if valid is not None:
-        gradients["valid"] = ops.zeros_like(time_first(valid))
-    if dropout is not None:
-        gradients["dropout"] = ops.zeros_like(dropout)
-    return gradients
+    return {"projected": time_first(dz), "initial": e[0], "kernel": outer(seen, dz)}

@@ -20,15 +20,13 @@ it computes in float32 whatever the dtype, and on JAX, where it works, blocks we
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import keras
 from keras import ops
 
+from custom_layers.engine.gradients import Backward, custom_gradient
 from custom_layers.engine.loops import backward_loop, forward_loop, time_first
-
-Tensor = Any
-"""A tensor of whichever backend Keras runs on."""
+from custom_layers.engine.tensor import Tensor
 
 Number = tuple[Tensor, ...]
 """A real number `(x,)` or a complex number `(re, im)`, elementwise."""
@@ -166,14 +164,11 @@ def _check(name: str, x: Tensor, shape: tuple[int | None, ...]) -> None:
 def _differentiable(solve: Callable[..., Tensor], parts: int) -> Callable[..., Tensor]:
     """The solver as a function of `a`, `b` and `h0` with its gradient."""
 
-    @ops.custom_gradient
-    def run(a: Tensor, b: Tensor, h0: Tensor) -> tuple[Tensor, Callable[..., Any]]:
+    @custom_gradient
+    def run(a: Tensor, b: Tensor, h0: Tensor) -> tuple[Tensor, Backward]:
         h = solve(a, b, h0, parts)
 
-        def gradient(*args: Tensor, upstream: Tensor | None = None) -> tuple[Tensor, ...]:
-            if upstream is None:  # torch gives it by name after the inputs, the others by position
-                (upstream,) = args
-            upstream = ops.reshape(upstream, ops.shape(h))  # its rank can be unknown on TensorFlow
+        def backward(upstream: Tensor) -> tuple[Tensor, ...]:
             conjugate = _pack(_conjugate(_split(a, parts)))
             if len(a.shape) == 1:
                 following = first = conjugate
@@ -188,7 +183,7 @@ def _differentiable(solve: Callable[..., Tensor], parts: int) -> Callable[..., T
             by_h0 = _multiply(_split(first, parts), _split(by_b[:, 0], parts))
             return _pack(by_a), by_b, _pack(by_h0)
 
-        return h, gradient
+        return h, backward
 
     return run
 
@@ -222,8 +217,8 @@ def _parallel(
             after = _sequential(_pack(a_block), _pack(b_block), h, parts, reverse)
         else:
             after = _parallel(_pack(a_block), _pack(b_block), h, parts, reverse, level + 1)
-        before = [after[:, 1:], before] if reverse else [before, after[:, :-1]]
-        before = ops.concatenate(before, axis=1)
+        joined = [after[:, 1:], before] if reverse else [before, after[:, :-1]]
+        before = ops.concatenate(joined, axis=1)
     states = _follow(a_steps, b_steps, _split(before, parts))
     return _join(_stack(states, 2, reverse), b)
 

@@ -21,7 +21,7 @@ from typing import Any
 import keras
 from keras import ops
 
-Tensor = Any
+from custom_layers.engine.tensor import Tensor
 
 STEPS_PER_ITERATION = 5
 """More gain little in a TensorFlow graph and cost under XLA, which copies a block when it ends."""
@@ -194,35 +194,6 @@ def outer(left: Tensor, right: Tensor) -> Tensor:
     """Sum of the outer products over all leading axes: the gradient of a kernel."""
     left = ops.reshape(left, (-1, left.shape[-1]))
     return ops.matmul(ops.transpose(left), ops.reshape(right, (-1, right.shape[-1])))
-
-
-def with_gradient(
-    forward: Callable[..., Tensor],
-    backward: Callable[..., tuple[Tensor, ...]],
-    *args: Tensor,
-) -> Tensor:
-    """`forward(*args)`, whose gradients are those that `backward` gives.
-
-    Args:
-        forward: Function of tensors that returns one tensor.
-        backward: Function of the upstream gradient, of what `forward` returned and of `args`;
-            returns a gradient for each of `args`.
-        *args: Tensors or variables.
-    """
-
-    @ops.custom_gradient
-    def function(*args: Tensor) -> Any:
-        result = forward(*args)
-
-        def gradient(*by_position: Tensor, upstream: Tensor | None = None) -> tuple[Tensor, ...]:
-            # torch hands it over by name, the others by position; saving a SavedModel, of any rank.
-            upstream = by_position[0] if upstream is None else upstream
-            return backward(ops.reshape(upstream, ops.shape(result)), result, *args)
-
-        return result, gradient
-
-    # TensorFlow wants the values of variables, not variables.
-    return function(*(ops.copy(arg) for arg in args))
 
 
 class Iteration:

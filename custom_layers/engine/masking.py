@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from keras import ops
 
-Tensor = Any
+from custom_layers.engine.tensor import Tensor
 
 
 def first_steps(x: Tensor, count: Tensor) -> Tensor:
@@ -17,6 +15,23 @@ def first_steps(x: Tensor, count: Tensor) -> Tensor:
         count: Integers `(batch,)`.
     """
     return ops.cumsum(ops.ones_like(x, dtype="int32"), axis=1) <= ops.expand_dims(count, 1)
+
+
+def valid_steps(inputs: Tensor, mask: Tensor | None) -> Tensor:
+    """The mask as booleans `(batch, time)`; without a mask every step counts."""
+    if mask is None:
+        return ops.ones_like(inputs[:, :, 0], dtype="bool")
+    return ops.cast(mask, "bool")
+
+
+def zero_masked(x: Tensor, mask: Tensor) -> Tensor:
+    """`x` with zeros where the mask is false, whatever stands there, NaN included.
+
+    Args:
+        x: `(..., size)`.
+        mask: Booleans of the shape of `x` without its last axis.
+    """
+    return ops.where(mask[..., None], x, ops.zeros_like(x))
 
 
 def last_valid(valid: Tensor) -> Tensor:

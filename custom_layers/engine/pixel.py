@@ -27,9 +27,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from custom_layers.engine.loops import Iteration, following, previous, time_first, with_gradient
-
-Tensor = Any
+from custom_layers.engine.gradients import with_gradient
+from custom_layers.engine.loops import Iteration, following, previous, time_first
+from custom_layers.engine.tensor import Tensor
 
 
 def lstm_step(z: Tensor, cell: Tensor, axis: int = -1) -> tuple[Tensor, Tensor]:
@@ -64,7 +64,9 @@ def pixel_recurrence(
         `h`, `(steps, units, positions, batch)`.
     """
     walk = _Walk(kernel.shape[1] // 4, tuple(offsets), diagonal)
-    states = with_gradient(walk.forward, walk.backward, gates, hidden, cell, kernel)
+    states = with_gradient(
+        walk.forward, walk.backward, gates=gates, hidden=hidden, cell=cell, kernel=kernel
+    )
     return states[:, : walk.units]
 
 
@@ -125,7 +127,7 @@ class _Walk:
         hidden: Tensor,
         cell: Tensor,
         kernel: Tensor,
-    ) -> tuple[Tensor, ...]:
+    ) -> dict[str, Tensor]:
         _, _, positions, batch = ops.shape(gates)
         start = self._before_first(hidden, cell, positions, batch)
         before_h, before_c = _halves(previous(start, states), axis=1)
@@ -168,7 +170,7 @@ class _Walk:
             by_cell = ops.sum((keep * dc)[:, :, 0], axis=(0, 2))
         else:
             by_hidden, by_cell = _halves(ops.sum(e[0], axis=(1, 2)))
-        return dz, by_hidden, by_cell, _outer(seen, dz)
+        return {"gates": dz, "hidden": by_hidden, "cell": by_cell, "kernel": _outer(seen, dz)}
 
     def _before_first(self, hidden: Tensor, cell: Tensor, positions: Any, batch: Any) -> Tensor:
         both = ops.concatenate([hidden, cell])[:, None, None]
@@ -184,10 +186,11 @@ class _Walk:
     def _unseen(self, gradient: Tensor) -> Tensor:
         """`N^T`, of `(..., len(offsets) * units, positions, batch)`."""
         parts = ops.split(gradient, len(self.offsets), axis=-3)
-        return sum(
-            _shifted(part, -offset, ops.zeros((1, 1, 1), part.dtype))
-            for part, offset in zip(parts, self.offsets, strict=True)
-        )
+        zero = ops.zeros((1, 1, 1), gradient.dtype)
+        total = ops.zeros_like(parts[0])
+        for part, offset in zip(parts, self.offsets, strict=True):
+            total = total + _shifted(part, -offset, zero)
+        return total
 
     def _lost(self, gradient: Tensor) -> Tensor:
         """What `N^T` gives back to no position but to `h_0`, `(units,)`."""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import keras
 from keras import ops
 
+from custom_layers.engine.checks import is_integer, require_one_of
+from custom_layers.engine.tensor import Tensor
 from custom_layers.images.walk import MaskType, PixelByPixel, check_groups, pixel_mask
-
-Tensor = Any
 
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
@@ -67,12 +67,11 @@ class MaskedConv2D(PixelByPixel):
     ) -> None:
         super().__init__(**kwargs)
         sizes = (kernel_size,) * 2 if isinstance(kernel_size, int) else tuple(kernel_size)
-        if len(sizes) != 2 or any(size < 1 or size % 2 == 0 for size in sizes):
+        if len(sizes) != 2 or not all(is_integer(size, 1) and size % 2 for size in sizes):
             raise ValueError(
                 f"`kernel_size` must be one or two odd numbers, found {kernel_size!r}."
             )
-        if mask_type not in ("A", "B"):
-            raise ValueError(f"`mask_type` must be 'A' or 'B', found {mask_type!r}.")
+        require_one_of("mask_type", mask_type, get_args(MaskType))
         check_groups("filters", filters, channel_groups)
         self.filters = filters
         self.kernel_size = sizes

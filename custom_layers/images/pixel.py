@@ -13,11 +13,11 @@ import keras
 import numpy as np
 from keras import ops
 
+from custom_layers.engine.checks import is_integer
 from custom_layers.engine.loops import forward_loop
 from custom_layers.engine.pixel import lstm_step, pixel_recurrence
+from custom_layers.engine.tensor import Tensor
 from custom_layers.images.walk import PixelLSTM, check_image, skew, unskew
-
-Tensor = Any
 
 _CLOSED = 1e4
 """The sigmoid of minus this is 0, in float16 as well."""
@@ -67,7 +67,7 @@ class RowLSTM(PixelLSTM):
 
     def __init__(self, units: int, kernel_size: int = 3, **kwargs: Any) -> None:
         super().__init__(units, **kwargs)
-        if isinstance(kernel_size, bool) or kernel_size < 1 or kernel_size % 2 == 0:
+        if not is_integer(kernel_size, 1) or kernel_size % 2 == 0:
             raise ValueError(f"`kernel_size` must be an odd number, found {kernel_size!r}.")
         self.kernel_size = kernel_size
 

@@ -13,9 +13,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from custom_layers.engine.checks import require_one_of
 from custom_layers.engine.pixel import neighbours, times
+from custom_layers.engine.tensor import Tensor
 
-Tensor = Any
 MaskType = Literal["A", "B"]
 
 
@@ -217,7 +218,6 @@ def check_image(shape: tuple[Any, ...], groups: int) -> None:
 
 
 def check_groups(name: str, width: int, groups: int) -> None:
-    if groups not in (1, 3):
-        raise ValueError(f"`channel_groups` must be 1 or 3, found {groups!r}.")
+    require_one_of("channel_groups", groups, (1, 3))
     if width < 1 or width % groups:
         raise ValueError(f"`{name}` must be a multiple of {groups} groups, found {width!r}.")

@@ -7,10 +7,10 @@ from typing import Any
 import keras
 from keras import ops
 
-Tensor = Any
-
-_MASKED = -1e30
-"""Score of a masked step. Finite, so that in a row of nothing else no difference is NaN."""
+from custom_layers.engine.checks import require_integer, require_mask, require_sequences
+from custom_layers.engine.masking import zero_masked
+from custom_layers.engine.precision import IMPOSSIBLE, at_least_float32
+from custom_layers.engine.tensor import Tensor
 
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
@@ -88,10 +88,7 @@ class AttentionPooling1D(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        integer = isinstance(units, int) and not isinstance(units, bool)
-        if units is not None and not (integer and units >= 1):
-            raise ValueError(f"`units` must be a positive integer or None, found {units!r}.")
-        self.units = units
+        self.units = None if units is None else require_integer("units", units)
         self.use_bias = use_bias
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.query_initializer = keras.initializers.get(query_initializer)
@@ -103,12 +100,7 @@ class AttentionPooling1D(keras.layers.Layer):
         self.supports_masking = True
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        if len(input_shape) != 3 or input_shape[-1] is None:
-            raise ValueError(
-                "`inputs` must have shape (batch, time, features) with known features, "
-                f"found {tuple(input_shape)}."
-            )
-        features = input_shape[-1]
+        features = require_sequences(input_shape)
         units = features if self.units is None else self.units
         self.kernel = self.add_weight(
             name="kernel",
@@ -133,21 +125,18 @@ class AttentionPooling1D(keras.layers.Layer):
 
     def call(self, inputs: Tensor, mask: Tensor | None = None) -> Any:
         if mask is not None:
-            if len(mask.shape) != 2:
-                raise ValueError(
-                    f"`mask` must have shape (batch, time), found {tuple(mask.shape)}."
-                )
+            require_mask(mask)
             mask = ops.cast(mask, "bool")
             # Not only for the sum below: 0 * NaN is NaN, in the gradient too.
-            inputs = ops.where(mask[..., None], inputs, ops.zeros_like(inputs))
+            inputs = zero_masked(inputs, mask)
         hidden = ops.matmul(inputs, self.kernel)
         if self.use_bias:
             hidden = ops.add(hidden, self.bias)
         # Not in half precision, in which sums over time lose their digits.
-        precise = "float64" if self.compute_dtype == "float64" else "float32"
+        precise = at_least_float32(self.compute_dtype)
         scores = ops.cast(ops.matmul(ops.tanh(hidden), self.query), precise)
         if mask is not None:
-            scores = ops.where(mask, scores, _MASKED)
+            scores = ops.where(mask, scores, IMPOSSIBLE)
         # Written out because `ops.softmax` warns of sequences of a single step.
         highest = ops.stop_gradient(ops.max(scores, axis=-1, keepdims=True))
         weights = ops.exp(scores - highest)

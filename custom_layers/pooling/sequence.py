@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import keras
 from keras import ops
 
-from custom_layers.engine.masking import last_valid
+from custom_layers.engine.checks import require_one_of
+from custom_layers.engine.masking import last_valid, valid_steps, zero_masked
+from custom_layers.engine.precision import at_least_float32
+from custom_layers.engine.tensor import Tensor
 
-Tensor = Any
 PoolingMode = Literal["last", "ends", "mean", "max"]
-
-_MODES = ("last", "ends", "mean", "max")
 
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
@@ -59,25 +59,21 @@ class SequencePooling1D(keras.layers.Layer):
 
     def __init__(self, mode: PoolingMode = "last", **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if mode not in _MODES:
-            raise ValueError(f"`mode` must be one of {_MODES}, found {mode!r}.")
+        require_one_of("mode", mode, get_args(PoolingMode))
         self.mode = mode
         self.supports_masking = True
 
     def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
-        if mask is None:
-            mask = ops.ones_like(inputs[:, :, 0], dtype="bool")
-        mask = ops.cast(mask, "bool")
-        inputs = ops.where(mask[:, :, None], inputs, ops.zeros_like(inputs))
+        mask = valid_steps(inputs, mask)
+        inputs = zero_masked(inputs, mask)
         if self.mode == "max":
             lowest = ops.where(mask[:, :, None], inputs, ops.full_like(inputs, self._lowest))
             highest = ops.max(lowest, axis=1)
-            some = ops.any(mask, axis=1, keepdims=True)
-            return ops.where(some, highest, ops.zeros_like(highest))
+            return zero_masked(highest, ops.any(mask, axis=1))
         valid = ops.cast(mask, "int32")
         if self.mode == "mean":
             # Not in half precision, in which sums over time lose their digits.
-            precise = "float64" if self.compute_dtype == "float64" else "float32"
+            precise = at_least_float32(self.compute_dtype)
             total = ops.sum(ops.cast(inputs, precise), axis=1)
             count = ops.maximum(ops.sum(valid, axis=1, keepdims=True), 1)
             return ops.cast(total / ops.cast(count, precise), self.compute_dtype)
@@ -105,4 +101,4 @@ class SequencePooling1D(keras.layers.Layer):
 
 def _chosen(inputs: Tensor, step: Tensor) -> Tensor:
     """The one step of each row that is marked; zeros where none is."""
-    return ops.sum(ops.where(step[:, :, None], inputs, ops.zeros_like(inputs)), axis=1)
+    return ops.sum(zero_masked(inputs, step), axis=1)

@@ -7,9 +7,9 @@ from typing import Any
 import keras
 from keras import ops
 
-from custom_layers.engine.masking import take_steps, valid_first
-
-Tensor = Any
+from custom_layers.engine.checks import require_integer
+from custom_layers.engine.masking import take_steps, valid_first, valid_steps
+from custom_layers.engine.tensor import Tensor
 
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
@@ -56,15 +56,11 @@ class SequenceSnapshots1D(keras.layers.Layer):
 
     def __init__(self, count: int = 8, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if isinstance(count, bool) or not isinstance(count, int) or count < 1:
-            raise ValueError(f"`count` must be a positive integer, found {count!r}.")
-        self.count = count
+        self.count = require_integer("count", count)
         self.supports_masking = True
 
     def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
-        if mask is None:
-            mask = ops.ones_like(inputs[:, :, 0], dtype="bool")
-        mask = ops.cast(mask, "bool")
+        mask = valid_steps(inputs, mask)
         length = ops.sum(ops.cast(mask, "int32"), axis=1, keepdims=True)
         numbers = ops.arange(1, self.count + 1, dtype="int32")[None, :]
         among = ops.maximum((numbers * length + self.count - 1) // self.count - 1, 0)

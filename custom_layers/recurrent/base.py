@@ -8,10 +8,11 @@ from typing import Any, ClassVar, TypedDict
 import keras
 from keras import ops
 
+from custom_layers.engine.checks import require_integer, require_number
 from custom_layers.engine.loops import assumed_batch, in_chunks
+from custom_layers.engine.masking import zero_masked
+from custom_layers.engine.tensor import Tensor
 from custom_layers.initializers import PerGateOrthogonal
-
-Tensor = Any
 
 _CACHE = 2**18
 """Numbers of all states at all steps that stay in a cache with all that is computed from them."""
@@ -95,16 +96,15 @@ class RecurrentCell(keras.layers.Layer):
     state_size: int | list[int]
 
     def __init__(self, units: int, **kwargs: Any) -> None:
-        if isinstance(units, bool) or not isinstance(units, int) or units < 1:
-            raise ValueError(f"`units` must be a positive integer, found {units!r}.")
-        given = {
+        units = require_integer("units", units)
+        options = {
             f"{kind}_{option}": kwargs.pop(f"{kind}_{option}", None)
             for kind in self.default_initializers
             for option in _GET
         }
         super().__init__(**kwargs)
         self.units = units
-        for name, value in given.items():
+        for name, value in options.items():
             kind, option = name.rsplit("_", 1)
             if option == "initializer" and value is None:
                 default = self.default_initializers[kind]
@@ -230,16 +230,15 @@ class RecurrentLayer(keras.layers.RNN):
                     "To carry states across calls, use `return_state=True` and `initial_state`."
                 )
         super().__init__(cell, **kwargs)
-        for argument, share in (("dropout", dropout), ("recurrent_dropout", recurrent_dropout)):
-            if not 0 <= share < 1:
-                raise ValueError(f"`{argument}` must be at least 0 and below 1, found {share!r}.")
+        self.dropout = require_number("dropout", dropout, least=0, below=1)
+        self.recurrent_dropout = require_number(
+            "recurrent_dropout", recurrent_dropout, least=0, below=1
+        )
         if recurrent_dropout and not cell.takes_recurrent_dropout:
             raise ValueError(
                 f"`recurrent_dropout` has nothing to drop in {type(self).__name__}: its states do "
                 "not enter a matrix product."
             )
-        self.dropout = dropout
-        self.recurrent_dropout = recurrent_dropout
         self.seed = seed
         if dropout or recurrent_dropout:
             self.seed_generator = keras.random.SeedGenerator(seed)
@@ -270,7 +269,7 @@ class RecurrentLayer(keras.layers.RNN):
             if len(mask.shape) == 3:
                 mask = mask[:, :, 0]
             # What stands at masked steps may be anything, NaN included.
-            sequences = ops.where(mask[:, :, None], sequences, ops.zeros_like(sequences))
+            sequences = zero_masked(sequences, mask)
         if self.go_backwards:
             sequences = ops.flip(sequences, axis=1)
             mask = None if mask is None else ops.flip(mask, axis=1)

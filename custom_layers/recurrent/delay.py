@@ -8,17 +8,17 @@ from typing import Any, Unpack
 import keras
 from keras import ops
 
+from custom_layers.engine.checks import is_integer
 from custom_layers.engine.delay import delay_recurrence
 from custom_layers.engine.loops import project
 from custom_layers.engine.masking import take_steps, valid_first
+from custom_layers.engine.tensor import Tensor
 from custom_layers.recurrent.base import (
     CellOptions,
     RecurrentCell,
     RecurrentLayer,
     RecurrentOptions,
 )
-
-Tensor = Any
 
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
@@ -58,12 +58,13 @@ class DelayCell(RecurrentCell):
             # The shares start out as 1 / len(delays).
             kwargs["recurrent_initializer"] = keras.initializers.Orthogonal(gain=float(len(delays)))
         super().__init__(units, **kwargs)
-        self.delays = list(delays)
+        self.delays = [int(delay) for delay in delays]
         self.use_bias = use_bias
         self.use_delay_weights = use_delay_weights
         self.activation = keras.activations.get(activation)
-        self.depth = max(delays)
-        self.state_size = [units, (self.depth - 1) * units] if self.depth > 1 else [units]
+        self.depth = max(self.delays)
+        older = [(self.depth - 1) * self.units] if self.depth > 1 else []
+        self.state_size = [self.units, *older]
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
         rows = len(self.delays) * self.units
@@ -249,9 +250,7 @@ class DelayRNN(RecurrentLayer):
 
 
 def _check(delays: Any) -> None:
-    fits = isinstance(delays, (list, tuple)) and all(
-        isinstance(d, int) and not isinstance(d, bool) and d >= 1 for d in delays
-    )
+    fits = isinstance(delays, (list, tuple)) and all(is_integer(delay, 1) for delay in delays)
     if not fits or not delays or len(set(delays)) < len(delays):
         raise ValueError(
             f"`delays` must be one or more different integers, each at least 1, found {delays!r}."

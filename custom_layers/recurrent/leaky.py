@@ -12,6 +12,7 @@ from keras import ops
 
 from custom_layers.engine.leaky import leaky_recurrence, leaky_step
 from custom_layers.engine.loops import project
+from custom_layers.engine.tensor import Tensor
 from custom_layers.initializers import given
 from custom_layers.recurrent.base import (
     CellOptions,
@@ -19,8 +20,6 @@ from custom_layers.recurrent.base import (
     RecurrentLayer,
     RecurrentOptions,
 )
-
-Tensor = Any
 
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
@@ -51,7 +50,7 @@ class LeakyCell(RecurrentCell):
         **kwargs: Unpack[CellOptions],
     ) -> None:
         super().__init__(units, **kwargs)
-        self.state_size = units
+        self.state_size = self.units
         self.time_constant = time_constant
         self.max_time_constant = max_time_constant
         self.trainable_time_constant = trainable_time_constant

@@ -9,20 +9,20 @@ from typing import Any, ClassVar, Unpack
 import keras
 from keras import ops
 
+from custom_layers.engine.checks import require_integer, require_number
 from custom_layers.engine.legendre_memory import (
     legendre_recurrence,
     trained_zero_order_hold,
     zero_order_hold,
 )
 from custom_layers.engine.loops import project
+from custom_layers.engine.tensor import Tensor
 from custom_layers.recurrent.base import (
     CellOptions,
     RecurrentCell,
     RecurrentLayer,
     RecurrentOptions,
 )
-
-Tensor = Any
 
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
@@ -79,20 +79,15 @@ class LegendreMemoryCell(RecurrentCell):
             encoder_constraint=encoder_constraint,
             **kwargs,
         )
-        if isinstance(order, bool) or not isinstance(order, int) or order < 1:
-            raise ValueError(f"`order` must be a positive integer, found {order!r}.")
-        number = isinstance(theta, (int, float)) and not isinstance(theta, bool)
-        if not number or not 1 <= theta < math.inf:
-            raise ValueError(f"`theta` must be a number of steps, at least 1, found {theta!r}.")
-        self.order = order
-        self.theta = theta
+        self.order = require_integer("order", order)
+        self.theta = require_number("theta", theta, least=1)
         self.trainable_theta = trainable_theta
         self.activation = keras.activations.get(activation)
         self.use_bias = use_bias
         self.input_to_hidden = input_to_hidden
         self.hidden_to_memory = hidden_to_memory
         self.memory_to_memory = memory_to_memory
-        self.state_size = [units, order]
+        self.state_size = [self.units, self.order]
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
         features, units, order = input_shape[-1], self.units, self.order

@@ -9,17 +9,17 @@ import keras
 import numpy as np
 from keras import ops
 
+from custom_layers.engine.checks import require_integer, require_number
 from custom_layers.engine.linear import complex_linear_recurrence
 from custom_layers.engine.loops import project
 from custom_layers.engine.masking import take_steps, valid_first
+from custom_layers.engine.tensor import Tensor
 from custom_layers.recurrent.base import (
     CellOptions,
     RecurrentCell,
     RecurrentLayer,
     RecurrentOptions,
 )
-
-Tensor = Any
 
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
@@ -49,23 +49,21 @@ class LRUCell(RecurrentCell):
         **kwargs: Unpack[CellOptions],
     ) -> None:
         super().__init__(units, **kwargs)
-        if state_units is not None and state_units < 1:
-            raise ValueError(f"`state_units` must be a positive integer, found {state_units!r}.")
+        if state_units is not None:
+            state_units = require_integer("state_units", state_units)
         if not 0 <= r_min < r_max <= 1:
             raise ValueError(
                 "`r_min` and `r_max` must be radii with 0 <= r_min < r_max <= 1, "
                 f"found {r_min!r} and {r_max!r}."
             )
-        if not 0 < max_phase <= 2 * math.pi:
-            raise ValueError(f"`max_phase` must be above 0 and at most 2 pi, found {max_phase!r}.")
         self.state_units = state_units
         self.r_min = r_min
         self.r_max = r_max
-        self.max_phase = max_phase
+        self.max_phase = require_number("max_phase", max_phase, above=0, most=2 * math.pi)
         self.activation = keras.activations.get(activation)
         self.use_bias = use_bias
         self.parallel = parallel
-        self.state_size = [units, 2 * self._width]
+        self.state_size = [self.units, 2 * self._width]
 
     @property
     def _width(self) -> int:

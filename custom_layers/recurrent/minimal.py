@@ -9,14 +9,13 @@ from keras import ops
 
 from custom_layers.engine.linear import linear_recurrence
 from custom_layers.engine.loops import project
+from custom_layers.engine.tensor import Tensor
 from custom_layers.recurrent.base import (
     CellOptions,
     RecurrentCell,
     RecurrentLayer,
     RecurrentOptions,
 )
-
-Tensor = Any
 
 
 class _MinimalCell(RecurrentCell):
@@ -35,7 +34,7 @@ class _MinimalCell(RecurrentCell):
         **kwargs: Unpack[CellOptions],
     ) -> None:
         super().__init__(units, **kwargs)
-        self.state_size = units
+        self.state_size = self.units
         self.activation = keras.activations.get(activation)
         self.use_bias = use_bias
         self.parallel = parallel

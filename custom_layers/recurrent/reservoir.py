@@ -9,8 +9,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from custom_layers.engine.checks import require_integer, require_number
 from custom_layers.engine.leaky import leaky_recurrence, leaky_step
 from custom_layers.engine.loops import project
+from custom_layers.engine.tensor import Tensor
 from custom_layers.initializers import SparseUniform, SpectralRadius, given
 from custom_layers.recurrent.base import (
     CellOptions,
@@ -18,8 +20,6 @@ from custom_layers.recurrent.base import (
     RecurrentLayer,
     UnseededOptions,
 )
-
-Tensor = Any
 
 _CONNECTIONS = 10
 """Connections of a unit where no density is given (Lukosevicius, 2012)."""
@@ -57,20 +57,16 @@ class ReservoirCell(RecurrentCell):
         **kwargs: Unpack[CellOptions],
     ) -> None:
         super().__init__(units, **kwargs)
-        if not 0 < leak_rate <= 1:
-            raise ValueError(f"`leak_rate` must be above 0 and at most 1, found {leak_rate!r}.")
-        if not isinstance(feedback_units, int) or feedback_units < 0:
-            raise ValueError(f"`feedback_units` must not be negative, found {feedback_units!r}.")
-        self.state_size = units
+        self.state_size = self.units
         self.spectral_radius = spectral_radius
-        self.leak_rate = leak_rate
+        self.leak_rate = require_number("leak_rate", leak_rate, above=0, most=1)
         self.input_scaling = input_scaling
         self.bias_scaling = bias_scaling
         self.density = density
         self.input_density = input_density
         self.topology = topology
         self.activation = keras.activations.get(activation)
-        self.feedback_units = feedback_units
+        self.feedback_units = require_integer("feedback_units", feedback_units, least=0)
         self.feedback_scaling = feedback_scaling
         self.seed = seed
         # From the generator that `keras.utils.set_random_seed` seeds, as Keras does.

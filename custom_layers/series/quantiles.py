@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-Tensor = Any
+from custom_layers.engine.tensor import Tensor
 
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")

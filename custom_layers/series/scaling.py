@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import keras
 import numpy as np
 from keras import ops
 
+from custom_layers.engine.checks import require_number, require_one_of, require_sequences
 from custom_layers.engine.masking import last_valid
+from custom_layers.engine.tensor import Tensor
 
-Tensor = Any
 ScalingMode = Literal["train", "window", "last"]
-
-_MODES = ("train", "window", "last")
 
 _LARGEST = 3e38
 
@@ -70,21 +69,13 @@ class SeriesScaling(keras.layers.Layer):
 
     def __init__(self, mode: ScalingMode = "window", epsilon: float = 1e-3, **kwargs: Any) -> None:
         super().__init__(**{"dtype": "float32", **kwargs})
-        if mode not in _MODES:
-            raise ValueError(f"`mode` must be one of {_MODES}, found {mode!r}.")
-        if isinstance(epsilon, bool) or not isinstance(epsilon, (int, float)) or not epsilon > 0:
-            raise ValueError(f"`epsilon` must be a positive number, found {epsilon!r}.")
+        require_one_of("mode", mode, get_args(ScalingMode))
         self.mode = mode
-        self.epsilon = epsilon
+        self.epsilon = require_number("epsilon", epsilon, above=0)
         self.supports_masking = True
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
-        if len(input_shape) != 3 or input_shape[-1] is None:
-            raise ValueError(
-                "`inputs` must have shape (batch, time, features) with known features, "
-                f"found {tuple(input_shape)}."
-            )
-        shape = (input_shape[-1],)
+        shape = (require_sequences(input_shape),)
         self.mean = self.add_weight(name="mean", shape=shape, initializer="zeros", trainable=False)
         self.deviation = self.add_weight(
             name="deviation", shape=shape, initializer="ones", trainable=False

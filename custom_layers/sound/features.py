@@ -13,7 +13,10 @@ import keras
 import numpy as np
 from keras import ops
 
-Tensor = Any
+from custom_layers.engine.checks import require_integer, require_number
+from custom_layers.engine.masking import zero_masked
+from custom_layers.engine.precision import at_least_float32
+from custom_layers.engine.tensor import Tensor
 
 
 def mel_filters(
@@ -122,18 +125,11 @@ class LogMel(keras.layers.Layer):
     ) -> None:
         # Waveforms lose their quiet parts in half precision.
         super().__init__(**{"autocast": False, **kwargs})
-        for name, value in (("sampling_rate", sampling_rate), ("num_mels", num_mels)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"`{name}` must be a positive integer, found {value!r}.")
+        sampling_rate = require_integer("sampling_rate", sampling_rate)
+        num_mels = require_integer("num_mels", num_mels)
         for name, seconds in (("frame_length", frame_length), ("frame_step", frame_step)):
             if not round(seconds * sampling_rate) >= 1:
                 raise ValueError(f"`{name}` must be at least a sample, found {seconds!r} seconds.")
-        if not 0 <= preemphasis < 1:
-            raise ValueError(
-                f"`preemphasis` must be at least 0 and below 1, found {preemphasis!r}."
-            )
-        if not floor > 0:
-            raise ValueError(f"`floor` must be above 0, found {floor!r}.")
         highest = sampling_rate / 2 if max_frequency is None else max_frequency
         if not 0 <= min_frequency < highest <= sampling_rate / 2:
             raise ValueError(
@@ -147,8 +143,8 @@ class LogMel(keras.layers.Layer):
         self.fft_length = fft_length
         self.min_frequency = min_frequency
         self.max_frequency = max_frequency
-        self.preemphasis = preemphasis
-        self.floor = floor
+        self.preemphasis = require_number("preemphasis", preemphasis, least=0, below=1)
+        self.floor = require_number("floor", floor, above=0)
         self._window = round(frame_length * sampling_rate)
         self._step = round(frame_step * sampling_rate)
         transform = fft_length or 1 << (self._window - 1).bit_length()
@@ -172,19 +168,16 @@ class LogMel(keras.layers.Layer):
         self.input_spec = keras.layers.InputSpec(ndim=2)
 
     def call(self, inputs: Tensor) -> Tensor:
-        x = ops.cast(inputs, self._precise)
+        precise = at_least_float32(self.compute_dtype)
+        x = ops.cast(inputs, precise)
         x = ops.pad(x, ((0, 0), (0, self._window)))[:, :, None]
-        kernel = ops.cast(ops.convert_to_tensor(self._kernel[:, None, :]), self._precise)
+        kernel = ops.cast(ops.convert_to_tensor(self._kernel[:, None, :]), precise)
         both = ops.conv(x, kernel, strides=self._step, padding="valid", data_format="channels_last")
         real, imaginary = ops.split(both, 2, axis=-1)
         power = ops.square(real) + ops.square(imaginary)
-        filters = ops.cast(ops.convert_to_tensor(self._filters), self._precise)
+        filters = ops.cast(ops.convert_to_tensor(self._filters), precise)
         energies = ops.maximum(ops.matmul(power, filters), self.floor)
         return ops.cast(ops.log(energies), self.compute_dtype)
-
-    @property
-    def _precise(self) -> str:
-        return "float64" if self.compute_dtype == "float64" else "float32"
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         batch, samples = input_shape
@@ -257,12 +250,8 @@ class Cepstra(keras.layers.Layer):
 
     def __init__(self, num_coefficients: int = 13, lifter: float = 22, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if num_coefficients < 1:
-            raise ValueError(f"`num_coefficients` must be at least 1, found {num_coefficients!r}.")
-        if lifter < 0:
-            raise ValueError(f"`lifter` must be at least 0, found {lifter!r}.")
-        self.num_coefficients = num_coefficients
-        self.lifter = lifter
+        self.num_coefficients = require_integer("num_coefficients", num_coefficients)
+        self.lifter = require_number("lifter", lifter, least=0)
         self.supports_masking = True
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -340,28 +329,26 @@ class Deltas(keras.layers.Layer):
 
     def __init__(self, order: int = 2, width: int = 2, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        for name, value in (("order", order), ("width", width)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"`{name}` must be a positive integer, found {value!r}.")
-        self.order = order
-        self.width = width
+        self.order = require_integer("order", order)
+        self.width = require_integer("width", width)
         self.supports_masking = True
 
     def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
-        features = [_zero_where_masked(inputs, mask)]
+        features = [inputs if mask is None else zero_masked(inputs, mask)]
         for _ in range(self.order):
             features.append(self._slope(features[-1], mask))
-        return _zero_where_masked(ops.concatenate(features, axis=-1), mask)
+        outputs = ops.concatenate(features, axis=-1)
+        return outputs if mask is None else zero_masked(outputs, mask)
 
     def _slope(self, x: Tensor, mask: Tensor | None) -> Tensor:
         if mask is not None:
             # The last frame that counts, behind which the mask is false.
             ends = ops.logical_and(mask, ops.logical_not(ops.pad(mask[:, 1:], ((0, 0), (0, 1)))))
-            last = ops.sum(ops.where(ends[:, :, None], x, ops.zeros_like(x)), 1, keepdims=True)
+            last = ops.sum(zero_masked(x, ends), axis=1, keepdims=True)
             x = ops.where(mask[:, :, None], x, last)
         w = self.width
         x = ops.concatenate([*[x[:, :1]] * w, x, *[x[:, -1:]] * w], axis=1)
-        slope = 0.0
+        slope = ops.zeros_like(x[:, w:-w])
         for k in range(1, w + 1):
             ahead, behind = x[:, w + k : k - w or None], x[:, w - k : -w - k]
             slope = slope + k * (ahead - behind)
@@ -373,7 +360,3 @@ class Deltas(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "order": self.order, "width": self.width}
-
-
-def _zero_where_masked(x: Tensor, mask: Tensor | None) -> Tensor:
-    return x if mask is None else ops.where(mask[:, :, None], x, ops.zeros_like(x))

@@ -7,7 +7,10 @@ from typing import Any
 import keras
 from keras import ops
 
-Tensor = Any
+from custom_layers.engine.checks import require_integer, require_number
+from custom_layers.engine.masking import valid_steps, zero_masked
+from custom_layers.engine.precision import at_least_float32
+from custom_layers.engine.tensor import Tensor
 
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
@@ -55,21 +58,17 @@ class SequenceNormalization(keras.layers.Layer):
 
     def __init__(self, epsilon: float = 1e-3, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if not epsilon > 0:
-            raise ValueError(f"`epsilon` must be above 0, found {epsilon!r}.")
-        self.epsilon = epsilon
+        self.epsilon = require_number("epsilon", epsilon, above=0)
         self.supports_masking = True
 
     def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
-        precise = "float64" if self.compute_dtype == "float64" else "float32"
-        x = ops.cast(inputs, precise)
-        if mask is None:
-            mask = ops.ones_like(inputs[:, :, 0], dtype="bool")
-        mask = ops.cast(mask, "bool")[:, :, None]
-        x = ops.where(mask, x, ops.zeros_like(x))
-        count = ops.maximum(ops.sum(ops.cast(mask, precise), axis=1, keepdims=True), 1.0)
+        precise = at_least_float32(self.compute_dtype)
+        mask = valid_steps(inputs, mask)
+        x = zero_masked(ops.cast(inputs, precise), mask)
+        count = ops.sum(ops.cast(mask, precise), axis=1)[:, None, None]
+        count = ops.maximum(count, 1.0)
         mean = ops.sum(x, axis=1, keepdims=True) / count
-        x = ops.where(mask, x - mean, ops.zeros_like(x))
+        x = zero_masked(x - mean, mask)
         variance = ops.sum(ops.square(x), axis=1, keepdims=True) / count
         return ops.cast(x * ops.rsqrt(variance + self.epsilon), self.compute_dtype)
 
@@ -119,15 +118,13 @@ class StackFrames(keras.layers.Layer):
 
     def __init__(self, factor: int = 2, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        if isinstance(factor, bool) or not isinstance(factor, int) or factor < 1:
-            raise ValueError(f"`factor` must be a positive integer, found {factor!r}.")
-        self.factor = factor
+        self.factor = require_integer("factor", factor)
         self.supports_masking = True
 
     def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         x, k = inputs, self.factor
         if mask is not None:
-            x = ops.where(ops.cast(mask, "bool")[:, :, None], x, ops.zeros_like(x))
+            x = zero_masked(x, ops.cast(mask, "bool"))
         x = ops.pad(x, ((0, 0), (0, k - 1), (0, 0)))
         batch, time, features = ops.shape(x)
         steps = time // k
@@ -200,14 +197,10 @@ class SpecAugment(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.time_masks = time_masks
-        self.time_width = time_width
-        self.feature_masks = feature_masks
-        self.feature_width = feature_width
-        for name in ("time_masks", "time_width", "feature_masks", "feature_width"):
-            value = getattr(self, name)
-            if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-                raise ValueError(f"`{name}` must be an integer of at least 0, found {value!r}.")
+        self.time_masks = require_integer("time_masks", time_masks, least=0)
+        self.time_width = require_integer("time_width", time_width, least=0)
+        self.feature_masks = require_integer("feature_masks", feature_masks, least=0)
+        self.feature_width = require_integer("feature_width", feature_width, least=0)
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.supports_masking = True

@@ -217,7 +217,7 @@ def test_constraints_hold_in_every_decoded_sequence():
 
 
 def test_wrong_heads_are_refused():
-    with pytest.raises(ValueError, match="`head` must be 'crf' or 'softmax', not 'argmax'"):
+    with pytest.raises(ValueError, match="`head` must be one of 'crf', 'softmax', found 'argmax'"):
         zoo.tagger(head="argmax")
     with pytest.raises(ValueError, match="need `head='crf'`"):
         zoo.tagger(head="softmax", allowed_starts=[1] * 9)

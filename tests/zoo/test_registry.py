@@ -63,5 +63,5 @@ def test_duplicates_and_wrong_options_raise_at_registration(monkeypatch):
 
 def test_a_model_names_its_shape(monkeypatch):
     monkeypatch.setattr(_registry, "_MODELS", {})
-    with pytest.raises(ValueError, match="must be one of one-to-one, .*, not 'many'"):
+    with pytest.raises(ValueError, match="must be one of 'one-to-one', .*, found 'many'"):
         zoo.register_model("m", shape="many", parameters=1, paper="p")(lambda: None)

@@ -5,10 +5,11 @@ Of the rows seen only a triangle or a square of `features` numbers a side is kep
 
 from __future__ import annotations
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
+
+from custom_layers.engine.checks import require_integer, require_number
 
 Array = np.ndarray[Any, np.dtype[np.floating[Any]]]
 
@@ -85,12 +86,9 @@ class RidgeAccumulator:
         fit_intercept: bool = True,
         smallest_alpha: float = 0.0,
     ) -> None:
-        for name, value in (("features", features), ("targets", targets)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-                raise ValueError(f"`{name}` must be a positive integer, found {value!r}.")
-        _check_alpha("smallest_alpha", smallest_alpha)
-        self.features = features
-        self.targets = targets
+        require_number("smallest_alpha", smallest_alpha, least=0)
+        self.features = require_integer("features", features)
+        self.targets = require_integer("targets", targets)
         self.fit_intercept = fit_intercept
         self.smallest_alpha = smallest_alpha
         self.rows = 0
@@ -145,7 +143,7 @@ class RidgeAccumulator:
         Raises:
             ValueError: if `alpha` does not fit or no row was added.
         """
-        _check_alpha("alpha", alpha)
+        require_number("alpha", alpha, least=0)
         if alpha < self.smallest_alpha:
             raise ValueError(
                 f"`alpha` must be at least `smallest_alpha` {self.smallest_alpha!r}, "
@@ -250,8 +248,3 @@ def _checked(name: str, values: Any, columns: int) -> np.ndarray[Any, Any]:
             f"`{name}` must be finite, found {array[row, column]} in row {row}, column {column}."
         )
     return array
-
-
-def _check_alpha(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < math.inf:
-        raise ValueError(f"`{name}` must be a number of at least 0, found {value!r}.")

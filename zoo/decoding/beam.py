@@ -8,18 +8,16 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from custom_layers.engine.checks import require_integer, require_number
+from custom_layers.engine.precision import IMPOSSIBLE
+from custom_layers.engine.tensor import Tensor
 from zoo.decoding.steps import (
     Step,
-    Tensor,
     advance,
     as_tensors,
     first,
     first_tokens,
-    require_integer,
 )
-
-_IMPOSSIBLE = -1e30
-"""Log-probability of no hypothesis. With minus infinity tf2onnx converts the loop wrongly."""
 
 
 def beam_search(
@@ -74,11 +72,10 @@ def beam_search(
         Wu et al. 2016, Google's Neural Machine Translation System, section 7, without the coverage
         penalty and the pruning by score.
     """
-    require_integer("max_length", max_length, 1)
-    require_integer("beam_size", beam_size, 1)
-    require_integer("end_id", end_id, 0)
-    if not 0 <= length_penalty < float("inf"):
-        raise ValueError(f"`length_penalty` must be at least 0, found {length_penalty!r}.")
+    require_integer("max_length", max_length)
+    require_integer("beam_size", beam_size)
+    require_integer("end_id", end_id, least=0)
+    require_number("length_penalty", length_penalty, least=0)
     states, context, batch = as_tensors(states, context, start_id)
     beam, positions = beam_size, np.arange(max_length, dtype="int32")
     penalties = (((6 + positions) / 6) ** length_penalty).astype("float32")
@@ -92,7 +89,7 @@ def beam_search(
         return [select(x, order) for x in both]
 
     def score(log_p: Tensor, penalty: Any) -> Tensor:
-        return ops.where(log_p > _IMPOSSIBLE, log_p / penalty, _IMPOSSIBLE)
+        return ops.where(log_p > IMPOSSIBLE, log_p / penalty, IMPOSSIBLE)
 
     def go_on(t: Tensor, _: Tensor, log_p: Tensor, __: Tensor, scores: Tensor, *___: Any) -> Tensor:
         highest = score(ops.max(log_p, axis=1), penalty_of_longest)
@@ -105,7 +102,7 @@ def beam_search(
         of_tokens, new = advance(step, tokens, rest[3:], repeated, end_id)
         vocabulary = of_tokens.shape[-1]
         of_tokens = log_p[:, :, None] + ops.reshape(of_tokens, (batch, beam, vocabulary))
-        of_tokens = ops.maximum(of_tokens, _IMPOSSIBLE)
+        of_tokens = ops.maximum(of_tokens, IMPOSSIBLE)
         log_p, index = likeliest(ops.reshape(of_tokens, (batch, beam * vocabulary)), beam)
         parents, tokens = index // vocabulary, index % vocabulary
         ended = tokens == end_id
@@ -113,20 +110,20 @@ def beam_search(
         sequences = ops.where(
             here, ops.where(ended, 0, tokens)[:, :, None], select(sequences, parents)
         )
-        of_ended = ops.where(ended, log_p, _IMPOSSIBLE)
+        of_ended = ops.where(ended, log_p, IMPOSSIBLE)
         scores = score(of_ended, ops.take(penalties, t))
         finished = merge(rest[:3], [scores, of_ended, sequences])
         new = [
             ops.reshape(select(ops.reshape(s, (*each, *ops.shape(s)[1:])), parents), ops.shape(s))
             for s in new
         ]
-        unfinished = ops.where(ended, _IMPOSSIBLE, log_p)
+        unfinished = ops.where(ended, IMPOSSIBLE, log_p)
         return (t + 1, ops.reshape(tokens, (rows,)), unfinished, sequences, *finished, *new)
 
     repeated = [ops.repeat(x, beam, axis=0) for x in context]
     states = [ops.repeat(s, beam, axis=0) for s in states]
     tokens = ops.repeat(first_tokens(start_id, batch), beam, axis=0)
-    nothing = ops.full(each, _IMPOSSIBLE, dtype="float32")
+    nothing = ops.full(each, IMPOSSIBLE, dtype="float32")
     log_p = ops.where(np.arange(beam) == 0, 0.0, nothing)  # one counts, as all start alike
     sequences = ops.zeros((*each, max_length), dtype="int32")
     finished = (nothing, nothing, sequences)
@@ -135,7 +132,7 @@ def beam_search(
     # After an early stop these cannot enter the list either.
     unfinished = [score(log_p, penalty_of_longest), log_p, sequences]
     scores, log_p, sequences = merge(rest[:3], unfinished)
-    found = scores > _IMPOSSIBLE
+    found = scores > IMPOSSIBLE
     scores, log_p = (ops.where(found, x, -np.inf) for x in (scores, log_p))
     return ops.where(found[:, :, None], sequences, 0), scores, log_p
 

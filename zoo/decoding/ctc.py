@@ -11,12 +11,12 @@ from typing import Any
 
 from keras import ops
 
-from custom_layers.chains.ctc import IMPOSSIBLE, INFEASIBLE, frame_log_probabilities
+from custom_layers.chains.ctc import INFEASIBLE, frame_log_probabilities
+from custom_layers.engine.checks import require_integer
 from custom_layers.engine.masking import valid_first
+from custom_layers.engine.precision import IMPOSSIBLE
+from custom_layers.engine.tensor import Tensor
 from zoo.decoding.beam import likeliest, select
-from zoo.decoding.steps import require_integer
-
-Tensor = Any
 
 
 def ctc_greedy_search(logits: Tensor) -> tuple[Tensor, Tensor]:
@@ -77,7 +77,7 @@ def ctc_beam_search(logits: Tensor, *, beam_size: int = 8) -> tuple[Tensor, Tens
         Hannun et al. 2014, First-Pass Large Vocabulary Continuous Speech Recognition using
         Bi-Directional Recurrent DNNs, without the language model.
     """
-    require_integer("beam_size", beam_size, 1)
+    require_integer("beam_size", beam_size)
     log_probs = frame_log_probabilities(logits)
     batch, frames, _ = ops.shape(log_probs)
     classes, beam = log_probs.shape[-1], beam_size

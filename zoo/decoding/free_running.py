@@ -15,6 +15,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from custom_layers.engine.checks import require_integer
 from custom_layers.engine.loops import forward_loop
 from zoo.closed_form.state_stream import (
     compiled,
@@ -24,7 +25,6 @@ from zoo.closed_form.state_stream import (
     reservoirs_of,
     stream_of,
 )
-from zoo.decoding.steps import require_integer
 
 
 def readout_inputs(model: keras.Model, x: Any) -> np.ndarray:
@@ -78,7 +78,7 @@ def free_run(
     Raises:
         ValueError: If the network cannot run freely, or shapes do not fit.
     """
-    require_integer("steps", steps, 1)
+    require_integer("steps", steps)
     precision = precision_of(model)
     warmup = np.asarray(warmup, precision)
     single = warmup.ndim == 2
@@ -121,7 +121,7 @@ def run_on(model: keras.Model, seen: Any, steps: int) -> np.ndarray:
     Raises:
         ValueError: If the network cannot run freely, or shapes do not fit.
     """
-    require_integer("steps", steps, 1)
+    require_integer("steps", steps)
     fed_back, targets, features = _widths(model)
     if fed_back:
         raise ValueError("A network with feedback runs from its last outputs: use `free_run`.")

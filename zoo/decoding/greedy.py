@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from keras import ops
 
-from zoo.decoding.steps import Step, Tensor, first, require_integer, search
+from custom_layers.engine.checks import require_integer
+from custom_layers.engine.tensor import Tensor
+from zoo.decoding.steps import Step, first, search
 
 
 def greedy_search(
@@ -46,7 +48,7 @@ def greedy_search(
         [[2 3 4 0]
          [4 0 0 0]]
     """
-    require_integer("max_length", max_length, 1)
+    require_integer("max_length", max_length)
 
     def choose(log_p: Tensor, _: Tensor) -> Tensor:
         return first(log_p == ops.max(log_p, axis=-1, keepdims=True))

@@ -14,10 +14,10 @@ import keras
 import numpy as np
 from keras import ops
 
+from custom_layers.engine.checks import require_number
 from custom_layers.engine.loops import in_chunks, side_by_side, split
+from custom_layers.engine.tensor import Tensor
 from zoo.one_to_many.pixel_rnn import connect
-
-Tensor = Any
 
 
 def sample_images(
@@ -70,8 +70,7 @@ def complete_images(
     shape = model.input_shape[1:]
     if images.shape[1:] != shape:
         raise ValueError(f"`images` must have shape (batch, {shape}), found {images.shape}.")
-    if not temperature > 0:
-        raise ValueError(f"`temperature` must be above 0, found {temperature!r}.")
+    require_number("temperature", temperature, above=0, below=None)
     known = np.broadcast_to(np.asarray(known, bool), images.shape)
     levels = number_of_levels(model)
     if images[known].size and not 0 <= images[known].min() <= images[known].max() < levels:

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from zoo.decoding.steps import Step, first, require_integer, search
-
-Tensor = Any
+from custom_layers.engine.checks import require_integer, require_number
+from custom_layers.engine.tensor import Tensor
+from zoo.decoding.steps import Step, first, search
 
 _NUMBER = (int, float, np.number)
 
@@ -151,12 +151,12 @@ def draw(logits: Tensor, uniforms: Tensor) -> Tensor:
 
 def _check(temperature: Any, top_k: Any, top_p: Any) -> None:
     """Refuse numbers out of range; tensors are taken as they are."""
-    if isinstance(temperature, _NUMBER) and not temperature >= 0:
-        raise ValueError(f"`temperature` must be at least 0, found {temperature!r}.")
+    if isinstance(temperature, _NUMBER):
+        require_number("temperature", temperature, least=0, below=None)
     if isinstance(top_k, _NUMBER):
-        require_integer("top_k", top_k, 0)
-    if isinstance(top_p, _NUMBER) and not 0 < top_p <= 1:
-        raise ValueError(f"`top_p` must be above 0 and at most 1, found {top_p!r}.")
+        require_integer("top_k", top_k, least=0)
+    if isinstance(top_p, _NUMBER):
+        require_number("top_p", top_p, above=0, most=1)
 
 
 def _column(x: float | Tensor, dtype: str) -> Tensor:

@@ -9,10 +9,9 @@ import keras
 import numpy as np
 from keras import ops
 
+from custom_layers.engine.tensor import Tensor
 from zoo.decoding.beam import beam_search
 from zoo.encoder_decoder.decoder import AttentionDecoder
-
-Tensor = Any
 
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")

@@ -6,13 +6,14 @@ What a step function is stands in `zoo.decoding`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from numbers import Integral
 from typing import Any
 
 import keras
 from keras import ops
 
-Tensor = Any
+from custom_layers.engine.checks import is_integer, require_integer
+from custom_layers.engine.tensor import Tensor
+
 Step = Callable[[Tensor, list[Tensor], list[Tensor]], tuple[Tensor, Sequence[Tensor]]]
 
 
@@ -41,7 +42,7 @@ def search(
         As `greedy_search` does.
     """
     if end_id is not None:
-        require_integer("end_id", end_id, 0)
+        require_integer("end_id", end_id, least=0)
     states, context, batch = as_tensors(states, context, start_id)
     positions = ops.arange(length, dtype="int32")
 
@@ -76,12 +77,6 @@ def first(where: Tensor) -> Tensor:
     return ops.cast(ops.argmax(ops.cast(where, "int32"), axis=-1), "int32")
 
 
-def require_integer(name: str, value: Any, least: int) -> None:
-    """Refuse an argument that is not an integer of at least `least`."""
-    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
-        raise ValueError(f"`{name}` must be an integer of at least {least}, found {value!r}.")
-
-
 def as_tensors(
     states: Sequence[Tensor], context: Sequence[Tensor], start_id: Any
 ) -> tuple[list[Tensor], list[Tensor], Any]:
@@ -92,7 +87,7 @@ def as_tensors(
             if len(x.shape) == 0:
                 raise ValueError(f"`{name}[{i}]` must have shape (batch, ...), found a scalar.")
     whole = [*states, *context]
-    if not isinstance(start_id, Integral):
+    if not is_integer(start_id):
         whole.append(ops.convert_to_tensor(start_id))
         if len(whole[-1].shape) != 1:
             shape = tuple(whole[-1].shape)

@@ -16,19 +16,19 @@ the other. `step` goes on by one token, as the searches of `zoo.decoding` ask fo
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, Unpack
+from typing import Any, Literal, Unpack, get_args
 
 import keras
 from keras import ops
 
+from custom_layers.engine.checks import require_one_of
 from custom_layers.engine.loops import forward_loop
+from custom_layers.engine.tensor import Tensor
 from zoo._tokens import token_embedding
 from zoo.many_to_many.language_model import state_names
 from zoo.recurrent import StackOptions, carried_sizes, carried_stack
 
-Tensor = Any
 Attention = Literal["additive", "dot", "none"]
-ATTENTIONS = ("additive", "dot", "none")
 
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
@@ -191,8 +191,7 @@ def attention_decoder(
     Raises:
         ValueError: If an option does not fit.
     """
-    if attention not in ATTENTIONS:
-        raise ValueError(f"`attention` must be one of {ATTENTIONS}, not {attention!r}.")
+    require_one_of("attention", attention, get_args(Attention))
     units, dropout = stack.get("units", 128), stack.get("dropout", 0.0)
     tokens = keras.Input((None,), dtype="int32", name="tokens")
     x = token_embedding(vocabulary_size, embedding_dim)(tokens)

@@ -4,23 +4,23 @@ alone, which it will not have when it is used."""
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import keras
 from keras import ops
 
+from custom_layers.engine.checks import require_integer, require_number, require_one_of
+from custom_layers.engine.tensor import Tensor
 from zoo.decoding.sampling import draw
 from zoo.decoding.steps import search
 from zoo.encoder_decoder.decoder import AttentionDecoder
 
-Tensor = Any
 Schedule = Literal["linear", "exponential", "sigmoid"]
-SCHEDULES = ("linear", "exponential", "sigmoid")
 
 _STEEPNESS = 12.0
 
 
-def own_share(progress: Tensor, share: float, schedule: Schedule) -> Tensor:
+def own_share(progress: float | Tensor, share: float, schedule: Schedule) -> Tensor:
     """Share of own tokens, from none at the start of a training to `share` at its end.
 
     With p the progress and s the share::
@@ -44,16 +44,14 @@ def own_share(progress: Tensor, share: float, schedule: Schedule) -> Tensor:
         >>> round(float(own_share(0.5, 0.4, "linear")), 2)
         0.2
     """
-    if schedule not in SCHEDULES:
-        raise ValueError(f"`schedule` must be one of {SCHEDULES}, not {schedule!r}.")
-    if not 0 <= share <= 1:
-        raise ValueError(f"`share` must be between 0 and 1, not {share!r}.")
-    progress = ops.clip(ops.cast(ops.convert_to_tensor(progress), "float32"), 0.0, 1.0)
+    require_one_of("schedule", schedule, get_args(Schedule))
+    require_number("share", share, least=0, most=1)
+    done = ops.clip(ops.cast(ops.convert_to_tensor(progress), "float32"), 0.0, 1.0)
     if schedule == "linear":
-        return share * progress
+        return share * done
     if schedule == "exponential":
-        return 1 - ops.exp(progress * math.log(max(1 - share, 1e-3)))
-    return share * ops.sigmoid(_STEEPNESS * (progress - 0.5))
+        return 1 - ops.exp(done * math.log(max(1 - share, 1e-3)))
+    return share * ops.sigmoid(_STEEPNESS * (done - 0.5))
 
 
 def with_own_tokens(
@@ -132,8 +130,7 @@ class ScheduledSampling(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        if steps < 1:
-            raise ValueError(f"`steps` must be at least 1, not {steps!r}.")
+        require_integer("steps", steps)
         own_share(0.0, share, schedule)
         self.model = model
         self.share, self.steps, self.schedule = share, steps, schedule

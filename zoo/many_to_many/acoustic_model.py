@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal, Unpack
+from typing import Literal, Unpack, get_args
 
 import keras
 from keras import ops
 
 from custom_layers import Cepstra, Deltas, LogMel, SequenceNormalization, SpecAugment, StackFrames
 from custom_layers.chains.ctc import blank_where_masked
+from custom_layers.engine.checks import require_integer, require_one_of
 from custom_layers.engine.masking import first_steps
 from zoo._registry import register_model
-from zoo.decoding.steps import require_integer
 from zoo.recurrent import StackOptions, recurrent_stack
 
 Features = Literal["log_mel", "mfcc"]
@@ -107,14 +107,10 @@ def acoustic_model(
         >>> zoo.create_model("acoustic_model_small", num_labels=10, sampling_rate=8000).output_shape
         (None, None, 11)
     """
-    for option, value, known in (
-        ("features", features, ("log_mel", "mfcc")),
-        ("normalization", normalization, ("clip", "corpus", "none")),
-    ):
-        if value not in known:
-            raise ValueError(f"`{option}` must be one of {known}, not {value!r}.")
-    require_integer("num_labels", num_labels, 1)
-    require_integer("time_reduction", time_reduction, 1)
+    require_one_of("features", features, get_args(Features))
+    require_one_of("normalization", normalization, get_args(Normalization))
+    require_integer("num_labels", num_labels)
+    require_integer("time_reduction", time_reduction)
     inputs = {
         "waveforms": keras.Input((None,), dtype="float32", name="waveforms"),
         "lengths": keras.Input((), dtype="int32", name="lengths"),
@@ -163,7 +159,7 @@ def acoustic_steps(
         >>> zoo.acoustic_steps(8000, sampling_rate=8000, time_reduction=3)
         34
     """
-    require_integer("time_reduction", time_reduction, 1)
+    require_integer("time_reduction", time_reduction)
     return -(-(samples // round(frame_step * sampling_rate)) // time_reduction)
 
 

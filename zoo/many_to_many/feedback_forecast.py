@@ -10,10 +10,9 @@ from keras import ops
 from custom_layers import MonotoneQuantiles
 from custom_layers.engine.loops import forward_loop, pad
 from custom_layers.engine.masking import last_valid
+from custom_layers.engine.tensor import Tensor
 from zoo.many_to_many.language_model import state_names
 from zoo.recurrent import StackOptions, carried_sizes, carried_stack
-
-Tensor = Any
 
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")

@@ -17,12 +17,13 @@ its own feedback, so it learns what its own errors lead to.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal, Unpack
+from typing import Any, Literal, Unpack, get_args
 
 import keras
 import numpy as np
 
 from custom_layers import MonotoneQuantiles, SequencePooling1D, SeriesScaling
+from custom_layers.engine.checks import require_integer, require_one_of
 from custom_layers.pooling.sequence import PoolingMode
 from custom_layers.series.quantiles import checked_quantiles
 from custom_layers.series.scaling import ScalingMode
@@ -31,7 +32,6 @@ from zoo.many_to_many.feedback_forecast import SeasonalAnchor, feedback_forecast
 from zoo.recurrent import StackOptions, recurrent_stack
 
 Mode = Literal["direct", "recursive"]
-MODES = ("direct", "recursive")
 
 _QUANTILES = (0.1, 0.5, 0.9)
 
@@ -206,17 +206,12 @@ def _check(
     season: int,
     stack: StackOptions,
 ) -> None:
-    for argument, value, least in (
-        ("horizon", horizon, 1),
-        ("targets", targets, 1),
-        ("covariates", covariates, 0),
-        ("known_covariates", known_covariates, 0),
-        ("season", season, 0),
-    ):
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ValueError(f"`{argument}` must be an integer of at least {least}, not {value!r}.")
-    if mode not in MODES:
-        raise ValueError(f"`mode` must be one of {MODES}, not {mode!r}.")
+    require_integer("horizon", horizon)
+    require_integer("targets", targets)
+    require_integer("covariates", covariates, least=0)
+    require_integer("known_covariates", known_covariates, least=0)
+    require_integer("season", season, least=0)
+    require_one_of("mode", mode, get_args(Mode))
     if mode == "direct":
         return
     if covariates:

@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from custom_layers import CRF, CRFMarginals, ViterbiDecode
+from custom_layers.engine.checks import require_one_of
 from zoo._registry import register_model
 from zoo._tokens import TokenStackOptions, split_options, token_features
 from zoo.recurrent import recurrent_stack
@@ -67,8 +68,7 @@ def tagger(
         >>> zoo.create_model("tagger_small", num_tags=5, head="softmax").output_shape
         (None, None, 5)
     """
-    if head not in ("crf", "softmax"):
-        raise ValueError(f"`head` must be 'crf' or 'softmax', not {head!r}.")
+    require_one_of("head", head, ("crf", "softmax"))
     if head == "softmax" and not (allowed_transitions is None and allowed_starts is None):
         raise ValueError("`allowed_transitions` and `allowed_starts` need `head='crf'`.")
     tokens, stack = split_options({"bidirectional": True, **options})

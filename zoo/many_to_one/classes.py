@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import keras
 from keras import ops
 
 from custom_layers import AttentionPooling1D, SequencePooling1D
+from custom_layers.engine.checks import require_one_of
 
 Pooling = Literal["last", "mean", "max", "attention"]
-POOLINGS = ("last", "mean", "max", "attention")
+POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 
 
 def pool(x: Any, mask: Any, pooling: Pooling, *, both_ends: bool) -> Any:
@@ -26,8 +27,7 @@ def pool(x: Any, mask: Any, pooling: Pooling, *, both_ends: bool) -> Any:
     Raises:
         ValueError: If there is no such pooling.
     """
-    if pooling not in POOLINGS:
-        raise ValueError(f"`pooling` must be one of {POOLINGS}, not {pooling!r}.")
+    require_one_of("pooling", pooling, POOLINGS)
     if pooling == "attention":
         layer = AttentionPooling1D(return_attention_scores=True, name="pooling")
         return layer(x, mask=mask)[0]
@@ -51,8 +51,3 @@ def class_decoder(model: keras.Model) -> keras.Model:
     if isinstance(pooled, (list, tuple)):
         outputs["attention"] = ops.cast(pooled[1], "float32")
     return keras.Model(model.input, outputs, name=f"{model.name}_decoder")
-
-
-def check_classes(num_classes: int) -> None:
-    if num_classes < 2:
-        raise ValueError(f"`num_classes` must be at least 2, not {num_classes!r}.")

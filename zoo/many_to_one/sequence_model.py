@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from custom_layers import SequencePooling1D
+from custom_layers.engine.checks import require_integer
 from zoo._registry import register_model
 from zoo.recurrent import StackOptions, recurrent_stack
 
@@ -69,13 +70,9 @@ def sequence_model(
         >>> zoo.sequence_model(symbols=10, outputs=9, every_step=True, cell="gru").output_shape
         (None, None, 9)
     """
-    for option, size, least in (
-        ("features", features, 0 if symbols else 1),
-        ("symbols", symbols, 0),
-        ("outputs", outputs, 1),
-    ):
-        if size < least:
-            raise ValueError(f"`{option}` must be at least {least}, not {size!r}.")
+    require_integer("symbols", symbols, least=0)
+    require_integer("features", features, least=0 if symbols else 1)
+    require_integer("outputs", outputs)
     if symbols:
         inputs = keras.Input((None,), dtype="int32", name="x")
         x = ops.one_hot(inputs, symbols)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal, Unpack
+from typing import Literal, Unpack, get_args
 
 import keras
 
 from custom_layers import SequenceSnapshots1D, SeriesScaling
+from custom_layers.engine.checks import require_integer, require_one_of
 from custom_layers.engine.masking import first_steps
 from zoo._registry import register_model
-from zoo.decoding.steps import require_integer
-from zoo.many_to_one.classes import POOLINGS, check_classes, pool
+from zoo.many_to_one.classes import pool
 from zoo.recurrent import StackOptions, recurrent_stack
 
 SeriesPooling = Literal["last", "mean", "max", "attention", "snapshots"]
-SERIES_POOLINGS = (*POOLINGS, "snapshots")
 SeriesScalingMode = Literal["train", "series"]
 
 
@@ -111,12 +110,10 @@ def series_classifier(
         >>> zoo.create_model("series_classifier_small", features=6, num_classes=4).output_shape
         (None, 4)
     """
-    check_classes(num_classes)
-    require_integer("features", features, 1)
-    if scaling not in ("train", "series"):
-        raise ValueError(f"`scaling` must be 'train' or 'series', not {scaling!r}.")
-    if pooling not in SERIES_POOLINGS:
-        raise ValueError(f"`pooling` must be one of {SERIES_POOLINGS}, not {pooling!r}.")
+    require_integer("num_classes", num_classes, least=2)
+    require_integer("features", features)
+    require_one_of("scaling", scaling, get_args(SeriesScalingMode))
+    require_one_of("pooling", pooling, get_args(SeriesPooling))
     stack.setdefault("cell", "gru")
     series = keras.Input((None, features), name="series")
     lengths = keras.Input((), dtype="int32", name="lengths")

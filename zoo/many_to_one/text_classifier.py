@@ -6,9 +6,10 @@ from typing import Unpack
 
 import keras
 
+from custom_layers.engine.checks import require_integer
 from zoo._registry import register_model
 from zoo._tokens import TokenStackOptions, split_options, token_features
-from zoo.many_to_one.classes import Pooling, check_classes, pool
+from zoo.many_to_one.classes import Pooling, pool
 from zoo.recurrent import recurrent_stack
 
 _YANG, _CONNEAU = "Yang et al. 2016", "Conneau et al. 2017"
@@ -71,7 +72,7 @@ def text_classifier(
         >>> zoo.create_model("text_classifier_small", num_classes=5).output_shape
         (None, 5)
     """
-    check_classes(num_classes)
+    require_integer("num_classes", num_classes, least=2)
     tokens, stack = split_options(
         {"bidirectional": True, "character_vocabulary_size": 0, **options}
     )

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import keras
 from keras import ops
 
 from custom_layers import DiagonalBiLSTM, MaskedConv2D, RowLSTM
+from custom_layers.engine.checks import require_integer, require_one_of
 from zoo._registry import register_model
 
 _PAPER = "van den Oord et al. 2016"
 
 Body = Literal["diagonal_bilstm", "row_lstm", "masked_conv"]
-BODIES = ("diagonal_bilstm", "row_lstm", "masked_conv")
 
 
 @register_model("pixel_rnn_diagonal", shape="one-to-many", parameters=12_673, paper=_PAPER)
@@ -90,14 +90,10 @@ def pixel_rnn(
         >>> zoo.pixel_rnn(height=8, width=8, levels=17, layer="row_lstm").output_shape
         (None, 8, 8, 1, 17)
     """
-    if layer not in BODIES:
-        raise ValueError(f"`layer` must be one of {BODIES}, not {layer!r}.")
-    if channels not in (1, 3):
-        raise ValueError(f"`channels` must be 1 (grey) or 3 (RGB), not {channels!r}.")
-    if levels < 2:
-        raise ValueError(f"`levels` must be at least 2, not {levels!r}.")
-    if depth < 1:
-        raise ValueError(f"`depth` must be at least 1, not {depth!r}.")
+    require_one_of("layer", layer, get_args(Body))
+    require_one_of("channels", channels, (1, 3))
+    require_integer("levels", levels, least=2)
+    require_integer("depth", depth)
     images = keras.Input((height, width, channels), dtype="int32", name="images")
     outputs = 1 if levels == 2 else levels
 

@@ -151,7 +151,7 @@ def truncated(
         ValueError: If `steps` is below 1.
     """
     if steps < 1:
-        raise ValueError(f"`steps` must be at least 1, not {steps!r}.")
+        raise ValueError(f"`steps` must be a positive integer, found {steps!r}.")
     h, _ = forward(weights, x, h0)
     du, dw, db = np.zeros_like(weights.u), np.zeros_like(weights.w), np.zeros_like(weights.b)
     dv = np.zeros_like(weights.v)

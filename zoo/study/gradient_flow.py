@@ -19,6 +19,7 @@ import numpy as np
 from keras import ops
 
 from custom_layers import ResidualRNN
+from custom_layers.engine.checks import require_number
 
 #: Below the one a step cannot be learned from in float32 training, above the other not at all.
 VANISHING, EXPLODING = 1e-6, 1e10
@@ -69,8 +70,7 @@ class GradientFlow:
         Raises:
             ValueError: If `share` is not above 0.
         """
-        if not share > 0:
-            raise ValueError(f"`share` must be above 0, not {share!r}.")
+        require_number("share", share, above=0)
         back = self.norms if self.backwards else self.norms[::-1]
         back = back[np.argmax(back != 0) :] if back.any() else back[:1]
         fallen = back[1:] < share * back[0]

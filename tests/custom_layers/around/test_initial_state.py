@@ -251,8 +251,8 @@ def test_layer_contract(case: str, name: str) -> None:
         ({"state_size": []}, r"`state_size` must be .* found \[\]"),
         ({"state_size": [3, [4, 2.0]]}, r"`state_size` must be .* found \[3, \[4, 2.0\]\]"),
         ({"state_size": 3, "mode": "ones"}, "`mode` must be one of .* found 'ones'"),
-        ({"state_size": 3, "stddev": -1}, "`stddev` must be a number of at least 0, found -1"),
-        ({"state_size": 3, "stddev": np.nan}, "`stddev` must be a number .* found nan"),
+        ({"state_size": 3, "stddev": -1}, "`stddev` must be at least 0, found -1"),
+        ({"state_size": 3, "stddev": np.nan}, "`stddev` must be at least 0, found nan"),
         ({"state_size": 3, "seed": 1.5}, "`seed` must be an integer or None, found 1.5"),
     ],
 )

@@ -109,8 +109,8 @@ def test_spec_augment_hits_all_steps_alike_within_the_clip() -> None:
     [
         (SequenceNormalization, {"epsilon": 0}, "`epsilon` must be above 0"),
         (StackFrames, {"factor": 0}, "`factor` must be a positive integer"),
-        (SpecAugment, {"time_masks": -1}, "`time_masks` must be an integer of at least 0"),
-        (SpecAugment, {"feature_width": 1.5}, "`feature_width` must be an integer of at least 0"),
+        (SpecAugment, {"time_masks": -1}, "`time_masks` must be a non-negative integer"),
+        (SpecAugment, {"feature_width": 1.5}, "`feature_width` must be a non-negative integer"),
     ],
 )
 def test_wrong_arguments(layer: Any, arguments: dict[str, Any], message: str) -> None:

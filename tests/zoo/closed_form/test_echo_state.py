@@ -138,7 +138,7 @@ def test_wrong_arguments() -> None:
         zoo.free_run(zoo.echo_state_network(targets=2, units=10, seed=1), x, 3)
     with pytest.raises(ValueError, match="`warmup` must have shape"):
         zoo.free_run(model, np.zeros((2, 20, 3)), 3)
-    with pytest.raises(ValueError, match="`steps` must be an integer of at least 1"):
+    with pytest.raises(ValueError, match="`steps` must be a positive integer"):
         zoo.free_run(model, x, 0)
     with pytest.raises(ValueError, match="`x` must have a step at least"):
         zoo.readout_inputs(model, x[:, :0])

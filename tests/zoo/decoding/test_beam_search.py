@@ -168,12 +168,12 @@ def test_context_stays_where_it_is() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"max_length": 0}, "`max_length` must be an integer of at least 1, found 0"),
-        ({"max_length": 2.0}, "`max_length` must be an integer of at least 1, found 2.0"),
-        ({"beam_size": 0}, "`beam_size` must be an integer of at least 1, found 0"),
+        ({"max_length": 0}, "`max_length` must be a positive integer, found 0"),
+        ({"max_length": 2.0}, "`max_length` must be a positive integer, found 2.0"),
+        ({"beam_size": 0}, "`beam_size` must be a positive integer, found 0"),
         ({"length_penalty": -0.1}, "`length_penalty` must be at least 0, found -0.1"),
         ({"length_penalty": float("nan")}, "`length_penalty` must be at least 0, found nan"),
-        ({"end_id": -1}, "`end_id` must be an integer of at least 0, found -1"),
+        ({"end_id": -1}, "`end_id` must be a non-negative integer, found -1"),
         ({"end_id": 4}, r"vocabulary above `end_id` = 4, found shape \(4, 4\)"),
         ({"start_id": [[2]]}, r"`start_id` must be an integer or of shape \(batch,\)"),
         ({"start_id": 2}, r"`start_id` must have shape \(batch,\), found 2"),

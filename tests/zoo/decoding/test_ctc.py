@@ -143,7 +143,7 @@ def test_a_graph_for_any_length() -> None:
 
 
 def test_wrong_arguments() -> None:
-    with pytest.raises(ValueError, match="`beam_size` must be an integer of at least 1"):
+    with pytest.raises(ValueError, match="`beam_size` must be a positive integer"):
         zoo.ctc_beam_search(np.zeros((1, 2, 3), "float32"), beam_size=0)
     with pytest.raises(ValueError, match="`logits` must have shape"):
         zoo.ctc_greedy_search(np.zeros((2, 3), "float32"))

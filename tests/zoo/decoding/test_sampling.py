@@ -172,8 +172,8 @@ def test_sampling_compiled_is_sampling() -> None:
     [
         ({"temperature": -1.0}, "`temperature` must be at least 0, found -1.0"),
         ({"temperature": float("nan")}, "`temperature` must be at least 0, found nan"),
-        ({"top_k": -1}, "`top_k` must be an integer of at least 0, found -1"),
-        ({"top_k": 2.5}, "`top_k` must be an integer of at least 0, found 2.5"),
+        ({"top_k": -1}, "`top_k` must be a non-negative integer, found -1"),
+        ({"top_k": 2.5}, "`top_k` must be a non-negative integer, found 2.5"),
         ({"top_p": 0.0}, "`top_p` must be above 0 and at most 1, found 0.0"),
         ({"top_p": 1.5}, "`top_p` must be above 0 and at most 1, found 1.5"),
         ({"uniforms": np.zeros(3)}, r"`uniforms` must have shape \(batch, max_length\)"),

@@ -135,8 +135,8 @@ def test_in_training_and_outside() -> None:
 
 def test_what_does_not_fit_is_refused() -> None:
     for options, message in (
-        ({"share": 1.5, "steps": 3}, "`share` must be between 0 and 1, not 1.5"),
-        ({"share": 0.5, "steps": 0}, "`steps` must be at least 1, not 0"),
+        ({"share": 1.5, "steps": 3}, "`share` must be at least 0 and at most 1, found 1.5"),
+        ({"share": 0.5, "steps": 0}, "`steps` must be a positive integer, found 0"),
         ({"share": 0.5, "steps": 3, "schedule": "cubic"}, "`schedule` must be one of"),
     ):
         with pytest.raises(ValueError, match=message):

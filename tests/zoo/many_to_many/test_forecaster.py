@@ -246,7 +246,7 @@ def test_closed_form_is_ridge_regression() -> None:
 
 def test_wrong_options() -> None:
     for options, message in (
-        ({"horizon": 0}, "`horizon` must be an integer of at least 1"),
+        ({"horizon": 0}, "`horizon` must be a positive integer"),
         ({"mode": "both"}, "`mode` must be one of"),
         ({"mode": "recursive", "covariates": 1}, "what they will be is not known"),
         ({"mode": "recursive", "bidirectional": True}, "still to be made"),

@@ -73,9 +73,9 @@ def test_it_learns():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"features": 0}, "`features` must be at least 1, not 0"),
-        ({"symbols": -1}, "`symbols` must be at least 0, not -1"),
-        ({"outputs": 0}, "`outputs` must be at least 1, not 0"),
+        ({"features": 0}, "`features` must be a positive integer, found 0"),
+        ({"symbols": -1}, "`symbols` must be a non-negative integer, found -1"),
+        ({"outputs": 0}, "`outputs` must be a positive integer, found 0"),
     ],
 )
 def test_wrong_sizes(options, message):

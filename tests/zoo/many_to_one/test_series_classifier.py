@@ -183,9 +183,9 @@ def test_echo_state_tells_waves_apart_and_is_calibrated() -> None:
 
 
 def test_wrong_options() -> None:
-    with pytest.raises(ValueError, match="`num_classes` must be at least 2"):
+    with pytest.raises(ValueError, match="`num_classes` must be an integer of at least 2"):
         build(num_classes=1)
-    with pytest.raises(ValueError, match="`scaling` must be 'train' or 'series'"):
+    with pytest.raises(ValueError, match="`scaling` must be one of 'train', 'series'"):
         build(scaling="window")
     with pytest.raises(ValueError, match="`pooling` must be one of"):
         build(pooling="first")

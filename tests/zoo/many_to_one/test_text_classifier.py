@@ -122,5 +122,5 @@ def test_saved_and_loaded(pooling: str, tmp_path: Any) -> None:
 def test_wrong_options() -> None:
     with pytest.raises(ValueError, match="`pooling` must be one of"):
         build(pooling="first")
-    with pytest.raises(ValueError, match="`num_classes` must be at least 2"):
+    with pytest.raises(ValueError, match="`num_classes` must be an integer of at least 2"):
         build(num_classes=1)

@@ -141,9 +141,9 @@ def test_saved_and_loaded(layer: str, tmp_path: Any) -> None:
     ("options", "message"),
     [
         ({"layer": "lstm"}, "`layer` must be one of"),
-        ({"channels": 2}, "`channels` must be 1"),
-        ({"levels": 1}, "`levels` must be at least 2"),
-        ({"depth": 0}, "`depth` must be at least 1"),
+        ({"channels": 2}, "`channels` must be one of 1, 3, found 2"),
+        ({"levels": 1}, "`levels` must be an integer of at least 2"),
+        ({"depth": 0}, "`depth` must be a positive integer"),
         ({"channels": 3, "units": 16}, "multiple of 3"),
     ],
 )

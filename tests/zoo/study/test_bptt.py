@@ -84,7 +84,7 @@ def test_not_truncated_is_whole(weights, sequence):
         np.testing.assert_allclose(getattr(cut, name), getattr(whole, name), rtol=1e-12, atol=1e-14)
     shorter = truncated(weights, x, slope, TIME - 1, h0)
     assert np.abs(shorter.w - whole.w).max() > 1e-6
-    with pytest.raises(ValueError, match="`steps` must be at least 1, not 0"):
+    with pytest.raises(ValueError, match="`steps` must be a positive integer, found 0"):
         truncated(weights, x, slope, 0)
 
 
