@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from recipes.kit.console import figure
-
-
-@dataclass(frozen=True)
-class Card:
-    """What a recipe says of every model it makes.
-
-    Attributes:
-        task: What the model does, in a sentence.
-        use: What it is for.
-        limits: What it is not for, and where it fails.
-    """
-
-    task: str
-    use: str
-    limits: str
+from recipes.kit.data.readers import Fact
+from recipes.kit.recipe import Card, Field
 
 
 def model_card(
@@ -29,11 +15,13 @@ def model_card(
     *,
     recipe: str,
     command: str,
-    description: str,
+    understood: Sequence[Fact],
     licence: str,
     metrics: Mapping[str, Any],
     pictures: list[str],
     baseline_is: str,
+    inputs: Sequence[Field],
+    outputs: Sequence[Field],
     signatures: Mapping[str, tuple[Mapping[str, str], Mapping[str, str]]],
 ) -> str:
     """The card as Markdown."""
@@ -41,6 +29,7 @@ def model_card(
     rows = [
         f"| {n} | {_cell(test.get(n))} | {_cell(baseline.get(n))} |" for n in {**test, **baseline}
     ]
+    fields = [*(("in", field) for field in inputs), *(("out", field) for field in outputs)]
     lines = [
         f"# {recipe}",
         "",
@@ -51,7 +40,7 @@ def model_card(
         "",
         "## Data",
         "",
-        f"{description}.",
+        *(f"- {fact.topic}: {fact.text}" for fact in understood),
         "",
         f"Licence: {licence}.",
         "",
@@ -71,6 +60,12 @@ def model_card(
         f"For: {card.use}",
         "",
         f"Not for, and limits: {card.limits}",
+        "",
+        "`rnn-zoo predict` takes and gives:",
+        "",
+        "| | name | kind | what |",
+        "|---|---|---|---|",
+        *(f"| {way} | `{f.name}` | {f.kind} | {f.what} |" for way, f in fields),
         "",
         "`model.keras` loads with Keras and rnn-zoo; `config.json` has every option.",
         "`saved_model/` runs in plain TensorFlow:",

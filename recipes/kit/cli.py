@@ -1,12 +1,11 @@
-"""The command line. It reads words, calls the plumbing, and turns mistakes into one line."""
+"""The command line: words in, exit status out, and one line for an error the user can fix."""
 
 from __future__ import annotations
 
 import errno
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 HELP = """\
 usage: rnn-zoo COMMAND ...
@@ -34,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run a command.
 
     Returns:
-        Exit status: 0; 2 for what the user can mend, said in one line on stderr; 130 when
+        Exit status: 0; 2 for an error the user can fix, in one line on stderr; 130 when
         interrupted.
     """
     words = list(sys.argv[1:] if argv is None else argv)
@@ -47,23 +46,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        message = _mendable(error)
+        message = _user_error(error)
         if message is None:
             raise
         return _fail(message, 2)
-
-
-@contextmanager
-def _quiet_start() -> Iterator[None]:
-    """Drop what TensorFlow's C++ side writes to stderr while it starts, heeding no log level."""
-    stderr = os.dup(2)
-    try:
-        with open(os.devnull, "wb") as devnull:
-            os.dup2(devnull.fileno(), 2)
-        yield
-    finally:
-        os.dup2(stderr, 2)
-        os.close(stderr)
 
 
 def _fail(message: str, status: int) -> int:
@@ -71,8 +57,8 @@ def _fail(message: str, status: int) -> int:
     return status
 
 
-def _mendable(error: Exception) -> str | None:
-    """The line about a mistake that the user can mend; None for a fault of ours."""
+def _user_error(error: Exception) -> str | None:
+    """The line about an error that the user can fix; None for a fault of ours."""
     from recipes.kit.errors import UserError
 
     if isinstance(error, UserError):
@@ -111,13 +97,6 @@ def _dispatch(words: list[str]) -> int:
         near = difflib.get_close_matches(name, _COMMANDS, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"expected one of: {', '.join(_COMMANDS)}."
         raise UserError(f"unknown command {name!r}; {hint}")
-    from recipes.kit.allocator import keep_freed_memory
-
-    keep_freed_memory()
-    with _quiet_start():
-        import tensorflow as tf
-
-        tf.config.list_physical_devices()
     from recipes.kit import commands
     from recipes.kit.console import warnings_as_notes
 

@@ -1,118 +1,118 @@
-"""What each command does with its words. `_cli` finds `NAME_command` here."""
+"""What each command does with its words. `cli` finds `NAME_command` here."""
 
 from __future__ import annotations
 
-import dataclasses
-import importlib
 import json
 import os
 import shlex
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-import tyro
+from typing import Any, Literal
 
 from recipes.kit import output
+from recipes.kit.config_file import read_config
 from recipes.kit.console import note
-from recipes.kit.data.source import stream_lines
+from recipes.kit.data.files import stream_lines
+from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
-from recipes.kit.options import parse_options, read_config
-from recipes.kit.run import load_recipe, recipe_names, train_recipe
-
-_Flag = tyro.conf.FlagCreatePairsOff[bool]
-_Folder = Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="DIR")]
+from recipes.kit.options import Group, flag, option
+from recipes.kit.parse import parse, split_words, value_of
+from recipes.kit.recipe import check_name, description_of, load_options, recipe_names
 
 
-def _extend(kind: type, fields: dict[str, tuple[Any, Any, str]]) -> type:
-    """A config class with more options: name to type, default and help."""
-    extra = [
-        (name, Annotated[hint, tyro.conf.arg(help=text)], dataclasses.field(default=default))
-        for name, (hint, default, text) in fields.items()
-    ]
-    return dataclasses.make_dataclass(kind.__name__, extra, bases=(kind,), frozen=True)
+@dataclass(frozen=True)
+class RunFlags(Group):
+    """Where a run goes, and how it starts; no part of the config."""
+
+    out: Path | None = option(None, "Folder to write; by default saved_models/RECIPE.")
+    config: Path | None = option(
+        None, "File of options (config.json or best_config.json); those given here win."
+    )
+    resume: bool = option(False, "Go on with what was interrupted.")
+    overwrite: bool = option(False, "Replace what is there.")
 
 
-def _split(kind: type, options: Any) -> Any:
-    """The config within the options of `_extend`."""
-    return kind(**{field.name: getattr(options, field.name) for field in dataclasses.fields(kind)})
+@dataclass(frozen=True)
+class TuneFlags(RunFlags):
+    """How a search goes."""
+
+    trials: int = option(10, "Number of configurations to try.", at_least=1)
+    tuner: Literal["random", "bayesian", "hyperband"] = option(
+        "bayesian", "How the next one is chosen."
+    )
 
 
-def _recipe_word(command: str, words: list[str]) -> tuple[str, list[str]]:
-    """The recipe's name, wherever it stands before the first option."""
-    if words and not words[0].startswith("-"):
-        return words[0], words[1:]
-    if {"-h", "--help"} & {*words}:
-        names = "\n".join(f"  rnn-zoo {command} {name} --help" for name in recipe_names())
-        print(
-            f"usage: rnn-zoo {command} RECIPE [options]\n\nOptions depend on the recipe:\n{names}"
-        )
-        raise SystemExit(0)
-    raise UserError(f"{command}: names no recipe; expected one of: {', '.join(recipe_names())}.")
+@dataclass(frozen=True)
+class Evaluate(Group):
+    """Metrics of a trained folder. The last line of stdout is one JSON object."""
 
-
-_RUN_FLAGS = {
-    "config": (
-        Path | None,
+    data: Source | None = option(
         None,
-        "File of options (config.json or best_config.json); those given here win.",
-    ),
-    "resume": (_Flag, False, "Go on with what was interrupted."),
-    "overwrite": (_Flag, False, "Replace what is there."),
-}
+        "Evaluate on other data than the test part it was trained with: embedded, tfds:NAME or a "
+        "path.",
+        heading="data",
+    )
 
 
-def _read_options(
-    recipe: Any,
-    name: str,
-    words: list[str],
-    prog: str,
-    flags: dict[str, tuple[Any, Any, str]],
-    default: Any = None,
-) -> Any:
-    """Parse the options; what `--config` holds, else `default`, takes the place of the defaults."""
-    kind = _extend(recipe.Config, flags)
-    options = parse_options(kind, words, prog=prog)
-    if options.config is not None:
-        default = read_config(recipe.Config, options.config, name, default)
-    if default is not None:
-        values = {f.name: getattr(default, f.name) for f in dataclasses.fields(default)}
-        options = parse_options(kind, words, prog=prog, default=kind(**values))
-    if Path(options.data).exists():
-        # What is written down has to be found from any folder.
-        options = dataclasses.replace(options, data=str(Path(options.data).resolve()))
-    return options
+@dataclass(frozen=True)
+class Predict(Group):
+    """Answers of a trained folder, one JSON object for each input.
+
+    INPUT is text, the path of a file, or - for lines on stdin; of recipes for images, sound and
+    series the path of a file. Further options depend on the recipe: rnn-zoo predict DIR --help.
+    """
+
+
+@dataclass(frozen=True)
+class Export(Group):
+    """Write the model of a trained folder in another format.
+
+    A SavedModel takes raw input. ONNX and LiteRT have no strings: they take numbers, texts as the
+    ids that the lists beside the model give, and need the export extra.
+    """
+
+    format: Literal["savedmodel", "onnx", "litert"] | None = option(None, "What to write.")
+    to: Path | None = option(None, "Where to; by default beside the model.")
+    length: int = option(
+        64,
+        "Length of what the LiteRT model takes, as its shapes are fixed: words or characters, "
+        "steps of a series, samples of sound (at 8,000 a second, 16000 are two seconds).",
+        at_least=1,
+    )
+    overwrite: bool = option(False, "Replace what is there.")
+
+
+@dataclass(frozen=True)
+class List(Group):
+    """Recipes, models and layers."""
+
+    json: bool = option(False, "Print one JSON object.")
 
 
 def train_command(words: list[str]) -> int:
     """`rnn-zoo train RECIPE [options]`."""
     name, rest = _recipe_word("train", words)
-    recipe = load_recipe(name)
-    prog = f"rnn-zoo train {name}"
-    options = _read_options(recipe, name, rest, prog, _RUN_FLAGS)
-    config = _split(recipe.Config, options)
-    out = config.out or output.default_folder(name)
-    output.check_free(out, overwrite=options.overwrite, resume=options.resume)
-    if options.resume:
-        config = _resumed(recipe, name, rest, prog, out)
-    config = dataclasses.replace(config, out=out)
-    command = shlex.join(
-        [
-            "rnn-zoo",
-            "train",
-            name,
-            *(word for word in rest if word not in ("--resume", "--overwrite")),
-        ]
-    )
+    prog, kind = f"rnn-zoo train {name}", load_options(name).Config
+    config, flags = _read_options(name, kind, RunFlags, rest, prog)
+    out = flags.out or output.default_folder(name)
+    output.check_free(out, overwrite=flags.overwrite, resume=flags.resume)
+    if flags.resume:
+        config = _resumed(name, kind, rest, prog, out)
+    typed = [word for word in rest if word not in ("--resume", "--overwrite")]
+    recipe = _start(name)
+    from recipes.kit.run import train_recipe
+
     try:
         metrics = train_recipe(
+            recipe,
             name,
             config,
             out,
-            command=command,
-            resume=options.resume,
-            overwrite=options.overwrite,
+            command=shlex.join(["rnn-zoo", "train", name, *typed]),
+            resume=flags.resume,
+            overwrite=flags.overwrite,
         )
     except BaseException as error:
         if output.resumable(out) and not isinstance(error, UserError):
@@ -123,20 +123,188 @@ def train_command(words: list[str]) -> int:
     return 0
 
 
-def _resumed(recipe: Any, name: str, words: list[str], prog: str, out: Path) -> Any:
+def evaluate_command(words: list[str]) -> int:
+    """`rnn-zoo evaluate DIR [--data SRC]`."""
+    folder, _, options = _folder_and_options("evaluate", words, Evaluate)
+    name = output.recipe_of(folder)
+    config = output.read_run_config(load_options(name).Config, folder)
+    source = options.data or config.data
+    recipe = _start(name)
+    from recipes.kit.console import console, metrics_table
+
+    predictor = recipe.load(folder)
+    metrics = predictor.evaluate(recipe.load_test(source, predictor))
+    console.print(metrics_table(f"{name} on {source}", {"model": metrics}))
+    print(json.dumps(metrics))
+    return 0
+
+
+def predict_command(words: list[str]) -> int:
+    """`rnn-zoo predict DIR INPUT... [recipe options]`."""
+    folder = next((Path(w) for w in words if (Path(w) / output.CONFIG).is_file()), None)
+    kind = Predict if folder is None else load_options(output.recipe_of(folder)).Predict
+    folder, inputs, options = _folder_and_options("predict", words, kind, "INPUT...")
+    name = output.recipe_of(folder)
+    if not inputs:
+        raise UserError("predict: nothing to predict; expected text, a file, or - for stdin.")
+    predictor = _start(name).load(folder)
+    given = _lines(inputs) if predictor.takes == "texts" else map(Path, inputs)
+    status = 0
+    for answer in predictor.predict(given, options):
+        print(json.dumps(answer, ensure_ascii=False), flush=True)
+        if "error" in answer:
+            status = 2
+    return status
+
+
+def export_command(words: list[str]) -> int:
+    """`rnn-zoo export DIR --format FORMAT [--to PATH]`."""
+    folder, _, options = _folder_and_options("export", words, Export)
+    name = output.recipe_of(folder)
+    if options.format is None:
+        raise UserError("export: expected --format savedmodel, onnx or litert.")
+    recipe = _start(name)
+    from recipes.kit.export import export_folder
+
+    print(
+        export_folder(
+            recipe,
+            folder,
+            options.format,
+            options.to,
+            length=options.length,
+            overwrite=options.overwrite,
+        )
+    )
+    return 0
+
+
+def tune_command(words: list[str]) -> int:
+    """`rnn-zoo tune RECIPE --trials N [options]`."""
+    name, rest = _recipe_word("tune", words)
+    config, flags = _read_options(
+        name, load_options(name).Config, TuneFlags, rest, f"rnn-zoo tune {name}"
+    )
+    out = flags.out or output.default_folder(f"{name}-tune")
+    recipe = _start(name)
+    from recipes.kit.search import search
+
+    best = search(
+        recipe,
+        name,
+        config,
+        out,
+        trials=flags.trials,
+        tuner=flags.tuner,
+        resume=flags.resume,
+        overwrite=flags.overwrite,
+    )
+    print(f"""\
+best of the trials: {best["objective"]:.4g} (trial {best["trial"]})
+{out}/  trials.csv  best_config.json  plots/trials.png
+next: rnn-zoo train {name} --config {shlex.quote(str(out / "best_config.json"))}""")
+    return 0
+
+
+def list_command(words: list[str]) -> int:
+    """`rnn-zoo list [--json]`."""
+    (options,) = parse(words, List, prog="rnn-zoo list", description=_doc(List))
+    from recipes.kit.catalogue import read_catalogue
+
+    catalogue = read_catalogue()
+    if options.json:
+        print(json.dumps(catalogue, indent=2, ensure_ascii=False))
+        return 0
+    from rich.console import Console
+    from rich.table import Table
+
+    parameters = catalogue.pop("parameters")
+    for title, entries in catalogue.items():
+        table = Table(
+            title=title, title_justify="left", box=None, show_header=False, pad_edge=False
+        )
+        for name, text in entries.items():
+            table.add_row(f"  {name}", f"{parameters[name]:,}" if name in parameters else "", text)
+        Console(width=None if sys.stdout.isatty() else 140).print(table)
+    return 0
+
+
+def _start(name: str) -> Any:
+    """The recipe, with TensorFlow started quietly."""
+    from recipes.kit.allocator import keep_freed_memory
+    from recipes.kit.console import quiet_start
+    from recipes.kit.recipe import load_recipe
+
+    keep_freed_memory()
+    quiet_start()
+    return load_recipe(name)
+
+
+def _doc(kind: type) -> str:
+    return (kind.__doc__ or "").replace("\n    ", "\n")
+
+
+def _recipe_word(command: str, words: list[str]) -> tuple[str, list[str]]:
+    """The recipe's name, which stands before the first option."""
+    if words and not words[0].startswith("-"):
+        check_name(words[0])
+        return words[0], words[1:]
+    if {"-h", "--help"} & {*words}:
+        names = "\n".join(f"  rnn-zoo {command} {name} --help" for name in recipe_names())
+        print(
+            f"usage: rnn-zoo {command} RECIPE [options]\n\nOptions depend on the recipe:\n{names}"
+        )
+        raise SystemExit(0)
+    raise UserError(f"{command}: names no recipe; expected one of: {', '.join(recipe_names())}.")
+
+
+def _read_options(
+    name: str,
+    kind: type[Any],
+    flags: type[Any],
+    words: list[str],
+    prog: str,
+    default: Any = None,
+) -> tuple[Any, Any]:
+    """The config and the flags; what `--config` holds, else `default`, takes the place of the
+    defaults."""
+    file = value_of("--config", words)
+    if file is not None:
+        default = read_config(kind, Path(file), name, default=default)
+    defaults = () if default is None else (default,)
+    about = description_of(name)
+    config, given = parse(words, kind, flags, prog=prog, description=about, defaults=defaults)
+    return config, given
+
+
+def _resumed(name: str, kind: type[Any], words: list[str], prog: str, out: Path) -> Any:
     """The config of the interrupted run; options that differ from it are refused."""
-    if not output.resumable(out):
-        raise UserError(f"--resume: there is no interrupted run for {out}.")
-    before = output.read_run_config(recipe.Config, output.unfinished_folder(out))
-    now = _read_options(recipe, name, words, prog, _RUN_FLAGS, default=before)
-    for field in dataclasses.fields(before):
+    before = output.read_run_config(kind, output.unfinished_folder(out))
+    now, _ = _read_options(name, kind, RunFlags, words, prog, default=before)
+    for field in fields(before):
         old, new = getattr(before, field.name), getattr(now, field.name)
-        if field.name != "out" and old != new:
+        if old != new:
             raise UserError(
-                f"--resume: the interrupted run has --{field.name.replace('_', '-')} {old}, "
-                f"not {new}; leave it out, or start again with --overwrite."
+                f"--resume: the interrupted run has {flag(field.name)} {old}, not {new}; leave it "
+                "out, or start again with --overwrite."
             )
     return before
+
+
+def _folder_and_options(
+    command: str, words: list[str], kind: type[Any], more: str = ""
+) -> tuple[Path, list[str], Any]:
+    """The trained folder, the words after it, and the options, which may stand anywhere."""
+    usage = f"rnn-zoo {command} DIR {more}".rstrip()
+    plain, rest = split_words(words, kind)
+    (options,) = parse(rest, kind, prog=usage, description=_doc(kind))
+    if not plain:
+        raise UserError(
+            f"{command}: names no folder; expected one that `rnn-zoo train` wrote: {usage}."
+        )
+    if len(plain) > 1 and not more:
+        raise UserError(f"{command}: does not know what to do with {plain[1]!r}; expected {usage}.")
+    return Path(plain[0]), plain[1:], options
 
 
 def _summary(out: Path, metrics: dict[str, Any]) -> None:
@@ -154,71 +322,6 @@ next: rnn-zoo evaluate {shlex.quote(str(out))}
       rnn-zoo predict {shlex.quote(str(out))} INPUT...""")
 
 
-@dataclasses.dataclass(frozen=True)
-class Evaluate:
-    """Metrics of a trained folder. The last line of stdout is one JSON object."""
-
-    folder: _Folder
-    """Folder that `rnn-zoo train` wrote."""
-    data: str | None = None
-    """Evaluate on other data than the test part it was trained with."""
-
-
-def evaluate_command(words: list[str]) -> int:
-    """`rnn-zoo evaluate DIR [--data SRC]`."""
-    from recipes.kit.console import console, metrics_table
-
-    options = parse_options(Evaluate, words, prog="rnn-zoo evaluate")
-    name = output.recipe_of(options.folder)
-    recipe = load_recipe(name)
-    config = output.read_run_config(recipe.Config, options.folder)
-    source = config.data if options.data is None else options.data
-    if Path(source).exists():
-        source = str(Path(source).resolve())
-    test = recipe.load_test(options.folder, config, source)
-    metrics = recipe.evaluate(options.folder, test)
-    console.print(metrics_table(f"{name} on {source}", {"model": metrics}))
-    print(json.dumps(metrics))
-    return 0
-
-
-@dataclasses.dataclass(frozen=True)
-class Predict:
-    """Answers of a trained folder, one JSON object a line."""
-
-    folder: _Folder
-    """Folder that `rnn-zoo train` wrote."""
-    inputs: tyro.conf.Positional[tuple[str, ...]]
-    """Text, the path of a file with an input a line, or - for lines on stdin; of a recipe for
-    images, sound or series their files."""
-
-
-def predict_command(words: list[str]) -> int:
-    """`rnn-zoo predict DIR INPUT... [recipe options]`."""
-    prog = "rnn-zoo predict"
-    folder = next((Path(word) for word in words if not word.startswith("-")), None)
-    if folder is None:
-        parse_options(Predict, words, prog=prog)  # prints the help, or says what is missing
-        raise UserError("predict: names no folder; expected one that `rnn-zoo train` wrote.")
-    recipe = load_recipe(output.recipe_of(folder))
-    own = getattr(recipe, "Predicting", None)
-    kind = _together(Predict, own) if own else Predict
-    options = parse_options(kind, words, prog=prog)
-    if not options.inputs:
-        expected = "text, a file, or - for stdin" if recipe.INPUTS == "texts" else "a file"
-        raise UserError(f"predict: nothing to predict; expected {expected}.")
-    inputs = _lines(options.inputs) if recipe.INPUTS == "texts" else map(Path, options.inputs)
-    extra = (_split(own, options),) if own else ()
-    for answer in recipe.predict(options.folder, inputs, *extra):
-        print(json.dumps(answer, ensure_ascii=False), flush=True)
-    return 0
-
-
-def _together(kind: type, own: type) -> type:
-    """The options of a command and those that a recipe adds to it."""
-    return dataclasses.make_dataclass(kind.__name__, [], bases=(own, kind), frozen=True)
-
-
 def _lines(inputs: Sequence[str]) -> Iterator[str]:
     """The inputs themselves, or the lines of the files they name; empty lines are passed over."""
     for item in inputs:
@@ -234,16 +337,16 @@ def _lines(inputs: Sequence[str]) -> Iterator[str]:
 
 
 def _is_file(item: str) -> bool:
-    """Whether an input is a file rather than text; what looks like a path and is none is told."""
+    """Whether an input is a file rather than text; a note is shown for what looks like a path."""
     try:
         if Path(item).is_dir():
             raise UserError(f"{item}: is a folder; expected text, a file of lines, or - for stdin.")
-        found = Path(item).is_file()
-    except (OSError, ValueError):  # Longer than a name can be, or with characters no name has.
+        exists = Path(item).is_file()
+    except (OSError, ValueError):  # longer than a name can be, or with characters no name has
         return False
-    if not found and os.sep in item and not any(map(str.isspace, item)):
+    if not exists and os.sep in item and not any(map(str.isspace, item)):
         note(f"there is no file {item}: it is taken as text.")
-    return found
+    return exists
 
 
 def _text(raw: bytes) -> str:
@@ -251,120 +354,3 @@ def _text(raw: bytes) -> str:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise UserError(f"{raw[:60]!r}: is not UTF-8 text ({error.reason}).") from None
-
-
-@dataclasses.dataclass(frozen=True)
-class Export:
-    """Write the model of a trained folder in another format.
-
-    A SavedModel takes raw input. ONNX and LiteRT have no strings: they take numbers, texts as the
-    ids that the lists beside the model give, and need the export extra.
-    """
-
-    folder: _Folder
-    """Folder that `rnn-zoo train` wrote."""
-    format: Literal["savedmodel", "onnx", "litert"]
-    """What to write."""
-    to: Path | None = None
-    """Where to; by default beside the model."""
-    length: int = 64
-    """Length of what the LiteRT model takes, as its shapes are fixed: words or characters, steps of
-    a series, samples of sound (at 8,000 a second, 16000 are two seconds)."""
-    overwrite: _Flag = False
-    """Replace what is there."""
-
-
-def export_command(words: list[str]) -> int:
-    """`rnn-zoo export DIR --format FORMAT [--to PATH]`."""
-    from recipes.kit.export import export_folder
-
-    options = parse_options(Export, words, prog="rnn-zoo export")
-    recipe = load_recipe(output.recipe_of(options.folder))
-    path = export_folder(
-        recipe,
-        options.folder,
-        options.format,
-        options.to,
-        length=options.length,
-        overwrite=options.overwrite,
-    )
-    print(path)
-    return 0
-
-
-def tune_command(words: list[str]) -> int:
-    """`rnn-zoo tune RECIPE --trials N [options]`."""
-    from recipes.kit.search import TunerName, search
-
-    name, rest = _recipe_word("tune", words)
-    recipe = load_recipe(name)
-    flags = {
-        "trials": (int, 10, "Number of configurations to try."),
-        "tuner": (TunerName, "bayesian", "How the next one is chosen."),
-        **_RUN_FLAGS,
-    }
-    options = _read_options(recipe, name, rest, f"rnn-zoo tune {name}", flags)
-    config = _split(recipe.Config, options)
-    out = config.out or output.default_folder(f"{name}-tune")
-    best = search(
-        recipe,
-        name,
-        config,
-        out,
-        trials=options.trials,
-        tuner=options.tuner,
-        resume=options.resume,
-        overwrite=options.overwrite,
-    )
-    print(f"""\
-best of the trials: {best["objective"]:.4g} (trial {best["trial"]})
-{out}/  trials.csv  best_config.json  plots/trials.png
-next: rnn-zoo train {name} --config {shlex.quote(str(out / "best_config.json"))}""")
-    return 0
-
-
-@dataclasses.dataclass(frozen=True)
-class List:
-    """Recipes, models and layers."""
-
-    json: _Flag = False
-    """Print one JSON object."""
-
-
-def list_command(words: list[str]) -> int:
-    """`rnn-zoo list [--json]`."""
-    options = parse_options(List, words, prog="rnn-zoo list")
-    import inspect
-
-    import custom_layers
-    import zoo
-
-    def headline(thing: Any) -> str:
-        return (inspect.getdoc(thing) or "").partition("\n")[0]
-
-    found = {
-        "recipes": {
-            name: headline(importlib.import_module(f"recipes.{name}")) for name in recipe_names()
-        },
-        "models": {name: zoo.model_info(name).summary for name in zoo.list_models()},
-        "layers": {
-            name: headline(getattr(custom_layers, name))
-            for name in custom_layers.__all__
-            if inspect.isclass(getattr(custom_layers, name))
-        },
-    }
-    if options.json:
-        print(json.dumps(found, indent=2))
-        return 0
-    from rich.console import Console
-    from rich.table import Table
-
-    for title, entries in found.items():
-        table = Table(
-            title=title, title_justify="left", box=None, show_header=False, pad_edge=False
-        )
-        for name, text in entries.items():
-            extra = f"{zoo.model_info(name).parameters:,}" if title == "models" else ""
-            table.add_row(f"  {name}", extra, text)
-        Console(width=None if sys.stdout.isatty() else 140).print(table)
-    return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
 from collections.abc import Iterator, Mapping
@@ -86,6 +87,20 @@ def warnings_as_notes() -> Iterator[None]:
             warnings.filterwarnings("once", category=UserWarning, module=rf"{package}\b")
         warnings.showwarning = show
         yield
+
+
+def quiet_start() -> None:
+    """Start TensorFlow, and drop what its C++ side writes to stderr meanwhile at any log level."""
+    stderr = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as devnull:
+            os.dup2(devnull.fileno(), 2)
+        import tensorflow as tf
+
+        tf.config.list_physical_devices()
+    finally:
+        os.dup2(stderr, 2)
+        os.close(stderr)
 
 
 def _literal(message: str) -> str:

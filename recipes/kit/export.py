@@ -10,10 +10,11 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from tensorflow.core.protobuf import saved_model_pb2
 
 from recipes.kit.errors import DataError, UserError
 from recipes.kit.output import MODEL, SAVED_MODEL
+from recipes.kit.recipe import Recipe
+from recipes.kit.serving import Served
 
 Endpoint = tuple[Callable[..., Any], Sequence[tf.TensorSpec]]
 
@@ -91,12 +92,18 @@ def save_saved_model(endpoints: dict[str, Endpoint], resources: Sequence[Any], p
 
 
 def export_folder(
-    recipe: Any, folder: Path, kind: str, to: Path | None, *, length: int, overwrite: bool
+    recipe: Recipe[Any, Any, Any],
+    folder: Path,
+    kind: str,
+    to: Path | None,
+    *,
+    length: int,
+    overwrite: bool,
 ) -> Path:
     """Write the model of a trained folder as `kind`: savedmodel, onnx or litert.
 
     Args:
-        recipe: The recipe module that made the folder.
+        recipe: The recipe that made the folder.
         folder: The trained folder.
         kind: What to write.
         to: Where to; None is beside the model.
@@ -125,11 +132,11 @@ def export_folder(
             raise UserError(f"--to {path}: exists; give another path, or --overwrite.")
     if kind == "savedmodel":
         if path != own:
-            load_saved_model(own)
+            Served(folder)  # refuses a damaged one
             _replace(path, lambda new: shutil.copytree(own, new))
         return path
     _check_packages(kind)
-    model = recipe.servable(_load_keras(folder / MODEL))
+    model = recipe.portable(_load_keras(folder / MODEL), folder)
     fixed = kind == "litert"
     signature = {
         name: keras.InputSpec(
@@ -165,41 +172,6 @@ def _replace(path: Path, write: Callable[[Path], Any]) -> None:
             shutil.rmtree(new)
         elif new.exists():
             new.unlink()
-
-
-def load_saved_model(path: Path) -> Any:
-    """Load a SavedModel of ours.
-
-    Raises:
-        DataError: If it is missing or damaged.
-    """
-    try:
-        return tf.saved_model.load(str(path))
-    except Exception:  # TensorFlow raises nearly anything here.
-        raise DataError(path, "the SavedModel is missing or damaged; train again") from None
-
-
-def signatures(path: Path) -> dict[str, tuple[dict[str, str], dict[str, str]]]:
-    """What a SavedModel takes and gives: for each signature the dtypes and shapes of its inputs
-    and of its outputs, by name."""
-    content = saved_model_pb2.SavedModel.FromString((path / "saved_model.pb").read_bytes())
-    found = content.meta_graphs[0].signature_def
-
-    def said(tensors: Any) -> dict[str, str]:
-        return {name: _said(tensors[name]) for name in sorted(tensors)}
-
-    return {
-        name: (said(found[name].inputs), said(found[name].outputs))
-        for name in sorted(found)
-        if not name.startswith("__")
-    }
-
-
-def _said(tensor: Any) -> str:
-    shape, dtype = tensor.tensor_shape, tf.as_dtype(tensor.dtype).name
-    if shape.unknown_rank:
-        return dtype
-    return f"{dtype} ({', '.join('any' if d.size < 0 else str(d.size) for d in shape.dim)})"
 
 
 def _load_keras(path: Path) -> keras.Model:

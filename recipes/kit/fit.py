@@ -8,79 +8,50 @@ interrupted.
 
 from __future__ import annotations
 
-import csv
-import dataclasses
-import json
 import math
-import os
 import time
-import zipfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import keras
-import numpy as np
-import tensorflow as tf
 from rich.progress import Progress, TaskID
 
+from recipes.kit.checkpoint import Checkpoint, FitState
 from recipes.kit.console import progress_bar, say
 from recipes.kit.errors import UserError
 from recipes.kit.interrupt import DeferredInterrupt
 from recipes.kit.optimizer import GradientReport, make_optimizer
 from recipes.kit.options import FitConfig
 from recipes.kit.output import CHECKPOINTS
+from recipes.kit.recipe import History, Run
 
 #: With `schedule="plateau"`, the rate is halved after this many epochs without improvement.
 PLATEAU_EPOCHS = 2
 
 
-@dataclass
-class FitState:
-    """Where a training stands after an epoch; with the arrays beside it, all there is to know."""
-
-    epoch: int = 0
-    best: float | None = None
-    best_epoch: int = 0
-    wait: int = 0
-    rate_scale: float = 1.0
-    history: list[dict[str, float]] = field(default_factory=list)
-
-    def finished(self, config: FitConfig) -> bool:
-        """Whether there is nothing left to do."""
-        return self.epoch >= config.epochs or self.wait >= config.patience
-
-
 def fit(
+    run: Run[Any, Any],
     model: keras.Model,
-    config: FitConfig,
     *,
-    batches: Callable[[int], tf.data.Dataset],
+    batches: Callable[[int], Iterable[Any]],
     steps: int,
     loss: keras.losses.Loss,
     validate: Callable[[], Mapping[str, float]],
-    monitor: str,
-    mode: Literal["min", "max"],
-    folder: Path | None = None,
     name: str = "model",
-    title: str = "training",
-) -> list[dict[str, float]]:
+) -> History:
     """Train a model; leave it with the weights of its best epoch.
 
     Args:
+        run: How to train (its config is a `FitConfig`), by which figure of `validate` to choose
+            (the objective of its data), and the folder where the state is kept after each epoch
+            and found again.
         model: Built and not compiled; its weights are trained in place.
-        config: How to train.
         batches: From the number of an epoch (0 first) to its batches `(inputs, targets)`.
         steps: Batches an epoch.
         loss: Loss to minimise; the model's own regularisation is added.
         validate: Called after each epoch; returns what to log and to choose the best epoch by.
-        monitor: The name in `validate()` that decides.
-        mode: Whether more or less of it is better.
-        folder: The folder of the run, where the state is kept after each epoch and found again;
-            None keeps none.
-        name: Of this training within the run.
-        title: What the progress bar says.
+        name: Of this training among those of the run.
 
     Returns:
         A row of figures for each epoch, the first first.
@@ -88,17 +59,18 @@ def fit(
     Raises:
         UserError: If the loss stops being a number.
     """
+    config, title, objective = run.config, run.title, run.data.objective
     optimizer = make_optimizer(config, steps * config.epochs)
     model.compile(optimizer=optimizer, loss=loss, jit_compile=config.jit_compile)
     model.optimizer.build(model.trainable_variables)
     optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
-    checkpoint = _Checkpoint(folder / CHECKPOINTS / name, model) if folder else None
-    state, best_weights = FitState(), None
-    if checkpoint and checkpoint.exists():
+    checkpoint = Checkpoint(run.folder / CHECKPOINTS / name, model)
+    state, best_weights = FitState(), model.get_weights()
+    if checkpoint.exists():
         state, best_weights = checkpoint.restore()
         if not state.finished(config):
             say(f"{title}: going on after epoch {state.epoch}")
-    curves = _tensorboard(folder / "tensorboard" / name) if folder and config.tensorboard else None
+    curves = _Curves(run.folder / "tensorboard" / name) if config.tensorboard else None
 
     with progress_bar() as bar, DeferredInterrupt() as interrupt:
         while not state.finished(config):
@@ -122,7 +94,7 @@ def fit(
             if watch.diverged_at is not None or not math.isfinite(report.mean_norm):
                 raise UserError(_divergence(config, state.epoch, watch.diverged_at, report))
             figures = {"loss": logs["loss"][0], **validate()}
-            improved = _keep_score(state, figures[monitor], mode)
+            improved = _keep_score(state, figures[objective.name], objective.mode)
             if improved:
                 best_weights = model.get_weights()
             state.epoch += 1
@@ -140,23 +112,14 @@ def fit(
             state.history.append(row)
             say(_line(title, config.epochs, row, improved))
             if curves:
-                _write_curves(curves, row)
-            if checkpoint:
-                checkpoint.save(state, best_weights, improved)
+                curves.write(row)
+            checkpoint.save(state, best_weights, improved)
             interrupt.check()
 
     model.set_weights(best_weights)
     stopped = f", stopped after {state.epoch}" if state.epoch < config.epochs else ""
-    say(f"{title}: best epoch {state.best_epoch} ({monitor} {state.best:.4f}){stopped}")
-    return state.history
-
-
-def write_history(history: list[dict[str, float]], path: Path) -> None:
-    """Write the rows of `fit` as CSV."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, fieldnames=list(history[0]))
-        writer.writeheader()
-        writer.writerows(history)
+    say(f"{title}: best epoch {state.best_epoch} ({objective.name} {state.best:.4f}){stopped}")
+    return History(state.history)
 
 
 def _keep_score(state: FitState, value: float, mode: str) -> bool:
@@ -209,73 +172,15 @@ def _line(title: str, epochs: int, row: Mapping[str, float], improved: bool) -> 
     return f"{title} {row['epoch']:.0f}/{epochs}: {figures} {row['seconds']:.1f} s{best}"
 
 
-class _Checkpoint:
-    """The state of a training on disk: one JSON that names the arrays, replaced in one move."""
+class _Curves:
+    """The figures of each epoch for TensorBoard."""
 
-    def __init__(self, folder: Path, model: keras.Model) -> None:
-        self.folder = folder
-        self.model = model
+    def __init__(self, folder: Path) -> None:
+        from tensorboard.summary import Writer
 
-    @property
-    def _variables(self) -> list[Any]:
-        return [*self.model.variables, *self.model.optimizer.variables]
+        self._writer = Writer(str(folder))
 
-    def exists(self) -> bool:
-        return (self.folder / "state.json").exists()
-
-    def save(self, state: FitState, best_weights: list[np.ndarray], improved: bool) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        current = f"epoch-{state.epoch}.npz"
-        self._write(current, [keras.ops.convert_to_numpy(v) for v in self._variables])
-        best = f"best-{state.best_epoch}.npz"
-        if improved:
-            self._write(best, best_weights)
-        temporary = self.folder / "state.json.new"
-        temporary.write_text(json.dumps(dataclasses.asdict(state)), encoding="utf-8")
-        os.replace(temporary, self.folder / "state.json")
-        for old in self.folder.glob("*.npz"):
-            if old.name not in (current, best):
-                old.unlink()
-
-    def restore(self) -> tuple[FitState, list[np.ndarray]]:
-        try:
-            text = (self.folder / "state.json").read_text(encoding="utf-8")
-            state = FitState(**json.loads(text))
-            values = self._read(f"epoch-{state.epoch}.npz")
-            best = self._read(f"best-{state.best_epoch}.npz")
-        except (OSError, ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile):
-            raise UserError(
-                f"{self.folder}: the saved training is damaged; start again with --overwrite."
-            ) from None
-        variables = self._variables
-        if [v.shape for v in values] != [tuple(v.shape) for v in variables]:
-            raise UserError(
-                f"{self.folder}: the saved training does not fit this model; "
-                "the data or the code has changed since. Start again with --overwrite."
-            )
-        for variable, value in zip(variables, values, strict=True):
-            variable.assign(value)
-        return state, best
-
-    def _write(self, name: str, arrays: list[np.ndarray]) -> None:
-        temporary = self.folder / "new.npz.part"
-        with temporary.open("wb") as file:
-            np.savez(file, *arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, self.folder / name)
-
-    def _read(self, name: str) -> list[np.ndarray]:
-        with np.load(self.folder / name) as arrays:
-            return [arrays[f"arr_{index}"] for index in range(len(arrays.files))]
-
-
-def _tensorboard(folder: Path) -> tf.summary.SummaryWriter:
-    return tf.summary.create_file_writer(str(folder))
-
-
-def _write_curves(writer: tf.summary.SummaryWriter, row: Mapping[str, float]) -> None:
-    with writer.as_default():
+    def write(self, row: Mapping[str, float]) -> None:
         for name, value in row.items():
-            tf.summary.scalar(name, value, step=int(row["epoch"]))
-    writer.flush()
+            self._writer.add_scalar(name, float(value), int(row["epoch"]))
+        self._writer.flush()

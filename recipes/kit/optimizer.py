@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-import tensorflow as tf
 from keras import ops
 
 from recipes.kit.options import FitConfig
@@ -29,11 +28,11 @@ class GradientReport:
     clipped_fraction: float
 
 
-class _WatchGradients:
+class _WatchGradients(keras.optimizers.Optimizer):
     """Mixin for a Keras optimizer: counts steps, norms before clipping, and clipped steps."""
 
     def build(self, variables: Any) -> None:
-        super().build(variables)  # type: ignore[misc]
+        super().build(variables)
         self._watch = {
             name: self.add_variable((), "zeros", "float32", name=f"gradient_{name}")
             for name in ("steps", "norm_sum", "norm_max", "clipped")
@@ -42,9 +41,9 @@ class _WatchGradients:
     def apply(self, grads: Any, trainable_variables: Any = None) -> Any:
         if not self.built:
             self.build(trainable_variables)
-        # An embedding's gradient has a row for each look-up; those of one word belong together.
-        # Keras clips them apart otherwise, and the norm would be too small.
-        grads = [tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) else g for g in grads]
+        # TensorFlow gives an embedding's gradient as a row for each look-up, and those of one word
+        # belong together: Keras clips them apart otherwise, and the norm would be too small.
+        grads = [None if g is None else ops.convert_to_tensor(g) for g in grads]
         values = [g for g in grads if g is not None]
         squares = [ops.sum(ops.square(ops.cast(v, "float32"))) for v in values]
         norm = ops.sqrt(sum(squares))
@@ -54,7 +53,7 @@ class _WatchGradients:
         watch["norm_sum"].assign(watch["norm_sum"] + norm)
         watch["norm_max"].assign(ops.maximum(watch["norm_max"], norm))
         watch["clipped"].assign(watch["clipped"] + clipped)
-        return super().apply(grads, trainable_variables)  # type: ignore[misc]
+        return super().apply(grads, trainable_variables)
 
     def _bites(self, values: list[Any], squares: list[Any], norm: Any) -> Any:
         if self.clipvalue is not None:
@@ -116,7 +115,7 @@ def clipping_hint(config: FitConfig, history: Sequence[Mapping[str, float]]) -> 
 
     Args:
         config: Has the threshold.
-        history: Rows of `recipes.kit.fit.fit`.
+        history: Rows of the training.
     """
     if "clipped_fraction" not in history[0] or not config.clipping:
         return None  # there was no gradient, or nothing clips

@@ -1,97 +1,255 @@
-"""Options that recipes share, as frozen dataclasses: the fields are the command line.
+"""Options as frozen dataclasses: the fields are the command line, the config file and the checks.
 
-A recipe's `Config` inherits from these and adds its own. The comment under a field is its help.
+A recipe's `Config` inherits from the groups here and adds its own fields. `option` gives a field
+its help, its bounds and the heading it stands under in `--help`; a recipe that changes a default
+writes `units: int = 100` and repeats nothing. Nothing here imports Keras or TensorFlow, so `--help`
+answers at once.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import difflib
-import io
 import json
 import math
-import os
-from collections.abc import Iterator, Sequence
+import typing
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal
 
-import tyro
+from recipes.kit.data.source import EMBEDDED, Source
+from recipes.kit.errors import UserError
 
-from recipes.kit.errors import DataError, UserError
-from zoo import StackOptions, recurrent_layer
+#: The headings of `--help`, in their order.
+HEADINGS = ("data", "model", "training", "search of answers", "run")
 
-C = TypeVar("C", bound="RunConfig")
-T = TypeVar("T")
+#: The names in `zoo.CELLS`, for the command line. Registered names are accepted too.
+CELLS = ("simple", "lstm", "gru", "leaky", "delay", "reservoir", "lmu", "lru", "mingru", "minlstm")
 
-
-Cell = Literal[
-    "simple", "lstm", "gru", "leaky", "delay", "reservoir", "lmu", "lru", "mingru", "minlstm"
-]
-"""The names in `zoo.CELLS`, for the command line."""
+Schedule = Literal["constant", "cosine", "plateau"]
+Connection = Literal["none", "residual", "dense"]
 
 
 @dataclass(frozen=True)
-class RunConfig:
-    """What every recipe takes, however its model is trained."""
+class Bounds:
+    """Limits of a number, or of each number of a tuple; None is no limit."""
 
-    data: str = "embedded"
-    """`embedded` (no network), `tfds:NAME`, or the path of your own files."""
-    out: Path | None = None
-    """Folder to write; by default saved_models/RECIPE."""
-    seed: int = 0
-    """Seed of the data split, the weights, the batches and the dropout."""
+    at_least: float | None = None
+    above: float | None = None
+    at_most: float | None = None
+    below: float | None = None
+
+    def admit(self, value: float) -> bool:
+        """Whether a number is finite and within the limits."""
+        return (
+            math.isfinite(value)
+            and (self.at_least is None or value >= self.at_least)
+            and (self.above is None or value > self.above)
+            and (self.at_most is None or value <= self.at_most)
+            and (self.below is None or value < self.below)
+        )
+
+    def __str__(self) -> str:
+        limits = {
+            "at least": self.at_least,
+            "above": self.above,
+            "at most": self.at_most,
+            "below": self.below,
+        }
+        stated = [f"{word} {limit:.15g}" for word, limit in limits.items() if limit is not None]
+        return " and ".join(stated) or "a finite number"
+
+
+def option(
+    default: Any,
+    help: str,
+    *,
+    heading: str | None = None,
+    choices: Iterable[str] = (),
+    at_least: float | None = None,
+    above: float | None = None,
+    at_most: float | None = None,
+    below: float | None = None,
+) -> Any:
+    """A field of an option group.
+
+    Args:
+        default: Value where the option is not given.
+        help: What `--help` says, without the default.
+        heading: One of `HEADINGS`; by default that of the class.
+        choices: Values to show in `--help`, where the type does not list them.
+        at_least: Bound of the number, or of each number of a tuple.
+        above: Likewise.
+        at_most: Likewise.
+        below: Likewise.
+    """
+    metadata = {
+        "help": help,
+        "heading": heading,
+        "choices": tuple(choices),
+        "bounds": Bounds(at_least, above, at_most, below),
+    }
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclass(frozen=True)
+class Option:
+    """What is known of a field: what `option` said of it, wherever it was declared first."""
+
+    name: str
+    hint: Any
+    default: Any
+    help: str
+    heading: str
+    choices: tuple[str, ...]
+    bounds: Bounds
+
+    @property
+    def flag(self) -> str:
+        """The option as it is typed."""
+        return flag(self.name)
+
+
+def flag(name: str) -> str:
+    """The command-line option of a field.
+
+    >>> flag("batch_size")
+    '--batch-size'
+    """
+    return "--" + name.replace("_", "-")
+
+
+def options_of(kind: type[Any]) -> tuple[Option, ...]:
+    """The options of a group: its own first, then those of its bases, the first base first."""
+    if kind not in _known:
+        _known[kind] = _options_of(kind)
+    return _known[kind]
+
+
+_known: dict[type[Any], tuple[Option, ...]] = {}
+
+
+def _options_of(kind: type[Any]) -> tuple[Option, ...]:
+    hints = typing.get_type_hints(kind)
+    declared: dict[str, tuple[Mapping[str, Any], str]] = {}
+    places: dict[str, int] = {}
+    for place, base in reversed([*enumerate(kind.__mro__)]):
+        for name in base.__dict__.get("__annotations__", {}):
+            field = base.__dict__.get("__dataclass_fields__", {}).get(name)
+            if field is not None and "help" in field.metadata:
+                declared[name] = field.metadata, getattr(base, "heading", "run")
+                places[name] = place
+    return tuple(
+        Option(
+            name=field.name,
+            hint=hints[field.name],
+            default=field.default,
+            help=declared[field.name][0]["help"],
+            heading=declared[field.name][0]["heading"] or declared[field.name][1],
+            choices=declared[field.name][0]["choices"],
+            bounds=declared[field.name][0]["bounds"],
+        )
+        for field in sorted(dataclasses.fields(kind), key=lambda field: places[field.name])
+    )
+
+
+@dataclass(frozen=True)
+class Group:
+    """Options that belong together. Values are checked when an instance is made."""
+
+    #: Where the options stand in `--help`.
+    heading: ClassVar[str] = "run"
 
     def __post_init__(self) -> None:
-        """Check the values. A recipe adds its own checks after `super().__post_init__()`."""
-        self.require(0 <= self.seed < 2**32, "seed", "from 0 to 4294967295")
+        """Check the values. A subclass adds its own checks after `super().__post_init__()`."""
+        options = {option.name: option for option in options_of(type(self))}
+        for name, each in options.items():
+            value = getattr(self, name)
+            numbers = value if isinstance(value, tuple) else (value,)
+            for number in numbers:
+                if isinstance(number, (int, float)) and not isinstance(number, bool):
+                    self.require(each.bounds.admit(number), name, str(each.bounds))
+        for reason, names in self.without_effect():
+            for name in names:
+                if getattr(self, name) != options[name].default:
+                    raise UserError(f"{flag(name)} has no effect {reason}; leave it out.")
+
+    def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
+        """Fields that do nothing with the values of others: a reason, "with --model echo_state",
+        and the fields, which are refused unless they are at their defaults."""
+        yield from ()
 
     def require(self, condition: bool, field: str, expected: str) -> None:
         """Raise a `UserError` about the option of `field` unless `condition` holds."""
         if not condition:
-            option = "--" + field.replace("_", "-")
-            raise UserError(f"{option} must be {expected}, not {getattr(self, field)!r}.")
+            raise UserError(f"{flag(field)} must be {expected}, not {getattr(self, field)!r}.")
+
+
+@dataclass(frozen=True)
+class RunConfig(Group):
+    """What every recipe takes, however its model is trained."""
+
+    data: Source = option(
+        EMBEDDED,
+        "Where the data comes from: `embedded` (no network), `tfds:NAME`, or the path of your "
+        "files.",
+        heading="data",
+    )
+    seed: int = option(
+        0,
+        "Seed of the data split, the weights, the batches and the dropout.",
+        at_least=0,
+        at_most=2**32 - 1,
+    )
+
+    #: Options of earlier versions, which old config files may still hold: the name, and the one
+    #: value that means the same today; None where any value does.
+    retired: ClassVar[Mapping[str, Any]] = {"out": None}
 
 
 @dataclass(frozen=True)
 class FitConfig(RunConfig):
     """How a model is trained by gradient descent."""
 
-    epochs: int = 20
-    """Most passes over the training data."""
-    batch_size: int = 32
-    """Examples a step."""
-    optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = "adam"
-    """Update rule; sgd has momentum 0.9."""
-    learning_rate: float = 1e-3
-    """Step size, at its highest."""
-    schedule: Literal["constant", "cosine", "plateau"] = "constant"
-    """Learning rate over time: constant; cosine = up over the first 5 % of the steps, then down to
-    zero along a cosine; plateau = halved after every 2 epochs without improvement."""
-    global_clipnorm: float | None = 1.0
-    """Clip the gradient when the norm over all weights passes this. None = no clipping."""
-    clipnorm: float | None = None
-    """Instead, clip the gradient of each weight matrix when its own norm passes this."""
-    clipvalue: float | None = None
-    """Instead, clip each entry of the gradient to this size."""
-    patience: int = 5
-    """Stop after this many epochs without improvement; the best epoch's weights are kept."""
-    mixed_precision: bool = False
-    """Compute in float16 on a GPU (bfloat16 elsewhere), with float32 weights."""
-    jit_compile: bool = False
-    """Compile the training step with XLA; lengths are then padded in steps of 16."""
-    tensorboard: bool = False
-    """Write the curves for TensorBoard as well."""
+    heading: ClassVar[str] = "training"
+
+    epochs: int = option(20, "Most passes over the training data.", at_least=1)
+    batch_size: int = option(32, "Examples per training step.", at_least=1)
+    optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = option(
+        "adam", "Update rule; sgd has momentum 0.9."
+    )
+    learning_rate: float = option(1e-3, "Step size at its highest.", above=0)
+    schedule: Schedule = option(
+        "constant",
+        "Learning rate over time: constant; cosine rises over the first 5 % of the steps, then "
+        "falls to zero along a cosine; plateau halves it after every 2 epochs without improvement.",
+    )
+    global_clipnorm: float | None = option(
+        1.0,
+        "Clip the gradient when its norm over all weights exceeds this. None turns clipping off.",
+        above=0,
+    )
+    clipnorm: float | None = option(
+        None, "Instead, clip the gradient of each weight when its own norm exceeds this.", above=0
+    )
+    clipvalue: float | None = option(
+        None, "Instead, clip each entry of the gradient to this size.", above=0
+    )
+    patience: int = option(
+        5,
+        "Stop after this many epochs without improvement; the best epoch's weights are kept.",
+        at_least=1,
+    )
+    mixed_precision: bool = option(
+        False, "Compute in float16 on a GPU (bfloat16 elsewhere), with float32 weights."
+    )
+    jit_compile: bool = option(
+        False, "Compile the training step with XLA; lengths are then padded in steps of 16."
+    )
+    tensorboard: bool = option(False, "Write the learning curves for TensorBoard as well.")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for field in ("epochs", "batch_size", "patience"):
-            self.require(getattr(self, field) >= 1, field, "at least 1")
-        for field in ("learning_rate", "global_clipnorm", "clipnorm", "clipvalue"):
-            value = getattr(self, field)
-            ok = value is None or (value > 0 and math.isfinite(value))
-            self.require(ok, field, "a positive number")
         if self.clipnorm is not None and self.clipvalue is not None:
             raise UserError("--clipnorm and --clipvalue exclude each other: give one of them.")
 
@@ -105,64 +263,72 @@ class FitConfig(RunConfig):
         return {}
 
 
+#: Options of `FitConfig` that a model whose readout is found in closed form does not have.
+GRADIENT_OPTIONS = (
+    "epochs",
+    "optimizer",
+    "learning_rate",
+    "schedule",
+    "global_clipnorm",
+    "clipnorm",
+    "clipvalue",
+    "patience",
+    "jit_compile",
+    "tensorboard",
+)
+
+
 @dataclass(frozen=True)
 class StackConfig(RunConfig):
-    """The recurrent stack (`zoo.recurrent_stack`)."""
+    """The recurrent stack (`zoo.recurrent_stack`), reading forward."""
 
-    cell: Cell = "lstm"
-    """Recurrent layer."""
-    cell_options: str = "{}"
-    """Further arguments of that layer as JSON: '{"time_constant": 8}' with --cell leaky,
-    '{"delays": [1, 8]}' with --cell delay (see the layer's docstring)."""
-    units: int = 128
-    """Width of each recurrent layer and direction."""
-    depth: int = 1
-    """Number of recurrent layers."""
-    bidirectional: bool = True
-    """Read the sequence backwards as well."""
-    merge_mode: Literal["concat", "sum"] = "concat"
-    """How the two directions meet."""
-    connection: Literal["none", "residual", "dense"] = "none"
-    """Skip connections around each layer; worth having from depth 4 on."""
-    layer_norm: bool = False
-    """Normalise the input of each recurrent layer."""
-    dropout: float = 0.0
-    """Share of non-recurrent connections dropped in training."""
-    recurrent_dropout: float = 0.0
-    """Share of recurrent connections dropped, the same at every step. Turns cuDNN off."""
-    variational_dropout: bool = False
-    """Let --dropout drop the same features at every step, too."""
-    recurrent_initializer: Literal["orthogonal", "glorot", "identity"] = "orthogonal"
-    """Recurrent weights at the start; identity needs --cell simple and makes the IRNN."""
-    initial_state: Literal["zeros", "learned", "random"] = "zeros"
-    """States before the first step; random = small noise in training."""
-    l2: float = 0.0
-    """Weight of the squared weights in the loss."""
+    heading: ClassVar[str] = "model"
+
+    cell: str = option("lstm", "Recurrent layer.", choices=CELLS)
+    cell_options: str = option(
+        "{}",
+        "Further arguments of that layer as JSON: '{\"time_constant\": 8}' with --cell leaky, "
+        "'{\"delays\": [1, 8]}' with --cell delay (see the layer's docstring).",
+    )
+    units: int = option(128, "Width of each recurrent layer and direction.", at_least=1)
+    depth: int = option(1, "Number of recurrent layers.", at_least=1)
+    connection: Connection = option(
+        "none", "Skip connections around each layer; worth having from depth 4 on."
+    )
+    layer_norm: bool = option(False, "Normalise the input of each recurrent layer.")
+    dropout: float = option(
+        0.0, "Share of non-recurrent connections dropped in training.", at_least=0, below=1
+    )
+    recurrent_dropout: float = option(
+        0.0,
+        "Share of recurrent connections dropped, the same at every step. Turns cuDNN off.",
+        at_least=0,
+        below=1,
+    )
+    variational_dropout: bool = option(
+        False, "Let --dropout drop the same features at every step, too."
+    )
+    recurrent_initializer: Literal["orthogonal", "glorot", "identity"] = option(
+        "orthogonal",
+        "Recurrent weights at the start; identity needs --cell simple and makes the IRNN.",
+    )
+    l2: float = option(0.0, "Weight of the squared weights in the loss.", at_least=0)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for field in ("units", "depth"):
-            self.require(getattr(self, field) >= 1, field, "at least 1")
-        for field in ("dropout", "recurrent_dropout"):
-            self.require(0 <= getattr(self, field) < 1, field, "at least 0 and below 1")
-        self.require(0 <= self.l2 < math.inf, "l2", "at least 0, and finite")
         if self.recurrent_initializer == "identity" and self.cell != "simple":
             raise UserError(
                 "--recurrent-initializer identity makes the IRNN and needs --cell simple, "
                 f"not {self.cell}."
             )
-        try:  # what the layer itself refuses, said before any data is read
-            recurrent_layer(
-                self.cell,
-                self.units,
-                recurrent_dropout=self.recurrent_dropout,
-                recurrent_initializer=self.recurrent_initializer,
-                cell_options=self._parsed_cell_options(),
-            )
-        except (TypeError, ValueError) as error:
-            raise UserError(f"--cell {self.cell}: {str(error).rstrip('.')}") from None
+        self.parsed_cell_options()
 
-    def _parsed_cell_options(self) -> dict[str, Any]:
+    def parsed_cell_options(self) -> dict[str, Any]:
+        """The object that `cell_options` holds as JSON.
+
+        Raises:
+            UserError: If it is not one.
+        """
         try:
             options = json.loads(self.cell_options)
         except json.JSONDecodeError as error:
@@ -174,123 +340,51 @@ class StackConfig(RunConfig):
             raise UserError(f"--cell-options must be a JSON object, found {self.cell_options!r}")
         return options
 
-    @property
-    def stack(self) -> StackOptions:
-        """The options as keyword arguments for `zoo` models."""
-        options = {name: getattr(self, name) for name in StackOptions.__annotations__}
-        return StackOptions(**{**options, "cell_options": self._parsed_cell_options()})
+
+@dataclass(frozen=True)
+class DirectionConfig(RunConfig):
+    """Whether the recurrent stack reads backwards as well."""
+
+    heading: ClassVar[str] = "model"
+
+    bidirectional: bool = option(True, "Read the sequence backwards as well.")
+    merge_mode: Literal["concat", "sum"] = option("concat", "How the two directions are joined.")
 
 
-def to_json(config: RunConfig) -> dict[str, Any]:
-    """The options as plain JSON values."""
-    plain = {Path: str, tuple: list}
-    return {
-        name: next((make(value) for kind, make in plain.items() if isinstance(value, kind)), value)
-        for name, value in dataclasses.asdict(config).items()
-    }
+@dataclass(frozen=True)
+class InitialStateConfig(RunConfig):
+    """Where the recurrent stack starts from."""
+
+    heading: ClassVar[str] = "model"
+
+    initial_state: Literal["zeros", "learned", "random"] = option(
+        "zeros", "States before the first step; random is small noise in training."
+    )
 
 
-def read_config(kind: type[C], path: Path, recipe: str, default: C | None = None) -> C:
-    """Read a config file: a `config.json` or `best_config.json`, or a plain object of options.
+@dataclass(frozen=True)
+class WordConfig(RunConfig):
+    """How words become vectors."""
 
-    What the file leaves out is as in `default`, else as in the class.
+    heading: ClassVar[str] = "model"
 
-    Raises:
-        DataError: If it cannot be read, is not JSON, or belongs to another recipe.
-    """
-    content = read_json(path)
-    if content.get("recipe", recipe) != recipe:
-        raise DataError(path, f"is for the recipe {content['recipe']!r}, expected {recipe!r}")
-    options = content.get("options", content)
-    if not isinstance(options, dict):
-        raise DataError(path, f"has options that are no object: {options!r}")
-    known = [field.name for field in dataclasses.fields(kind)]
-    argv = []
-    for name, value in options.items():
-        if name == "recipe":
-            continue
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise DataError(path, f"has an unknown option {name!r}{hint}")
-        option = "--" + str(name).replace("_", "-")
-        if isinstance(value, bool):
-            argv.append(option if value else option.replace("--", "--no-", 1))
-        elif isinstance(value, list):
-            argv += [option, *map(str, value)]
-        elif str(value).startswith("-"):
-            argv.append(f"{option}={value}")
-        else:
-            argv += [option, str(value)]
-    try:
-        return parse_options(kind, argv, default=default)
-    except UserError as error:
-        raise DataError(path, str(error)) from None
-
-
-def parse_options(
-    kind: type[T], argv: Sequence[str], *, prog: str = "", default: T | None = None
-) -> T:
-    """Read options into a dataclass. `--help` prints the fields with their comments and exits.
-
-    Args:
-        kind: The dataclass: a field is an option, its docstring the help.
-        argv: The words of the command line.
-        prog: Name of the program in the help.
-        default: Values of what is not given, if not those of the class.
-
-    Raises:
-        UserError: In one line, what is wrong with which option.
-    """
-    errors = io.StringIO()
-    defaults = {} if default is None else {"default": default}
-    try:
-        with contextlib.redirect_stderr(errors), _wide_terminal(not {"-h", "--help"} & {*argv}):
-            return tyro.cli(kind, args=list(argv), prog=prog, **defaults)
-    except SystemExit as stop:
-        if not stop.code:
-            raise
-        raise UserError(_one_line(errors.getvalue())) from None
-
-
-@contextlib.contextmanager
-def _wide_terminal(wide: bool) -> Iterator[None]:
-    """Keep tyro from wrapping its message, which is to become one line."""
-    before = os.environ.get("COLUMNS")
-    if wide:
-        os.environ["COLUMNS"] = "2000"
-    try:
-        yield
-    finally:
-        if before is not None:
-            os.environ["COLUMNS"] = before
-        elif wide:
-            del os.environ["COLUMNS"]
-
-
-def _one_line(box: str) -> str:
-    """Reduce tyro's framed message to its first sentence and its suggestion."""
-    lines = [line.strip("│ ").strip() for line in box.splitlines()]
-    lines = [line for line in lines if line and line[0] not in "╭╰─"]
-    message = lines[0].rstrip(".") if lines else "The options cannot be read"
-    if message.endswith(":"):
-        message += " " + " ".join(lines[1 : lines.index("For full helptext, run:")])
-    if "Perhaps you meant:" in lines:
-        near = lines[lines.index("Perhaps you meant:") + 1].split()[0].rstrip(",")
-        message += f"; did you mean {near}?"
-    return message
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object, or say which line is wrong."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise DataError(path, f"cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise DataError(path, "is not UTF-8 text; expected a JSON object") from None
-    except json.JSONDecodeError as error:
-        raise DataError(path, f"is not JSON: {error.msg}", line=error.lineno) from None
-    if not isinstance(content, dict):
-        raise DataError(path, f"holds a {type(content).__name__}; expected a JSON object")
-    return content
+    word_dim: int = option(
+        64, "Width of the word embedding (that of --word-vectors where given).", at_least=1
+    )
+    character_dim: int = option(25, "Width of the character embedding.", at_least=1)
+    character_filters: int = option(
+        50, "Width of the character features; 0 uses words only.", at_least=0
+    )
+    word_dropout: float = option(
+        0.5,
+        "In training, a word seen n times becomes unknown with probability w / (w + n).",
+        at_least=0,
+    )
+    word_vectors: Path | None = option(
+        None, "Text file of pretrained vectors (GloVe, word2vec, fastText), gzipped or not."
+    )
+    word_vectors_limit: int | None = option(
+        100_000,
+        "Read at most this many vectors from the file, which has frequent words first.",
+        at_least=1,
+    )

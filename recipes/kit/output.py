@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from recipes.kit.config_file import C, read_config, read_json, to_json
 from recipes.kit.errors import DataError, UserError
-from recipes.kit.options import C, RunConfig, read_config, read_json, to_json
+from recipes.kit.options import RunConfig
 
 CONFIG = "config.json"
 MODEL = "model.keras"
 SAVED_MODEL = "saved_model"
 PLOTS = "plots"
 METRICS = "metrics.json"
+HISTORY = "history.csv"
+DATA = "data.json"
 CHECKPOINTS = "checkpoints"
 
 _PACKAGES = ("rnn-zoo", "keras", "tensorflow", "numpy")
@@ -176,9 +180,26 @@ def recipe_of(folder: Path) -> str:
 
 def read_run_config(kind: type[C], folder: Path) -> C:
     """The config a folder was made with."""
-    return read_config(kind, folder / CONFIG, recipe_of(folder))
+    return read_config(kind, folder / CONFIG, recipe_of(folder), whole=True)
 
 
 def write_json(path: Path, content: Any) -> None:
     """Write indented JSON."""
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows as CSV; a column for every name in any of them, empty where a row lacks it."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=names)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def write_table(path: Path, content: Sequence[Mapping[str, Any]] | str) -> None:
+    """Write rows as CSV, or a text as it is."""
+    if isinstance(content, str):
+        path.write_text(content, encoding="utf-8")
+    else:
+        write_rows(path, content)

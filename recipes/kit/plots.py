@@ -2,21 +2,63 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
 import numpy as np
+from cycler import cycler
+from matplotlib import font_manager, rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator, ScalarFormatter
+from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
 from sklearn.metrics import confusion_matrix
 
 from recipes.kit.data.labels import sort_labels
 
+P = ParamSpec("P")
+
 #: Colours that stay apart for colour-blind readers (Okabe and Ito).
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+
+#: How all pictures look.
+DRESS: Any = {
+    "axes.prop_cycle": cycler(color=COLOURS),
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "legend.frameon": False,
+    "text.parse_math": False,
+}
+
+#: Fonts of many scripts, as Linux, macOS and Windows have them.
+_FALLBACKS = {
+    "Arial Unicode MS",
+    "Malgun Gothic",
+    "Microsoft YaHei",
+    "Nirmala UI",
+    "Noto Sans CJK JP",
+    "Noto Sans Devanagari",
+    "Noto Sans Thai",
+    "Yu Gothic",
+}
+
+
+def dressed(draw: Callable[P, None]) -> Callable[P, None]:
+    """Have a function draw its pictures in `DRESS`, whatever matplotlib's own settings are."""
+
+    @functools.wraps(draw)
+    def drawing(*args: P.args, **kwargs: P.kwargs) -> None:
+        with rc_context(DRESS):
+            draw(*args, **kwargs)
+
+    return drawing
+
+
+def fonts() -> list[str]:
+    """The font of all pictures, and those of other scripts that this machine has."""
+    return ["DejaVu Sans", *sorted({*font_manager.get_font_names()} & _FALLBACKS)]
 
 
 def save(figure: Figure, path: Path) -> None:
@@ -29,6 +71,7 @@ def save(figure: Figure, path: Path) -> None:
         figure.savefig(path, dpi=130, bbox_inches="tight")
 
 
+@dressed
 def curves(history: Sequence[dict[str, float]], monitor: str, path: Path) -> None:
     """Loss, the score that chose the best epoch, and the gradient norm before clipping."""
     epochs = [row["epoch"] for row in history]
@@ -69,6 +112,7 @@ def curves(history: Sequence[dict[str, float]], monitor: str, path: Path) -> Non
     save(figure, path)
 
 
+@dressed
 def confusion(
     truth: Sequence[str], predicted: Sequence[str], path: Path, *, what: str = "tag"
 ) -> None:
@@ -96,47 +140,7 @@ def confusion(
     save(figure, path)
 
 
-def quality_by_length(
-    series: Mapping[str, tuple[Sequence[float], Sequence[float], Sequence[int]]],
-    ylabel: str,
-    path: Path,
-) -> None:
-    """How good the translations of short and of long sentences are.
-
-    Args:
-        series: By the name of a model, of the same sentences: the edges of the bins, a bin from
-            each edge to below the next; the score in each bin, NaN where there is none; the number
-            of sentences in each.
-        ylabel: What the score is.
-        path: PNG to write.
-    """
-    figure = Figure(figsize=(6.4, 3.8), layout="constrained")
-    scores = figure.subplots()
-    counts = scores.twinx()
-    edges, _, numbers = next(iter(series.values()))
-    counts.bar(
-        edges[:-1], numbers, np.diff(edges), align="edge", color="0.9", edgecolor="white", zorder=0
-    )
-    counts.set_ylabel("sentences", color="0.55")
-    counts.tick_params(colors="0.55", length=0)
-    counts.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-    for index, (name, (edges, values, _)) in enumerate(series.items()):
-        middles = (np.asarray(edges[:-1]) + np.asarray(edges[1:])) / 2
-        there = np.isfinite(values)
-        colour = COLOURS[index % len(COLOURS)]
-        scores.plot(middles[there], np.asarray(values)[there], "o-", color=colour, ms=4, label=name)
-    scores.set(xlabel="source length", ylabel=ylabel, xlim=(edges[0], edges[-1]))
-    scores.set_ylim(0, 1.05 * scores.get_ylim()[1])
-    scores.xaxis.set_major_locator(MaxNLocator(integer=True))
-    for label in scores.legend(frameon=False).get_texts():
-        label.set_parse_math(False)
-    scores.set_zorder(counts.get_zorder() + 1)  # the lines before the bars
-    scores.patch.set_visible(False)
-    for axes in (scores, counts):
-        axes.spines[["top", "right"]].set_visible(False)
-    save(figure, path)
-
-
+@dressed
 def trials(rows: Sequence[dict[str, Any]], objective: str, mode: str, path: Path) -> None:
     """The objective of each trial of a search against depth, direction and clipping threshold."""
     values = [row["objective"] for row in rows]
@@ -171,6 +175,7 @@ def trials(rows: Sequence[dict[str, Any]], objective: str, mode: str, path: Path
     save(figure, path)
 
 
+@dressed
 def trials_by(
     scales: Mapping[str, str],
     rows: Sequence[dict[str, Any]],

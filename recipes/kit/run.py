@@ -2,108 +2,29 @@
 
 from __future__ import annotations
 
-import difflib
-import importlib
-import inspect
-import pkgutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import keras
-import tensorflow as tf
 
-import recipes
 from recipes.kit import output, plots
 from recipes.kit.card import model_card
 from recipes.kit.console import note, say
+from recipes.kit.data.readers import Fact
 from recipes.kit.errors import UserError
-from recipes.kit.export import signatures, uncompiled
-from recipes.kit.fit import write_history
+from recipes.kit.export import uncompiled
 from recipes.kit.optimizer import clipping_hint
-
-
-class Recipe(Protocol):
-    """What a recipe module defines. `recipes/ner/recipe.py` is the example to follow."""
-
-    Config: type
-    CARD: Any
-    INPUTS: str
-    """What `predict` takes: "texts", given or a line of a file each, or the paths of "files"."""
-
-    def load_data(self, config: Any) -> Any:
-        """The data, with `test`, `description` and `licence`; `score`, the metric that `train` logs
-        as `val_SCORE`, by which the best epoch and trial are chosen; and `mode`, "max" or "min",
-        which says whether more or less of it is better. Where another metric says more to a person,
-        `curve` names it, for the picture of the training."""
-
-    def build(self, config: Any, data: Any) -> Any:
-        """The model, uncompiled."""
-
-    def train(
-        self, config: Any, data: Any, model: Any, *, folder: Path | None = None, title: str = ""
-    ) -> list:
-        """Train in place, keeping the state in `folder`; a row of figures for each epoch."""
-
-    def evaluate(self, folder: Path, examples: Any) -> dict[str, float]:
-        """Metrics of what `export` wrote."""
-
-    def baseline(self, config: Any, data: Any, folder: Path) -> tuple[dict[str, float], Any]:
-        """Metrics of a trivial model on the same test part, and its answers for `draw`. The first
-        paragraph of the docstring says in the model card what the baseline is."""
-
-    def load_test(self, folder: Path, config: Any, source: str) -> Any:
-        """What to evaluate the model of `folder` on, from a source the user names."""
-
-    def export(self, config: Any, data: Any, model: Any, folder: Path) -> None:
-        """Write the SavedModel and what `predict` needs beside it."""
-
-    def servable(self, model: Any) -> Any:
-        """The part of the model that other formats can hold."""
-
-    def draw(self, folder: Path, data: Any, baseline_answers: Any) -> None:
-        """Pictures of the recipe's own, beside the curves."""
-
-    def predict(self, folder: Path, inputs: Any, *options: Any) -> Any:
-        """Answers to raw inputs, from what `export` wrote. A recipe with a dataclass `Predicting`
-        of options for it is given an instance of that."""
-
-    def space(self, hp: Any, config: Any) -> Any:
-        """The config of a trial of the search."""
-
-    # A recipe that trains several models at once also has `spread(history)`: of each metric the
-    # `mean` and `std` over them and the number of `models`, which `metrics.json` holds as "spread".
-
-
-def recipe_names() -> list[str]:
-    """Names of all recipes."""
-    modules = pkgutil.iter_modules(recipes.__path__)
-    return sorted(m.name for m in modules if m.ispkg and m.name != "kit")
-
-
-def load_recipe(name: str) -> Any:
-    """Import a recipe module.
-
-    Raises:
-        UserError: If there is none of that name, or Keras runs on another backend.
-    """
-    names = recipe_names()
-    if name not in names:
-        near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"expected one of: {', '.join(names)}."
-        raise UserError(f"unknown recipe {name!r}; {hint}")
-    if keras.backend.backend() != "tensorflow":
-        raise UserError(
-            f"recipes run on TensorFlow, and Keras is set to {keras.backend.backend()!r} by "
-            "KERAS_BACKEND or ~/.keras/keras.json. (custom_layers and zoo run on every backend.)"
-        )
-    return importlib.import_module(f"recipes.{name}.recipe")
+from recipes.kit.options import FitConfig, RunConfig, StackConfig
+from recipes.kit.recipe import Data, History, Recipe, Run
+from recipes.kit.stack import check_layer
 
 
 def train_recipe(
+    recipe: Recipe[Any, Any, Any],
     name: str,
-    config: Any,
+    config: RunConfig,
     out: Path,
     *,
     command: str,
@@ -113,8 +34,9 @@ def train_recipe(
     """Run a recipe from data to a folder with everything in it.
 
     Args:
-        name: Name of the recipe.
-        config: An instance of its `Config`.
+        recipe: The recipe.
+        name: Its name.
+        config: An instance of its `config`.
         out: Folder to make.
         command: What the user typed, for the model card.
         resume: Go on with the interrupted run for `out`.
@@ -123,66 +45,114 @@ def train_recipe(
     Returns:
         What `metrics.json` holds.
     """
-    recipe = load_recipe(name)
     output.check_free(out, overwrite=overwrite, resume=resume)
     with output.unfinished_run(out, name, config, resume=resume) as folder:
-        keras.utils.set_random_seed(config.seed)
-        data = recipe.load_data(config)
-        say(data.description)
-        with precision(getattr(config, "mixed_precision", False)):
-            try:
-                model = recipe.build(config, data)
-            except ValueError as error:  # options that do not fit each other
-                raise UserError(f"no model can be built: {error}") from None
+        data = load_data(recipe, config)
+        output.write_json(folder / output.DATA, data_record(config, data))
+        run = Run(config, data, folder, name.replace("_", " "))
+        with precision(config):
+            model = build(recipe, run)
             say(f"{model.name}: {model.count_params():,} parameters")
-            history = recipe.train(config, data, model, folder=folder)
-            if hint := clipping_hint(config, history):
+            history = recipe.train(run, model)
+            if isinstance(config, FitConfig) and (hint := clipping_hint(config, history.rows)):
                 note(hint)
             keras.utils.set_random_seed(config.seed)
-            baseline, baseline_answers = recipe.baseline(config, data, folder)
-        write_history(history, folder / "history.csv")
+            baseline, compared = recipe.baseline(run), recipe.compare(run)
+        output.write_rows(folder / output.HISTORY, history.rows)
         uncompiled(model).save(folder / output.MODEL)
-        recipe.export(config, data, model, folder)
-        test = recipe.evaluate(folder, data.test)
-        try:
-            shown = getattr(data, "curve", data.score)
-            if "gradient_norm" in history[0]:
-                plots.curves(history, f"val_{shown}", folder / output.PLOTS / "curves.png")
-            recipe.draw(folder, data, baseline_answers)
-        except Exception as error:  # A picture is not worth losing a trained model for.
-            note(f"a picture could not be drawn: {error}")
-        metrics = {
+        recipe.export(run, model)
+        predictor = recipe.load(folder)
+        metrics: dict[str, Any] = {
             "recipe": name,
-            "data": config.data,
-            "test": test,
-            "baseline": baseline,
+            "data": str(config.data),
+            "test": predictor.evaluate(data.test),
+            "baseline": {**baseline.metrics, **compared.metrics},
             "parameters": model.count_params(),
-            "seconds": round(sum(row["seconds"] for row in history), 1),
+            "seconds": round(sum(row["seconds"] for row in history.rows), 1),
         }
-        if found := recipe.spread(history) if hasattr(recipe, "spread") else {}:
-            metrics["spread"] = found
+        if history.spread:
+            metrics["spread"] = history.spread
+        answers = {**baseline.answers, **compared.answers}
+        for file, content in recipe.tables(run, predictor, answers).items():
+            output.write_table(folder / file, content)
+        _draw(recipe, run, predictor, history, answers)
         output.write_json(folder / output.METRICS, metrics)
         card = model_card(
-            recipe.CARD,
+            recipe.card,
             recipe=name,
             command=command,
-            description=data.description,
+            understood=data.understood,
             licence=data.licence,
             metrics=metrics,
             pictures=sorted(p.name for p in (folder / output.PLOTS).glob("*.png")),
-            baseline_is=inspect.getdoc(recipe.baseline).partition("\n\n")[0].replace("\n", " "),
-            signatures=signatures(folder / output.SAVED_MODEL),
+            baseline_is=baseline.what,
+            inputs=predictor.inputs,
+            outputs=predictor.outputs,
+            signatures=predictor.served.signatures,
         )
         (folder / "README.md").write_text(card, encoding="utf-8")
     return metrics
 
 
+def load_data(recipe: Recipe[Any, Any, Any], config: RunConfig) -> Any:
+    """The data of a config, said to the user as it was understood."""
+    if isinstance(config, StackConfig):
+        check_layer(config)
+    keras.utils.set_random_seed(config.seed)
+    data = recipe.load_data(config.data, config)
+    show_understood(data.understood)
+    return data
+
+
+def build(recipe: Recipe[Any, Any, Any], run: Run[Any, Any]) -> keras.Model:
+    """The model of a run.
+
+    Raises:
+        UserError: If options do not fit each other.
+    """
+    try:
+        return recipe.build(run)
+    except ValueError as error:
+        raise UserError(f"no model can be built: {error}") from None
+
+
+def show_understood(understood: Sequence[Fact]) -> None:
+    """Print what was understood of the data."""
+    width = max((len(fact.topic) for fact in understood), default=0)
+    for fact in understood:
+        say(f"  {fact.topic:<{width}}  {fact.text}")
+
+
+def data_record(config: RunConfig, data: Data) -> dict[str, Any]:
+    """What `data.json` holds."""
+    understood = [{"topic": fact.topic, "text": fact.text} for fact in data.understood]
+    return {"data": str(config.data), "licence": data.licence, "understood": understood}
+
+
+def _draw(
+    recipe: Recipe[Any, Any, Any],
+    run: Run[Any, Any],
+    predictor: Any,
+    history: History,
+    answers: Mapping[str, Any],
+) -> None:
+    objective = run.data.objective
+    try:
+        if "gradient_norm" in history.rows[0]:
+            shown = f"val_{objective.shown or objective.metric}"
+            plots.curves(history.rows, shown, run.folder / output.PLOTS / "curves.png")
+        recipe.draw(run, predictor, answers)
+    except Exception as error:  # A picture is not worth losing a trained model for.
+        note(f"a picture could not be drawn: {error}")
+
+
 @contextmanager
-def precision(mixed: bool) -> Iterator[None]:
-    """Build layers for mixed precision: float16 where there is a GPU, bfloat16 elsewhere."""
+def precision(config: RunConfig) -> Iterator[None]:
+    """Build layers for mixed precision where a config asks for it: float16 where there is a GPU,
+    bfloat16 elsewhere."""
     before = keras.config.dtype_policy()
-    if mixed:
-        gpu = bool(tf.config.list_physical_devices("GPU"))
+    if getattr(config, "mixed_precision", False):
+        gpu = any("gpu" in device for device in keras.distribution.list_devices())
         keras.config.set_dtype_policy("mixed_float16" if gpu else "mixed_bfloat16")
     try:
         yield

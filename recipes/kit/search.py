@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import csv
 import dataclasses
 import io
 import shutil
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,11 +17,13 @@ from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle, Ran
 from rich.table import Table
 
 from recipes.kit import plots
-from recipes.kit.console import console, say
+from recipes.kit.config_file import read_json, to_json
+from recipes.kit.console import console
 from recipes.kit.errors import UserError
-from recipes.kit.options import read_json, to_json
-from recipes.kit.output import CHECKPOINTS, run_record, write_json
-from recipes.kit.run import precision
+from recipes.kit.options import RunConfig
+from recipes.kit.output import CHECKPOINTS, run_record, write_json, write_rows
+from recipes.kit.recipe import Recipe, Run
+from recipes.kit.run import load_data, precision
 
 TunerName = Literal["random", "bayesian", "hyperband"]
 
@@ -31,73 +31,10 @@ TunerName = Literal["random", "bayesian", "hyperband"]
 SEARCH = "search.json"
 
 
-def stack_space(
-    hp: keras_tuner.HyperParameters, config: Any, *, both_ways: bool = True, **options: Any
-) -> Any:
-    """The search space of every recipe with a recurrent stack trained by gradient descent.
-
-    Depth, direction and clipping first; then cell (simple, lstm, gru and the config's), units,
-    connection, dropout and learning rate. Clipping and learning rate as in `clip_space`.
-    All other options stay those of the config, but for `options`, what the recipe searches besides.
-    Where the future must not be seen `both_ways` is false, and there is one direction only.
-    """
-    if both_ways:
-        options["bidirectional"] = hp.Boolean("bidirectional", default=config.bidirectional)
-    cells = ["simple", "lstm", "gru"]
-    if config.recurrent_initializer == "identity" or config.cell_options != "{}":
-        cells = [config.cell]  # what is asked for fits no other
-    elif config.cell not in cells:
-        cells.append(config.cell)
-    return clip_space(
-        hp,
-        config,
-        depth=hp.Int("depth", 1, 4, default=min(config.depth, 4)),
-        cell=hp.Choice("cell", cells, default=config.cell),
-        units=hp.Int("units", 32, 256, step=2, sampling="log", default=64),
-        connection=hp.Choice(
-            "connection", ["none", "residual", "dense"], default=config.connection
-        ),
-        dropout=round(hp.Float("dropout", 0.0, 0.5, step=0.1), 1),
-        **options,
-    )
-
-
-def clip_space(hp: keras_tuner.HyperParameters, config: Any, **options: Any) -> Any:
-    """What every recipe that is trained by gradient descent searches: clipping and learning rate.
-
-    The threshold of the global norm is none, or from a tenth of the config's (1 where it has none)
-    to ten times that; the rate is within a factor of ten around the config's. Both on a log scale.
-
-    Args:
-        hp: Of the trial.
-        config: What the trials change.
-        **options: What the recipe searches besides.
-    """
-    clip = hp.Choice("clip", ["global_clipnorm", "none"])
-    threshold = None
-    if clip == "global_clipnorm":
-        with hp.conditional_scope("clip", ["global_clipnorm"]):
-            start = config.global_clipnorm or 1.0
-            threshold = hp.Float(
-                "global_clipnorm", start / 10, start * 10, sampling="log", default=start
-            )
-    rate = config.learning_rate
-    return dataclasses.replace(
-        config,
-        **options,
-        global_clipnorm=threshold,
-        clipnorm=None,
-        clipvalue=None,
-        learning_rate=hp.Float(
-            "learning_rate", rate / 10**0.5, rate * 10**0.5, sampling="log", default=rate
-        ),
-    )
-
-
 def search(
-    recipe: Any,
+    recipe: Recipe[Any, Any, Any],
     name: str,
-    config: Any,
+    config: RunConfig,
     out: Path,
     *,
     trials: int,
@@ -110,7 +47,7 @@ def search(
     Writes `trials.csv`, `best_config.json` (for `train --config`) and a picture after every trial.
 
     Args:
-        recipe: The recipe module.
+        recipe: The recipe.
         name: Its name.
         config: What the trials change.
         out: Folder of the search.
@@ -130,12 +67,10 @@ def search(
         raise UserError(f"--trials must be at least 1, not {trials}.")
     record = {**run_record(name, config), "tuner": tuner}
     _check(out, record, resume=resume, overwrite=overwrite)
-    keras.utils.set_random_seed(config.seed)
-    data = recipe.load_data(config)
-    say(data.description)
+    data = load_data(recipe, config)
     hp = keras_tuner.HyperParameters()
     recipe.space(hp, config)
-    objective = keras_tuner.Objective(f"val_{data.score}", data.mode)
+    objective = keras_tuner.Objective(data.objective.name, data.objective.mode)
     oracle = _oracle(tuner, objective, hp, trials, config)
     if not resume:
         _make(out, record)
@@ -152,7 +87,7 @@ def search(
         raise UserError(
             f"None of {len(rows)} trials could be completed; {out / 'trials.csv'} says why."
         )
-    return _better(data.mode)(done, key=lambda row: row["objective"])
+    return data.objective.best(done, key=lambda row: row["objective"])
 
 
 def _check(out: Path, record: dict[str, Any], *, resume: bool, overwrite: bool) -> None:
@@ -176,7 +111,7 @@ def _check(out: Path, record: dict[str, Any], *, resume: bool, overwrite: bool) 
             raise UserError(f"--resume: {out} holds a search with {part} {before.get(part)!r}.")
     options = before.get("options", {})
     for option, value in record["options"].items():
-        if option != "out" and options.get(option) != value:
+        if options.get(option) != value:
             raise UserError(
                 f"--resume: the search in {out} has --{option.replace('_', '-')} "
                 f"{options.get(option)}, not {value}."
@@ -258,12 +193,13 @@ class _Search(keras_tuner.Tuner):
             if earlier.exists():
                 shutil.copytree(earlier, folder / CHECKPOINTS)
         title = f"trial {len(self.oracle.trials)}/{self.trials}"
-        with precision(getattr(config, "mixed_precision", False)):
-            model = self.recipe.build(config, self.data)
-            history = self.recipe.train(config, self.data, model, folder=folder, title=title)
-        name = self.oracle.objective.name
+        run = Run(config, self.data, folder, title)
+        with precision(config):
+            model = self.recipe.build(run)
+            rows = self.recipe.train(run, model).rows
+        name = self.data.objective.name
         return {
-            name: _better(self.data.mode)(row[name] for row in history),
+            name: self.data.objective.best(row[name] for row in rows),
             "parameters": model.count_params(),
             "seconds": round(time.perf_counter() - started, 1),
         }
@@ -311,30 +247,27 @@ class _Search(keras_tuner.Tuner):
         if not rows:
             return
         folder = Path(self.directory)
-        with (folder / "trials.csv").open("w", encoding="utf-8", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(rows[0]))
-            writer.writeheader()
-            writer.writerows(rows)
-        console.print(_table(rows, self.oracle.objective.name, self.data.mode))
+        write_rows(folder / "trials.csv", rows)
+        console.print(_table(rows, self.oracle.objective.name, self.data.objective.mode))
         done = [trial for trial in self.oracle.trials.values() if trial.score is not None]
         if done:
-            best = _better(self.data.mode)(done, key=lambda trial: trial.score)
+            best = self.data.objective.best(done, key=lambda trial: trial.score)
             whole = {"epochs": self.config.epochs} if hasattr(self.config, "epochs") else {}
-            config = dataclasses.replace(self.config_of(best), out=None, **whole)
+            config = dataclasses.replace(self.config_of(best), **whole)
             record = {"recipe": read_json(folder / SEARCH)["recipe"], "options": to_json(config)}
             write_json(folder / "best_config.json", record)
             done = [row for row in rows if row["objective"] is not None]
-            how = (self.oracle.objective.name, self.data.mode, folder / "plots" / "trials.png")
+            how = (
+                self.oracle.objective.name,
+                self.data.objective.mode,
+                folder / "plots" / "trials.png",
+            )
             if "clip" in self.oracle.hyperparameters.values:
                 plots.trials(done, *how)
             else:
                 parameters = self.oracle.hyperparameters.space
                 scales = {p.name: getattr(p, "sampling", None) for p in parameters}
                 plots.trials_by({p: s or "linear" for p, s in scales.items()}, done, *how)
-
-
-def _better(mode: str) -> Callable[..., Any]:
-    return max if mode == "max" else min
 
 
 def _table(rows: list[dict[str, Any]], objective: str, mode: str) -> Table:
@@ -355,7 +288,7 @@ def _table(rows: list[dict[str, Any]], objective: str, mode: str) -> Table:
     shown = {name: title for name, title in shown.items() if any(name in row for row in rows)}
     table = Table("trial", *shown.values(), "status", title="trials", title_justify="left")
     found = [row["objective"] for row in rows if row["objective"] is not None]
-    best = _better(mode)(found, default=None)
+    best = (max if mode == "max" else min)(found, default=None)
     for row in rows:
         direction = "both" if row.get("bidirectional") else "forward"
         clip = "none" if row.get("global_clipnorm") is None else row["global_clipnorm"]

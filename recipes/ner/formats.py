@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from recipes.kit.data.source import open_text
+from recipes.kit.data.files import open_text
 from recipes.kit.errors import DataError, UserError
 from recipes.ner.sentences import Raw, Sentence
 

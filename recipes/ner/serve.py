@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, ClassVar, Literal
 
 import keras
 import numpy as np
@@ -13,22 +12,24 @@ import tensorflow as tf
 
 import zoo
 from recipes.kit.data.batches import Example
-from recipes.kit.export import Endpoint, load_saved_model
+from recipes.kit.export import Endpoint
+from recipes.kit.output import read_record, read_run_config
+from recipes.kit.recipe import Field, Metrics
+from recipes.kit.serving import Served, answer_each, by_length, decoded, not_empty, rows_of
 from recipes.kit.text import TokenEncoder, TokenVocabulary, tokenize
-from recipes.ner.data import Sentence
+from recipes.ner.metrics import entity_spans, tagging_metrics
+from recipes.ner.options import Config
+from recipes.ner.sentences import Sentence
+from recipes.ner.tag_schemes import Kind
+
+#: The lists behind the ids, beside the model.
+LABELS = "labels.json"
 
 #: Sentences tagged at once.
-_CHUNK = 128
+_COUNT = 128
 
 _SENTENCES = tf.TensorSpec([None], tf.string, name="sentences")
 _TOKENS = tf.TensorSpec([None, None], tf.string, name="tokens")
-
-
-class TagsTokens(Protocol):
-    """What `tag_all` asks for."""
-
-    def tag_tokens(self, tokens: tf.Tensor) -> dict[str, tf.Tensor]:
-        """(batch, time) strings, "" = padding, to `tags` of the same shape."""
 
 
 class Tagger:
@@ -37,21 +38,16 @@ class Tagger:
     def __init__(
         self, model: keras.Model, vocabulary: TokenVocabulary, tags: Sequence[str]
     ) -> None:
-        self.encoder = TokenEncoder(vocabulary)
-        self.tag_ids = {tag: index for index, tag in enumerate(tags)}
+        self._encoder = TokenEncoder(vocabulary)
+        self._tag_ids = {tag: index for index, tag in enumerate(tags)}
         self._decoder = zoo.tag_decoder(model)
         self._names = list(tags)
-        self.tag_tokens = tf.function(self._tag_tokens, input_signature=[_TOKENS])
-
-    @property
-    def input_names(self) -> set[str]:
-        """Names of the model's inputs."""
-        return set(self._decoder.input)
+        self._tag_batch = tf.function(self._tag_tokens, input_signature=[_TOKENS])
 
     @property
     def resources(self) -> list[Any]:
         """What an export has to keep."""
-        return [self._decoder, *self.encoder.lookups]
+        return [self._decoder, *self._encoder.lookups]
 
     @property
     def endpoints(self) -> dict[str, Endpoint]:
@@ -61,10 +57,33 @@ class Tagger:
             "tag_tokens": (self._tag_tokens, [_TOKENS]),
         }
 
-    def inputs_of(self, tokens: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Ids of (batch, time) tokens, as the model takes them."""
-        ids = self.encoder(tokens)
-        return {name: ids[name] for name in self.input_names}
+    def tag(self, sentences: Sequence[Sentence]) -> list[list[str]]:
+        """Tags of tokenised sentences."""
+        return by_length(
+            [sentence.tokens for sentence in sentences],
+            lambda batch: _tags_of(batch, self._tag_batch(_padded(batch))["tags"].numpy()),
+            count=_COUNT,
+        )
+
+    def encode(self, sentences: Sequence[Sentence]) -> tuple[list[Example], list[np.ndarray]]:
+        """Ids of each sentence's tokens and tags; -1 for a tag that the model does not have."""
+
+        def ids(batch: list[Sentence]) -> Iterator[Example]:
+            inputs = self._inputs_of(_padded([sentence.tokens for sentence in batch]))
+            rows = rows_of({name: tensor.numpy() for name, tensor in inputs.items()})
+            for sentence, row in zip(batch, rows, strict=True):
+                yield {name: values[: len(sentence.tokens)] for name, values in row.items()}
+
+        inputs = by_length(sentences, ids, length=lambda s: len(s.tokens), count=_COUNT)
+        targets = [
+            np.array([self._tag_ids.get(tag, -1) for tag in sentence.tags], np.int32)
+            for sentence in sentences
+        ]
+        return inputs, targets
+
+    def _inputs_of(self, tokens: tf.Tensor) -> dict[str, tf.Tensor]:
+        ids = self._encoder(tokens)
+        return {name: ids[name] for name in self._decoder.input}
 
     def _tag_sentences(self, sentences: tf.Tensor) -> dict[str, tf.Tensor]:
         return self._tag_tokens(tokenize(sentences).to_tensor(""))
@@ -72,7 +91,7 @@ class Tagger:
     def _tag_tokens(self, tokens: tf.Tensor) -> dict[str, tf.Tensor]:
         # One step of padding more: a batch of empty sentences would have no step to run over.
         padded = tf.pad(tokens, [[0, 0], [0, 1]], constant_values="")
-        answer = self._decoder(self.inputs_of(padded), training=False)
+        answer = self._decoder(self._inputs_of(padded), training=False)
         answer = {name: values[:, :-1] for name, values in answer.items()}
         real = tf.not_equal(tokens, "")
         return {
@@ -82,54 +101,72 @@ class Tagger:
         }
 
 
-class SavedTagger:
-    """An exported tagger, by its SavedModel alone."""
+class TaggerPredictor:
+    """An exported tagger, warm."""
 
-    def __init__(self, path: Path) -> None:
-        self._model = load_saved_model(path)
+    takes: ClassVar[Literal["texts", "files"]] = "texts"
+    inputs: ClassVar[Sequence[Field]] = (Field("text", "text", "A sentence, as it is written."),)
+    outputs: ClassVar[Sequence[Field]] = (
+        Field("text", "text", "The sentence."),
+        Field("tokens", "tokens", "Its words and punctuation."),
+        Field("tags", "tokens", "A tag for each token, IOB2 where tags mark entities."),
+        Field(
+            "entities",
+            "spans",
+            "Where tags mark entities: `text`, `type`, `start` and `end` token, and `confidence`, "
+            "the lowest of its tokens.",
+        ),
+    )
 
-    def tag_tokens(self, tokens: tf.Tensor) -> dict[str, tf.Tensor]:
-        return self._model.signatures["tag_tokens"](tokens=tokens)
+    def __init__(self, folder: Path) -> None:
+        record = read_record(folder / LABELS, ("entities", "tags", "words", "characters"))
+        self.config = read_run_config(Config, folder)
+        self.kind: Kind = "entities" if record["entities"] else "labels"
+        self.served = Served(folder)
 
-    def tag_sentences(
-        self, sentences: Iterable[str]
-    ) -> Iterator[tuple[str, list[str], list[str], list[float]]]:
-        """Each raw sentence with its tokens, their tags and confidence."""
-        rest = iter(sentences)
-        while chunk := list(itertools.islice(rest, _CHUNK)):
-            answer = self._model.signatures["serving_default"](sentences=tf.constant(chunk))
-            columns = (answer[name].numpy() for name in ("tokens", "tags", "confidence"))
-            for text, tokens, tags, confidence in zip(chunk, *columns, strict=True):
-                length = int(np.count_nonzero(tokens != b""))
-                yield (
-                    text,
-                    [token.decode() for token in tokens[:length]],
-                    [tag.decode() for tag in tags[:length]],
-                    [float(value) for value in confidence[:length]],
-                )
+    def predict(self, inputs: Iterable[str], options: Any = None) -> Iterator[dict[str, Any]]:
+        """Tag raw sentences; see `outputs` for what an answer holds."""
+        return answer_each(inputs, not_empty, self._answers, count=_COUNT)
+
+    def evaluate(self, examples: Sequence[Sentence]) -> Metrics:
+        """Metrics on sentences with known tags."""
+        truth = [sentence.tags for sentence in examples]
+        return tagging_metrics(truth, self.tag(examples), entities=self.kind == "entities")
+
+    def tag(self, sentences: Sequence[Sentence]) -> list[list[str]]:
+        """Tags of tokenised sentences."""
+        return by_length(
+            [sentence.tokens for sentence in sentences],
+            lambda batch: _tags_of(batch, self.served("tag_tokens", tokens=_padded(batch))["tags"]),
+            count=_COUNT,
+        )
+
+    def _answers(self, texts: list[str]) -> Iterator[dict[str, Any]]:
+        rows = rows_of(self.served("tag_sentences", sentences=texts))
+        for text, row in zip(texts, rows, strict=True):
+            tokens, tags = decoded(row["tokens"]), decoded(row["tags"])
+            answer: dict[str, Any] = {"text": text, "tokens": tokens, "tags": tags}
+            if self.kind == "entities":
+                answer["entities"] = [
+                    {
+                        "text": " ".join(tokens[start:end]),
+                        "type": kind,
+                        "start": start,
+                        "end": end,
+                        "confidence": round(float(row["confidence"][start:end].min()), 4),
+                    }
+                    for kind, start, end in entity_spans(tags)
+                ]
+            yield answer
 
 
-def tag_all(tagger: TagsTokens, sentences: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Tags of tokenised sentences, those of like length together."""
-    order = sorted(range(len(sentences)), key=lambda index: len(sentences[index]))
-    tags: list[list[str]] = [[] for _ in sentences]
-    for start in range(0, len(order), _CHUNK):
-        rows = order[start : start + _CHUNK]
-        tokens = tf.ragged.constant([list(sentences[row]) for row in rows]).to_tensor("")
-        for row, answer in zip(rows, tagger.tag_tokens(tokens)["tags"].numpy(), strict=True):
-            tags[row] = [tag.decode() for tag in answer[: len(sentences[row])]]
-    return tags
+def _padded(sentences: Sequence[Sequence[str]]) -> tf.Tensor:
+    """(batch, time) strings, "" = padding."""
+    return tf.ragged.constant([list(tokens) for tokens in sentences]).to_tensor("")
 
 
-def encode(tagger: Tagger, sentences: Sequence[Sentence]) -> tuple[list[Example], list[np.ndarray]]:
-    """Ids of each sentence's tokens and tags; -1 for a tag that the model does not have."""
-    inputs, targets = [], []
-    for start in range(0, len(sentences), _CHUNK):
-        chunk = sentences[start : start + _CHUNK]
-        tokens = tf.ragged.constant([list(sentence.tokens) for sentence in chunk]).to_tensor("")
-        batch = {name: ids.numpy() for name, ids in tagger.inputs_of(tokens).items()}
-        for row, sentence in enumerate(chunk):
-            length = len(sentence.tokens)
-            inputs.append({name: ids[row, :length] for name, ids in batch.items()})
-            targets.append(np.array([tagger.tag_ids.get(t, -1) for t in sentence.tags], np.int32))
-    return inputs, targets
+def _tags_of(sentences: Sequence[Sequence[str]], tags: np.ndarray) -> list[list[str]]:
+    return [
+        [tag.decode() for tag in row[: len(tokens)]]
+        for tokens, row in zip(sentences, tags, strict=True)
+    ]

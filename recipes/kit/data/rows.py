@@ -26,8 +26,12 @@ def csv_rows(path: Path, text: str, delimiter: str, *, quotes: bool = True) -> l
     Raises:
         DataError: It is not CSV; names file and line.
     """
-    quoting = csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE
-    reader = csv.reader(io.StringIO(text), delimiter=delimiter, quoting=quoting, strict=True)
+    reader = csv.reader(
+        io.StringIO(text),
+        delimiter=delimiter,
+        quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE,
+        strict=True,
+    )
     rows, number = [], 1
     try:
         for row in reader:

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from recipes.kit.data.files import read_text
 from recipes.kit.data.rows import Row, csv_rows
-from recipes.kit.data.source import read_text
 from recipes.kit.errors import DataError
 
 #: What stands for a value that is not there, in small letters.

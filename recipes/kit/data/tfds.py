@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from recipes.kit.errors import UserError
@@ -54,6 +54,34 @@ def decoded(builder: Any, split: str) -> Iterable[Mapping[str, Any]]:
     import tensorflow_datasets as tfds
 
     return tfds.as_numpy(builder.as_dataset(split=split))
+
+
+def find_feature(
+    where: str, features: Mapping[str, Any], wanted: str | None, known: Sequence[str], option: str
+) -> str:
+    """The name of the feature that holds something.
+
+    Args:
+        where: The dataset, for messages.
+        features: Those of the dataset.
+        wanted: The one the user asks for, if any.
+        known: Usual names, the likeliest first.
+        option: The option that names it.
+
+    Raises:
+        UserError: If there is none.
+    """
+    names = known if wanted is None else (wanted,)
+    found = next((name for name in names if name in features), None)
+    if found is None:
+        have = ", ".join(sorted(features))
+        raise UserError(f"{where}: no feature {' or '.join(names)}; {option} names one of {have}.")
+    return found
+
+
+def text_of(value: bytes | str) -> str:
+    """The text of a feature."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def _first_line(error: Exception) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from recipes.kit.data.source import stream_lines
+from recipes.kit.data.files import stream_lines
 from recipes.kit.errors import DataError
 
 
@@ -56,7 +56,9 @@ def read_vectors(path: Path, limit: int | None = None) -> dict[str, np.ndarray]:
     return vectors
 
 
-def embedding_matrix(words: Sequence[str], vectors: dict[str, np.ndarray], seed: int) -> np.ndarray:
+def embedding_matrix(
+    words: Sequence[str], vectors: Mapping[str, np.ndarray], seed: int
+) -> np.ndarray:
     """Rows for padding, unknown and each word; words without a vector get a random one.
 
     The random rows, that of unknown words among them, have the mean and spread of the known ones.

@@ -1,0 +1,137 @@
+"""From a source to examples in three parts, the same way in every task, and what was understood."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
+
+from recipes.kit.data.source import Source
+from recipes.kit.data.splits import SPLITS, complete_splits
+from recipes.kit.errors import UserError
+
+T = TypeVar("T")
+
+#: The licence of files that a user brings.
+OWNERS_LICENCE = "as stated by the owner of the files"
+
+
+class Fact(NamedTuple):
+    """Something that was understood of the data, for a person to check."""
+
+    topic: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Found(Generic[T]):
+    """What a source holds, before missing parts are made.
+
+    Attributes:
+        splits: Examples by "train", "valid" and "test", those that are there.
+        understood: What was understood of the source, besides the sizes of the parts.
+        licence: Under what licence the data stands.
+    """
+
+    splits: Mapping[str, Sequence[T]]
+    understood: tuple[Fact, ...] = ()
+    licence: str = OWNERS_LICENCE
+
+
+@dataclass(frozen=True)
+class Splits(Generic[T]):
+    """Examples in three parts; each task's data extends it.
+
+    Attributes:
+        train: What is trained on.
+        valid: What the best epoch and trial are chosen by.
+        test: What is evaluated on.
+        understood: What was understood of the source, in order.
+        licence: Under what licence the data stands.
+    """
+
+    train: Sequence[T]
+    valid: Sequence[T]
+    test: Sequence[T]
+    understood: tuple[Fact, ...]
+    licence: str
+
+
+@dataclass(frozen=True)
+class Readers(Generic[T]):
+    """How a task reads each kind of source.
+
+    Attributes:
+        what: What examples are called, "sentences".
+        embedded: From the name of an embedded set, mostly empty, to what it holds.
+        files: From a source of files to what they hold.
+        tfds: From the name of a dataset to what it holds; None where none is read.
+        key: Examples with equal keys go to the same part, so that no duplicate leaks. By default
+            the example itself.
+        embedded_names: Names of embedded sets beside the usual one.
+    """
+
+    what: str
+    embedded: Callable[[str], Found[T]]
+    files: Callable[[Source], Found[T]]
+    tfds: Callable[[str], Found[T]] | None = None
+    key: Callable[[T], Hashable] | None = None
+    embedded_names: tuple[str, ...] = ()
+
+    def read(self, source: Source) -> Found[T]:
+        """What a source holds.
+
+        Raises:
+            UserError: If it does not exist, cannot be fetched or is of a kind that is not read.
+            DataError: If a file is malformed; names file and line.
+        """
+        if source.kind == "embedded":
+            return self.embedded(source.embedded_name(*self.embedded_names))
+        if source.kind == "files":
+            source.require()
+            return self.files(source)
+        if self.tfds is None:
+            raise UserError(
+                f"--data {source}: this recipe reads no dataset of tensorflow-datasets; expected "
+                "embedded or the path of your files."
+            )
+        return self.tfds(source.name)
+
+    def load(self, source: Source, *, seed: int) -> Splits[T]:
+        """What a source holds in three parts, the missing ones split off train.
+
+        Raises:
+            UserError, DataError: As for `read`; or if there is no train part, or too little of it.
+        """
+        return self._complete(self.read(source), source, seed)
+
+    def load_test(self, source: Source, *, seed: int) -> Sequence[T]:
+        """What to evaluate on: all of a single file, the test part of all else.
+
+        A folder with a test part needs no other part for this.
+
+        Raises:
+            UserError, DataError: As for `load`.
+        """
+        found = self.read(source)
+        if source.is_file and [*found.splits] == ["train"]:
+            return tuple(found.splits["train"])
+        if found.splits.get("test"):
+            return tuple(found.splits["test"])
+        return self._complete(found, source, seed).test
+
+    def _complete(self, found: Found[T], source: Source, seed: int) -> Splits[T]:
+        splits, how = complete_splits(
+            found.splits, seed=seed, where=str(source), what=self.what, key=self.key
+        )
+        sizes = ", ".join(f"{len(splits[split]):,} {split}" for split in SPLITS)
+        facts = [Fact(self.what, sizes), Fact("source", str(source)), *found.understood]
+        if how:
+            facts.append(Fact("split", how))
+        return Splits(
+            train=splits["train"],
+            valid=splits["valid"],
+            test=splits["test"],
+            understood=tuple(facts),
+            licence=found.licence,
+        )

@@ -1,0 +1,180 @@
+"""Words of a command line into options, by tyro; what is wrong with them in one line."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import io
+import os
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any
+
+import tyro
+
+from recipes.kit.data.source import Source
+from recipes.kit.errors import UserError
+from recipes.kit.options import HEADINGS, Option, options_of
+
+
+def parse(
+    words: Sequence[str],
+    *kinds: type[Any],
+    prog: str,
+    description: str = "",
+    defaults: Sequence[Any] = (),
+) -> tuple[Any, ...]:
+    """Read options into one or several dataclasses. `--help` prints them by heading and exits.
+
+    Args:
+        words: Words of the command line.
+        kinds: Subclasses of `Group`; their fields are the options, and no name occurs twice.
+        prog: Name of the program in the help.
+        description: What the help says first.
+        defaults: An instance of some of the kinds, whose values stand for those not given.
+
+    Returns:
+        An instance of each kind.
+
+    Raises:
+        UserError: Which option is wrong, in one line.
+    """
+    options = [option for kind in kinds for option in options_of(kind)]
+    values = {option.name: option.default for option in options}
+    for instance in defaults:
+        values.update({o.name: getattr(instance, o.name) for o in options_of(type(instance))})
+    headings = [h for h in HEADINGS if any(option.heading == h for option in options)]
+    groups = {
+        heading: [option for option in options if option.heading == heading] for heading in headings
+    }
+    view = dataclasses.make_dataclass(
+        "Options",
+        [
+            (heading.replace(" ", "_"), _view(heading, members), _default(heading, members, values))
+            for heading, members in groups.items()
+        ],
+    )
+    parsed = _run_tyro(view, words, prog, description)
+    given: dict[str, Any] = {}
+    for heading, members in groups.items():
+        group = getattr(parsed, heading.replace(" ", "_"))
+        given.update({option.name: getattr(group, option.name) for option in members})
+    for option in options:
+        if option.hint in (Source, Source | None) and given[option.name] is not None:
+            given[option.name] = Source.parse(given[option.name])
+    return tuple(kind(**{o.name: given[o.name] for o in options_of(kind)}) for kind in kinds)
+
+
+def value_of(flag: str, words: Sequence[str]) -> str | None:
+    """The word given for an option, looked up before all others are parsed; None without it.
+
+    >>> value_of("--config", ["--units", "3", "--config=c.json"])
+    'c.json'
+    """
+    for index, word in enumerate(words):
+        if word == flag and index + 1 < len(words):
+            return words[index + 1]
+        if word.startswith(f"{flag}="):
+            return word.partition("=")[2]
+    return None
+
+
+def split_words(words: Sequence[str], kind: type[Any]) -> tuple[list[str], list[str]]:
+    """Plain words, and options with their values, wherever they stand; after `--` all are plain.
+
+    >>> from recipes.kit.options import RunConfig
+    >>> split_words(["--seed", "3", "folder", "text", "--data=x", "--", "-1"], RunConfig)
+    (['folder', 'text', '-1'], ['--seed', '3', '--data=x'])
+    """
+    flags = {option.flag for option in options_of(kind) if option.hint is bool}
+    plain: list[str] = []
+    options: list[str] = []
+    remaining = iter(words)
+    for word in remaining:
+        if word == "--":
+            return [*plain, *remaining], options
+        if not word.startswith("-") or word == "-":
+            plain.append(word)
+            continue
+        options.append(word)
+        alone = word in ("-h", "--help") or "=" in word or word.replace("--no-", "--", 1) in flags
+        if not alone and (value := next(remaining, None)) is not None:
+            options.append(value)
+    return plain, options
+
+
+def _view(heading: str, members: Sequence[Option]) -> Any:
+    return Annotated[_class_of(heading, members), tyro.conf.OmitArgPrefixes]
+
+
+def _default(heading: str, members: Sequence[Option], values: dict[str, Any]) -> Any:
+    make = _class_of(heading, members)
+    shown = {o.name: values[o.name] for o in members}
+    shown = {name: str(v) if isinstance(v, Source) else v for name, v in shown.items()}
+    return dataclasses.field(default_factory=lambda: make(**shown))
+
+
+_classes: dict[tuple[Any, ...], type] = {}
+
+
+def _class_of(heading: str, members: Sequence[Option]) -> type:
+    """The options under one heading as tyro reads them, in a dataclass of their own."""
+    key = (heading, *((o.name, str(o.hint)) for o in members))
+    if key not in _classes:
+        kind = dataclasses.make_dataclass(heading, [(o.name, _annotated(o)) for o in members])
+        kind.__doc__ = ""
+        _classes[key] = kind
+    return _classes[key]
+
+
+def _annotated(option: Option) -> Any:
+    hint = _as_typed(option.hint)
+    choices = "{" + ",".join(option.choices) + "}" if option.choices else None
+    argument = tyro.conf.arg(help=option.help, metavar=choices)
+    if hint is bool and option.heading == "run":
+        return Annotated[hint, argument, tyro.conf.FlagCreatePairsOff]
+    return Annotated[hint, argument]
+
+
+def _as_typed(hint: Any) -> Any:
+    """The type of what a person types: a source is a word."""
+    return {Source: str, Source | None: str | None}.get(hint, hint)
+
+
+def _run_tyro(view: type, words: Sequence[str], prog: str, description: str) -> Any:
+    errors = io.StringIO()
+    asks = bool({"-h", "--help"} & {*words})
+    try:
+        with contextlib.redirect_stderr(errors), _wide_terminal(not asks):
+            return tyro.cli(view, args=list(words), prog=prog, description=description)
+    except SystemExit as stop:
+        if not stop.code:
+            raise
+        raise UserError(_one_line(errors.getvalue())) from None
+
+
+@contextlib.contextmanager
+def _wide_terminal(wide: bool) -> Iterator[None]:
+    """Keep tyro from wrapping its message, which is to become one line."""
+    before = os.environ.get("COLUMNS")
+    if wide:
+        os.environ["COLUMNS"] = "2000"
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.environ["COLUMNS"] = before
+        elif wide:
+            del os.environ["COLUMNS"]
+
+
+def _one_line(box: str) -> str:
+    """Reduce tyro's framed message to its first sentence and its suggestion."""
+    lines = [line.strip("│ ").strip() for line in box.splitlines()]
+    lines = [line for line in lines if line and line[0] not in "╭╰─"]
+    message = lines[0].rstrip(".") if lines else "The options cannot be read"
+    if message.endswith(":"):
+        message += " " + " ".join(lines[1 : lines.index("For full helptext, run:")])
+    if "Perhaps you meant:" in lines:
+        near = lines[lines.index("Perhaps you meant:") + 1].split()[0].rstrip(",")
+        message += f"; did you mean {near}?"
+    return message

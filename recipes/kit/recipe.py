@@ -1,0 +1,305 @@
+"""What a recipe is: its steps, what goes from one to the next, and finding one by its name."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
+
+import recipes
+from recipes.kit.data.readers import Fact
+from recipes.kit.data.source import Source
+from recipes.kit.errors import UserError
+from recipes.kit.options import Group, RunConfig
+
+if TYPE_CHECKING:
+    import keras
+    import keras_tuner
+
+    from recipes.kit.serving import Served
+
+C = TypeVar("C", bound=RunConfig)
+D = TypeVar("D", bound="Data")
+E = TypeVar("E")
+Examples = TypeVar("Examples", contravariant=True)
+
+Metrics = dict[str, float]
+Row = dict[str, Any]
+Rows = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What the best epoch and the best trial are chosen by.
+
+    Attributes:
+        metric: A metric of the validation part, which `train` logs as `val_METRIC`.
+        mode: Whether more or less of it is better.
+        shown: The metric for the picture of the training, where another one says more to a person.
+    """
+
+    metric: str
+    mode: Literal["min", "max"]
+    shown: str = ""
+
+    @property
+    def name(self) -> str:
+        """The column of the history that decides."""
+        return f"val_{self.metric}"
+
+    @property
+    def best(self) -> Callable[..., Any]:
+        """`max` or `min`."""
+        return max if self.mode == "max" else min
+
+
+class Data(Protocol):
+    """What `load_data` returns; each recipe adds what its model needs."""
+
+    @property
+    def test(self) -> Any:
+        """The examples to evaluate on after the training."""
+
+    @property
+    def objective(self) -> Objective:
+        """What the best epoch is chosen by."""
+
+    @property
+    def understood(self) -> Sequence[Fact]:
+        """What was understood of the source, in order: sizes, columns taken, classes, gaps."""
+
+    @property
+    def licence(self) -> str:
+        """Under what licence the data stands."""
+
+
+@dataclass(frozen=True)
+class Run(Generic[C, D]):
+    """One training: what every step is given.
+
+    Attributes:
+        config: The options.
+        data: What was loaded.
+        folder: Where everything is written.
+        title: What progress lines begin with.
+    """
+
+    config: C
+    data: D
+    folder: Path
+    title: str
+
+
+@dataclass(frozen=True)
+class History:
+    """What a training leaves.
+
+    Attributes:
+        rows: Figures of each epoch (or penalty, or reservoir), the first first.
+        spread: Where several models were trained alike, of each metric on the test part the `mean`
+            and `std` over them and the number of `models`.
+    """
+
+    rows: list[Row]
+    spread: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What is reached without the model.
+
+    Attributes:
+        what: What the baseline is, in a sentence for the model card.
+        metrics: On the test part, by the names of the model's metrics.
+        answers: Its answers on the test part, by name, for `draw`.
+    """
+
+    what: str
+    metrics: Metrics
+    answers: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Other models, trained to be compared with the one of the run.
+
+    Attributes:
+        metrics: On the test part; they stand beside the baseline's.
+        answers: For `draw` and `tables`, by name.
+    """
+
+    metrics: Metrics = field(default_factory=dict)
+    answers: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a model card says of every model of a recipe.
+
+    Attributes:
+        task: What the model does, in a sentence.
+        use: What it is for.
+        limits: What it is not for, and where it fails.
+    """
+
+    task: str
+    use: str
+    limits: str
+
+
+@dataclass(frozen=True)
+class Field:
+    """A named value that a predictor takes or gives, described for a form or a server.
+
+    Attributes:
+        name: Key in the answer; of an input what it is called.
+        kind: What a person sees: a form can be made from it.
+        what: One sentence, with shape and unit.
+    """
+
+    name: str
+    kind: Literal[
+        "text", "tokens", "label", "number", "probabilities", "spans", "weights",
+        "series", "image", "sound", "table",
+    ]  # fmt: skip
+    what: str
+
+
+@dataclass(frozen=True)
+class NoOptions(Group):
+    """`predict` of this recipe has no options of its own."""
+
+
+class Predictor(Protocol[Examples]):
+    """Everything that runs a trained model, loaded once and kept warm."""
+
+    #: Text (a line each) or files: how the command line reads its inputs.
+    takes: ClassVar[Literal["texts", "files"]]
+    inputs: ClassVar[Sequence[Field]]
+    outputs: ClassVar[Sequence[Field]]
+    #: The exported model.
+    served: Served
+
+    def predict(self, inputs: Iterable[Any], options: Any = None) -> Iterator[dict[str, Any]]:
+        """One answer for each input, in order. An input that cannot be read gets an answer with
+        `input` and `error`; the others are answered all the same.
+
+        Args:
+            inputs: Texts, or paths of files.
+            options: An instance of the recipe's `predicting`; None is its defaults.
+        """
+
+    def evaluate(self, examples: Examples) -> Metrics:
+        """Metrics on examples whose answers are known."""
+
+
+def _nothing_to_compare(run: Run[Any, Any]) -> Comparison:
+    return Comparison()
+
+
+def _no_tables(
+    run: Run[Any, Any], predictor: Predictor[Any], answers: Mapping[str, Any]
+) -> Mapping[str, Rows | str]:
+    return {}
+
+
+@dataclass(frozen=True)
+class Recipe(Generic[C, D, E]):
+    """The steps of a recipe, in the order they are taken.
+
+    Attributes:
+        config: The dataclass of its options.
+        card: What model cards say.
+        load_data: Reads a source into typed parts, vocabularies and scalers from train only.
+        build: The model, uncompiled.
+        train: Trains it in place, keeping its state in `run.folder`; it is left with the weights of
+            its best epoch.
+        baseline: A trivial model on the same test part.
+        export: Writes the SavedModel and the lists that `load` needs beside it.
+        load: From the folder to a warm predictor.
+        load_test: What to evaluate a predictor on, from a source the user names.
+        draw: Pictures of the recipe's own, from the run, the predictor, and the answers of baseline
+            and comparison by name.
+        space: What `rnn-zoo tune` may change: the config of a trial.
+        portable: The part of the Keras model that ONNX and LiteRT can hold, given the folder.
+        predicting: Options of `predict`.
+        compare: Trains other models beside the one of the run, where the config asks for it.
+        tables: Tables and texts to leave in the folder, by file name; rows become CSV.
+    """
+
+    config: type[C]
+    card: Card
+    load_data: Callable[[Source, C], D]
+    build: Callable[[Run[C, D]], keras.Model]
+    train: Callable[[Run[C, D], keras.Model], History]
+    baseline: Callable[[Run[C, D]], Baseline]
+    export: Callable[[Run[C, D], keras.Model], None]
+    load: Callable[[Path], Predictor[E]]
+    load_test: Callable[[Source, Any], E]
+    draw: Callable[[Run[C, D], Any, Mapping[str, Any]], None]
+    space: Callable[[keras_tuner.HyperParameters, C], C]
+    portable: Callable[[keras.Model, Path], keras.Model]
+    predicting: type[Group] = NoOptions
+    compare: Callable[[Run[C, D]], Comparison] = _nothing_to_compare
+    tables: Callable[[Run[C, D], Any, Mapping[str, Any]], Mapping[str, Rows | str]] = _no_tables
+
+
+def recipe_names() -> list[str]:
+    """Names of all recipes, sorted."""
+    packages = pkgutil.iter_modules(recipes.__path__)
+    return sorted(
+        p.name
+        for p in packages
+        if p.ispkg and (Path(recipes.__path__[0]) / p.name / "recipe.py").is_file()
+    )
+
+
+def check_name(name: str) -> None:
+    """Refuse a name that is not a recipe's.
+
+    Raises:
+        UserError: With the nearest name.
+    """
+    names = recipe_names()
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"expected one of: {', '.join(names)}."
+        raise UserError(f"unknown recipe {name!r}; {hint}")
+
+
+def load_options(name: str) -> Any:
+    """The module of a recipe's options, which imports neither Keras nor TensorFlow.
+
+    Raises:
+        UserError: If there is no such recipe.
+    """
+    check_name(name)
+    return importlib.import_module(f"recipes.{name}.options")
+
+
+def description_of(name: str) -> str:
+    """What a recipe's package says of itself."""
+    return inspect.getdoc(importlib.import_module(f"recipes.{name}")) or ""
+
+
+def load_recipe(name: str) -> Recipe[Any, Any, Any]:
+    """Import a recipe.
+
+    Raises:
+        UserError: If there is no such recipe, or Keras runs on another backend.
+    """
+    check_name(name)
+    import keras
+
+    if keras.backend.backend() != "tensorflow":
+        raise UserError(
+            f"recipes run on TensorFlow, and Keras is set to {keras.backend.backend()!r} by "
+            "KERAS_BACKEND or ~/.keras/keras.json. (custom_layers and zoo run on every backend.)"
+        )
+    recipe: Recipe[Any, Any, Any] = importlib.import_module(f"recipes.{name}.recipe").RECIPE
+    return recipe

@@ -1,0 +1,50 @@
+"""Options of the ner recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from recipes.kit.options import (
+    DirectionConfig,
+    FitConfig,
+    InitialStateConfig,
+    StackConfig,
+    WordConfig,
+    option,
+)
+from recipes.kit.recipe import NoOptions as Predict
+
+__all__ = ["Config", "Predict"]
+
+
+@dataclass(frozen=True)
+class Config(StackConfig, DirectionConfig, InitialStateConfig, WordConfig, FitConfig):
+    """Options of the ner recipe."""
+
+    epochs: int = 10
+    learning_rate: float = 3e-3
+    global_clipnorm: float | None = 5.0
+    units: int = 100
+    dropout: float = 0.3
+    head: Literal["crf", "softmax"] = option(
+        "crf",
+        "What decides on the tags: a CRF for the whole sentence, or a softmax for each word.",
+        heading="model",
+    )
+    token_column: int | None = option(
+        None,
+        "Column of the words in your files, from 0; -1 is the last. By default the first.",
+        heading="data",
+    )
+    tag_column: int | str | None = option(
+        None,
+        "Column of the tags in your files, from 0; -1 is the last. By default the last. In CoNLL-U "
+        "a name (upos, xpos, deprel), in TFDS a feature.",
+        heading="data",
+    )
+
+    def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
+        if self.data.kind == "embedded":
+            yield "with --data embedded", ("token_column", "tag_column")
