@@ -30,7 +30,7 @@ from zoo.encoder_decoder.scheduled_sampling import ScheduledSampling, own_share,
 from zoo.many_to_many.acoustic_model import acoustic_model, acoustic_steps, frame_decoder
 from zoo.many_to_many.echo_state import echo_state_network
 from zoo.many_to_many.forecaster import fit_scaling, forecaster
-from zoo.many_to_many.language_model import TruncatedBPTT, language_model, state_names
+from zoo.many_to_many.language_model import TruncatedBPTT, language_model
 from zoo.many_to_many.tagger import tag_decoder, tagger
 from zoo.many_to_one.classes import class_decoder
 from zoo.many_to_one.sequence_model import sequence_model
@@ -38,7 +38,13 @@ from zoo.many_to_one.series_classifier import series_classifier
 from zoo.many_to_one.text_classifier import text_classifier
 from zoo.one_to_many.pixel_rnn import PixelLoss, image_nats, pixel_nats, pixel_rnn
 from zoo.one_to_one.mlp_tagger import mlp_tagger
-from zoo.recurrent import StackOptions, carried_sizes, carried_stack, recurrent_stack
+from zoo.recurrent import (
+    StackOptions,
+    carried_sizes,
+    carried_stack,
+    recurrent_stack,
+    state_names,
+)
 from zoo.study.gradient_flow import GradientFlow, gradient_flow
 
 __all__ = [

@@ -186,6 +186,38 @@ def carried_sizes(**options: Unpack[StackOptions]) -> list[int]:
     return [int(size) for size in state_sizes(layer)] * full["depth"]
 
 
+def state_names(states: Sequence[Any]) -> dict[str, Any]:
+    """States by the names that they have as inputs and outputs of models: `state_0`, ..."""
+    return {f"state_{index}": state for index, state in enumerate(states)}
+
+
+def state_inputs(**options: Unpack[StackOptions]) -> list[keras.KerasTensor]:
+    """An input, named as in `state_names`, for each state of `carried_stack`."""
+    sizes = carried_sizes(**options)
+    return [keras.Input((size,), name=f"state_{index}") for index, size in enumerate(sizes)]
+
+
+def recurrence_model(features: int, **options: Unpack[StackOptions]) -> keras.Model:
+    """`carried_stack` as a model, for layers that run it piece by piece.
+
+    Args:
+        features: Width of the inputs.
+        **options: As in `carried_stack`.
+
+    Returns:
+        Inputs `x` (batch, time, features) and the states before the first step by `state_names`;
+        `outputs` (batch, time, width) and the states after the last step by the same names.
+    """
+    x = keras.Input((None, features), name="x")
+    before = state_inputs(**options)
+    outputs, after = carried_stack(x, before, **options)
+    return keras.Model(
+        {"x": x, **state_names(before)},
+        {"outputs": outputs, **state_names(after)},
+        name="recurrence",
+    )
+
+
 def _with_defaults(options: StackOptions) -> StackOptions:
     """All options, those not given as `recurrent_stack` has them."""
     parameters = inspect.signature(recurrent_stack).parameters

@@ -25,8 +25,7 @@ from custom_layers.engine.checks import require_one_of
 from custom_layers.engine.loops import forward_loop
 from custom_layers.engine.tensor import Tensor
 from zoo._tokens import token_embedding
-from zoo.many_to_many.language_model import state_names
-from zoo.recurrent import StackOptions, carried_sizes, carried_stack
+from zoo.recurrent import StackOptions, recurrence_model
 
 Attention = Literal["additive", "dot", "none"]
 
@@ -199,16 +198,9 @@ def attention_decoder(
         x = keras.layers.Dropout(dropout, name="embedding_dropout")(x)
     embedding = keras.Model(tokens, x, name="embedding")
 
-    given = keras.Input((None, embedding_dim + (units if input_feeding else 0)), name="x")
-    sizes = carried_sizes(**stack)
-    states = [keras.Input((size,), name=f"state_{i}") for i, size in enumerate(sizes)]
-    outputs, after = carried_stack(given, states, **stack)
-    recurrence = keras.Model(
-        {"x": given, **state_names(states)},
-        {"outputs": outputs, **state_names(after)},
-        name="recurrence",
-    )
-    attend = _attend(attention, outputs.shape[-1], memory_dim, units, dropout)
+    recurrence = recurrence_model(embedding_dim + (units if input_feeding else 0), **stack)
+    width = recurrence.output["outputs"].shape[-1]
+    attend = _attend(attention, width, memory_dim, units, dropout)
     features = keras.Input((None, units), name="features")
     logits = keras.layers.Dense(vocabulary_size, dtype="float32", name="logits")(features)
     head = keras.Model(features, logits, name="head")

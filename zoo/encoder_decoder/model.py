@@ -11,8 +11,7 @@ from custom_layers import SequencePooling1D
 from zoo._registry import register_model
 from zoo._tokens import token_embedding
 from zoo.encoder_decoder.decoder import Attention, attention_decoder
-from zoo.many_to_many.language_model import state_names
-from zoo.recurrent import StackOptions, carried_sizes, recurrent_stack
+from zoo.recurrent import StackOptions, carried_sizes, recurrent_stack, state_names
 
 
 @register_model(

@@ -11,8 +11,7 @@ from custom_layers import MonotoneQuantiles
 from custom_layers.engine.loops import forward_loop, pad
 from custom_layers.engine.masking import last_valid
 from custom_layers.engine.tensor import Tensor
-from zoo.many_to_many.language_model import state_names
-from zoo.recurrent import StackOptions, carried_sizes, carried_stack
+from zoo.recurrent import StackOptions, recurrence_model
 
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
@@ -192,16 +191,8 @@ def feedback_forecast(
         stack: Options of `zoo.recurrent_stack`, but for `bidirectional` and `initial_state`.
     """
     count = len(levels) or 1
-    x = keras.Input((None, features), name="x")
-    sizes = carried_sizes(**stack)
-    before = [keras.Input((size,), name=f"state_{index}") for index, size in enumerate(sizes)]
-    outputs, after = carried_stack(x, before, **stack)
-    recurrence = keras.Model(
-        {"x": x, **state_names(before)},
-        {"outputs": outputs, **state_names(after)},
-        name="recurrence",
-    )
-    state = keras.Input((outputs.shape[-1],), name="state")
+    recurrence = recurrence_model(features, **stack)
+    state = keras.Input((recurrence.output["outputs"].shape[-1],), name="state")
     y = keras.layers.Dense(targets * count, dtype="float32", name="head")(state)
     if levels:
         y = keras.layers.Reshape((targets, count), name="levels")(y)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Unpack
 
 import keras
@@ -10,7 +9,7 @@ from keras import ops
 
 from zoo._registry import register_model
 from zoo._tokens import token_embedding, unit_norm
-from zoo.recurrent import StackOptions, carried_sizes, carried_stack
+from zoo.recurrent import StackOptions, carried_stack, state_inputs, state_names
 
 _ZAREMBA, _KARPATHY = "Zaremba et al. 2014", "Karpathy 2015"
 
@@ -101,8 +100,7 @@ def language_model(
             "is to be predicted."
         )
     tokens = keras.Input((None,), dtype="int32", name="tokens")
-    sizes = carried_sizes(**stack)
-    states = [keras.Input((size,), name=f"state_{i}") for i, size in enumerate(sizes)]
+    states = state_inputs(**stack)
     embedding: Any = token_embedding(vocabulary_size, embedding_dim)
     if tie_weights:
         embedding = keras.layers.ReversibleEmbedding(
@@ -121,11 +119,6 @@ def language_model(
         logits = keras.layers.Dense(vocabulary_size, dtype="float32", name="logits")(x)
     outputs = {"logits": logits, **state_names(after)}
     return keras.Model({"tokens": tokens, **state_names(states)}, outputs, name=name)
-
-
-def state_names(states: Sequence[Any]) -> dict[str, Any]:
-    """States by the names that `language_model` has for them."""
-    return {f"state_{index}": state for index, state in enumerate(states)}
 
 
 def state_sizes_of(model: keras.Model) -> list[int]:
