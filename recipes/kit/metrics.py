@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -31,3 +32,9 @@ def class_metrics(
         second = [label == labels[1] for label in truth]
         metrics["roc_auc"] = float(roc_auc_score(second, probabilities[:, 1]))
     return metrics
+
+
+def accuracy_of_commonest(train: Sequence[str], test: Sequence[str]) -> float:
+    """The accuracy of always answering the most frequent label of training."""
+    commonest = Counter(train).most_common(1)[0][0]
+    return sum(label == commonest for label in test) / len(test)

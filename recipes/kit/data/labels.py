@@ -1,6 +1,16 @@
-"""Names of classes, in an order."""
+"""Classes of labelled examples: their order, and what there is to say about them."""
 
 from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from recipes.kit.data.readers import Fact
+from recipes.kit.data.source import Source
+from recipes.kit.errors import UserError
+
+#: Classes counted by name; of more, the most frequent ones.
+_SHOWN = 20
 
 
 def sort_labels(labels: set[str]) -> tuple[str, ...]:
@@ -13,3 +23,35 @@ def sort_labels(labels: set[str]) -> tuple[str, ...]:
         return tuple(sorted(labels, key=float))
     except ValueError:
         return tuple(sorted(labels))
+
+
+def classes_of(
+    train: Sequence[str], held_out: Iterable[str], *, source: Source, what: str
+) -> tuple[tuple[str, ...], tuple[Fact, ...]]:
+    """The classes a model can learn, sorted, and what there is to say about them.
+
+    Args:
+        train: Label of each training example.
+        held_out: Labels of the other parts.
+        source: Where the examples come from, for messages.
+        what: What an example is called, "text".
+
+    Raises:
+        UserError: If there is only one class.
+    """
+    counts = Counter(train)
+    if len(counts) < 2:
+        raise UserError(
+            f"{source}: every training {what} has the same label, {train[0]!r}; expected two or "
+            "more (is it the right label column?)"
+        )
+    shown = ", ".join(f"{label} {count:,}" for label, count in counts.most_common(_SHOWN))
+    more = f", and {len(counts) - _SHOWN} more" if len(counts) > _SHOWN else ""
+    facts = [Fact("classes", shown + more)]
+    if unseen := {*held_out} - {*counts}:
+        facts.append(Fact("unseen", f"never in train, so never right: {_listed(unseen)}"))
+    return sort_labels({*counts}), tuple(facts)
+
+
+def _listed(labels: set[str]) -> str:
+    return ", ".join(sort_labels(labels))
