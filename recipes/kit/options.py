@@ -142,7 +142,8 @@ def _options_of(kind: type[Any]) -> tuple[Option, ...]:
     return tuple(
         Option(
             name=field.name,
-            hint=hints[field.name],
+            # A default of None stands for one that depends on the data, see `presets`.
+            hint=hints[field.name] if field.default is not None else hints[field.name] | None,
             default=field.default,
             help=declared[field.name][0]["help"],
             heading=declared[field.name][0]["heading"] or declared[field.name][1],
@@ -151,6 +152,14 @@ def _options_of(kind: type[Any]) -> tuple[Option, ...]:
         )
         for field in sorted(dataclasses.fields(kind), key=lambda field: places[field.name])
     )
+
+
+class NoEffect(UserError):
+    """An option was given that does nothing with the values of others."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{flag(name)} has no effect {reason}; leave it out.")
+        self.name = name
 
 
 @dataclass(frozen=True)
@@ -162,6 +171,9 @@ class Group:
 
     def __post_init__(self) -> None:
         """Check the values. A subclass adds its own checks after `super().__post_init__()`."""
+        for name, value in self.presets().items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
         options = {option.name: option for option in options_of(type(self))}
         for name, each in options.items():
             value = getattr(self, name)
@@ -172,7 +184,12 @@ class Group:
         for reason, names in self.without_effect():
             for name in names:
                 if getattr(self, name) != options[name].default:
-                    raise UserError(f"{flag(name)} has no effect {reason}; leave it out.")
+                    raise NoEffect(name, reason)
+
+    def presets(self) -> Mapping[str, Any]:
+        """Defaults that depend on other fields, such as the data: the values to take instead of
+        None. A field of its own type, `units: int = option(None, ...)`, is never None then."""
+        return {}
 
     def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
         """Fields that do nothing with the values of others: a reason, "with --model echo_state",
