@@ -93,5 +93,5 @@ def pad(arrays: Sequence[np.ndarray], value: float, multiple: int = 1) -> np.nda
     shape = -(-shape // multiple) * multiple
     result = np.full((len(arrays), *shape), value, arrays[0].dtype)
     for row, array in enumerate(arrays):
-        result[row][tuple(slice(size) for size in array.shape)] = array
+        result[(row, *(slice(size) for size in array.shape))] = array
     return result
