@@ -1,4 +1,4 @@
-"""The folder of a trained recipe: written beside its place and moved there whole, or not at all."""
+"""The folder of a run: written beside its final place and moved there complete, or not at all."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def default_folder(recipe: str) -> Path:
 
 
 def unfinished_folder(out: Path) -> Path:
-    """Where a run works until it is whole: beside its place, hidden."""
+    """Where a run works until it is complete: a hidden folder beside its final place."""
     out = out.resolve()
     return out.parent / f".{out.name}.unfinished"
 
@@ -62,7 +62,7 @@ def is_run(folder: Path) -> bool:
 
 
 def resumable(out: Path) -> bool:
-    """Whether an interrupted run for `out` got far enough to be resumed."""
+    """Whether there is an interrupted run for `out` that can be resumed."""
     return any((unfinished_folder(out) / CHECKPOINTS).glob("*/state.json"))
 
 
@@ -74,7 +74,7 @@ def check_free(out: Path, *, overwrite: bool, resume: bool) -> None:
             be replaced as a whole, or an unfinished run waits to be resumed or discarded.
     """
     if resume and overwrite:
-        raise UserError("--resume and --overwrite exclude each other: go on, or start again.")
+        raise UserError("--resume and --overwrite exclude each other: resume, or start again.")
     if out.exists() and not out.is_dir():
         raise UserError(f"--out {out}: is a file; expected a folder or a new name.")
     if out.exists() and (out.is_mount() or out.resolve() == Path.cwd()):
@@ -85,7 +85,7 @@ def check_free(out: Path, *, overwrite: bool, resume: bool) -> None:
     if out.exists() and any(out.iterdir()):
         if not is_run(out):
             raise UserError(
-                f"--out {out}: holds files that are no rnn-zoo run; give another folder."
+                f"--out {out}: is not an rnn-zoo run but holds files; give another folder."
             )
         if not overwrite and not resume:
             raise UserError(
@@ -129,7 +129,7 @@ def unfinished_run(out: Path, recipe: str, config: RunConfig, *, resume: bool) -
 
 
 def _publish(folder: Path, out: Path) -> None:
-    """Move the finished folder into its place; what is there goes only when that has worked."""
+    """Move the finished folder into place; what was there is deleted only once that has worked."""
     place = out.resolve()
     old = folder.with_suffix(".replaced")
     try:
@@ -189,7 +189,7 @@ def write_json(path: Path, content: Any) -> None:
 
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Write rows as CSV; a column for every name in any of them, empty where a row lacks it."""
+    """Write rows as CSV, with a column for every name in any of them."""
     names = list(dict.fromkeys(name for row in rows for name in row))
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, fieldnames=names)

@@ -16,16 +16,17 @@ import numpy as np
 import pytest
 from recipe_corpus import PLAIN, QUICK, write_corpus
 
+from recipes.kit import catalogue
 from recipes.kit.cli import main
 from recipes.kit.errors import UserError
 from recipes.kit.options import RunConfig
 from recipes.kit.output import unfinished_folder, unfinished_run
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def fails(capfd, *words: str) -> str:
-    """Run a command that the user can mend; its one line."""
+    """Run a command with an error that the user can fix; its one line."""
     assert main([str(word) for word in words]) == 2
     out, err = capfd.readouterr()
     lines = [line for line in err.splitlines() if line.startswith("rnn-zoo: ")]
@@ -49,10 +50,17 @@ def fails(capfd, *words: str) -> str:
         ("train ner --epochs zero", "--epochs"),
         ("train ner --epochs 0", "--epochs must be at least 1, not 0"),
         ("train ner --data no/such/path", "no/such/path"),
+        ("train ner --data=", "--data is empty; expected embedded, tfds:NAME or a path"),
+        ("train ner --data embedded:big", "there is no such set; expected embedded"),
+        ("train ner --tag-column 2", "--tag-column has no effect with --data embedded"),
+        ("train ner --cell lstn", "--cell lstn: .*"),
         ("train ner --data tfds:", "tfds:"),
         ("train ner --config no.json", "no.json: cannot be read"),
         ("train ner --resume --out no/run", "no interrupted run for no/run"),
-        ("evaluate", "Missing from rnn-zoo evaluate: DIR Folder that"),
+        ("evaluate", "evaluate: names no folder; expected one that `rnn-zoo train` wrote"),
+        ("evaluate a b", "does not know what to do with 'b'"),
+        ("predict", "predict: names no folder"),
+        ("export no/such/folder", "no such folder"),
         ("evaluate no/such/folder", "no/such/folder: no such folder"),
         ("predict no/such/folder text", "no such folder"),
         ("export no/such/folder --format onnx", "no such folder"),
@@ -124,7 +132,7 @@ def test_a_folder_of_something_else_is_never_touched(capfd, tmp_path, overwrite,
     if config:
         (tmp_path / "config.json").write_text(config)
     line = fails(capfd, "train", "ner", "--out", tmp_path, *overwrite)
-    assert "no rnn-zoo run" in line
+    assert "is not an rnn-zoo run" in line
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
 
 
@@ -221,20 +229,58 @@ def test_help(capsys):
 
 def test_list(capsys):
     assert main(["list", "--json"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert "ner" in found["recipes"]
-    assert "tagger_base" in found["models"]
-    assert "CRF" in found["layers"]
-    assert all(text for group in found.values() for text in group.values())
+    listed = json.loads(capsys.readouterr().out)
+    assert "ner" in listed["recipes"]
+    assert "tagger_base" in listed["models"]
+    assert "CRF" in listed["layers"]
+    assert all(text for group in listed.values() for text in group.values())
     assert main(["list"]) == 0
     plain = capsys.readouterr().out
-    assert all(name in plain for group in found.values() for name in group)
+    assert all(name in plain for group in listed.values() for name in group)
+    assert "592,040" in plain
+
+
+def test_the_catalogue_is_that_of_the_registry():
+    """Written by `python -m recipes.kit.catalogue`, so that listing imports no Keras."""
+    listed = catalogue.read_catalogue()
+    listed.pop("recipes")
+    assert listed == catalogue.make_catalogue()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "list",
+        "list --json",
+        "--help",
+        "train --help",
+        "tune --help",
+        "train ner --help",
+        "evaluate --help",
+        "predict --help",
+        "export --help",
+    ],
+)
+def test_help_and_list_import_neither_keras_nor_tensorflow(words):
+    code = (
+        "import sys; from recipes.kit.cli import main\n"
+        "try: main(sys.argv[1:])\n"
+        "except SystemExit as stop: assert not stop.code\n"
+        "heavy = [m for m in ('keras', 'tensorflow') if m in sys.modules]\n"
+        "sys.exit(f'imported {heavy}' if heavy else 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *words.split()], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout
 
 
 def test_the_folder_is_whole(trained):
     assert {path.name for path in trained.iterdir()} == {
         "README.md",
         "config.json",
+        "data.json",
         "history.csv",
         "labels.json",
         "metrics.json",
@@ -285,6 +331,19 @@ def test_predict_takes_text_files_and_stdin(capsys, monkeypatch, trained, tmp_pa
     assert 0 < first["entities"][-1]["confidence"] <= 1
 
 
+def test_options_of_predict_may_stand_before_the_folder(capsys, trained):
+    assert main(["predict", "--", str(trained), "Ada met Alan in Oslo."]) == 0
+    assert json.loads(capsys.readouterr().out)["tokens"][0] == "Ada"
+    assert main(["evaluate", "--data", "embedded", str(trained)]) == 0
+
+
+def test_a_file_called_embedded_is_not_the_embedded_data(capsys, monkeypatch, trained, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "embedded").write_text("Ada\tB-PER\n", encoding="utf-8")
+    assert main(["evaluate", str(trained), "--data", "embedded"]) == 0
+    assert "on embedded" in capsys.readouterr().err
+
+
 def test_predict_takes_a_long_paragraph(capsys, trained):
     text = "Ada met Alan in Oslo . " * 200
     assert main(["predict", str(trained), text]) == 0
@@ -314,6 +373,11 @@ def test_predict_refuses_what_is_no_text(capfd, monkeypatch, trained):
         (("labels.json", b"{"), "predict DIR text", "labels.json:1: is not JSON"),
         (("config.json", b"{"), "evaluate DIR", "config.json:1: is not JSON"),
         (("config.json", b"{}"), "evaluate DIR", "names no recipe"),
+        (
+            ("config.json", b'{"recipe": "ner", "options": {}}'),
+            "evaluate DIR",
+            "does not say which data it was made from",
+        ),
         (("model.keras", b"PK"), "export DIR --format litert", "Keras model is missing or damaged"),
     ],
 )
@@ -355,7 +419,7 @@ def test_without_the_extra_it_says_what_to_install():
 
 
 def test_importing_a_recipe_runs_nothing():
-    code = "import sys; sys.argv = ['x', '--epochs', '1']; import recipes.ner"
+    code = "import sys; sys.argv = ['x', '--epochs', '1']; import recipes.ner.recipe"
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True
     )

@@ -18,12 +18,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from seqeval.metrics.sequence_labeling import get_entities
 
-from recipes.kit.data import tfds as _tfds
+from recipes.kit.data import tfds as kit_tfds
+from recipes.kit.data.readers import Splits
+from recipes.kit.data.source import Source
 from recipes.kit.errors import DataError, UserError
+from recipes.ner import data as ner_data
 from recipes.ner import embedded as ner_embedded
 from recipes.ner import names as ner_names
 from recipes.ner import tfds as ner_tfds
-from recipes.ner.data import NerData, Sentence, from_examples, load, load_file, load_test, to_iob2
+from recipes.ner.data import Data
+from recipes.ner.options import Config
+from recipes.ner.sentences import Sentence
+from recipes.ner.tag_schemes import to_iob2
+from recipes.ner.tfds import from_examples
 
 WNUT17 = Path(__file__).parents[3].parent / "shared" / "data" / "ner-wnut17"
 
@@ -40,8 +47,22 @@ def _file(tmp_path: Path, text: str, name: str = "corpus.conll") -> Path:
     return path
 
 
+def load(source: Path | str, **options: Any) -> Data:
+    config = Config(data=Source.parse(str(source)), **options)
+    return ner_data.load(config.data, config)
+
+
+def load_test(source: Path | str, kind: Any = None, **options: Any) -> tuple[Sentence, ...]:
+    config = Config(data=Source.parse(str(source)), **options)
+    return tuple(ner_data.readers(config, kind).load_test(config.data, seed=config.seed))
+
+
+def understood(data: Data) -> str:
+    return "; ".join(f"{fact.topic}: {fact.text}" for fact in data.understood)
+
+
 def _tags(path: Path, **options: Any) -> list[str]:
-    return [" ".join(s.tags) for s in load_file(path, **options)]
+    return [" ".join(s.tags) for s in load_test(path, **options)]
 
 
 # ------------------------------------------------------------------------------------- to_iob2
@@ -128,7 +149,7 @@ def test_entities_are_those_seqeval_counts(tags: list[str]) -> None:
 def test_column_files(tmp_path: Path, text: str) -> None:
     path = tmp_path / "corpus.conll"
     path.write_bytes(text.encode())
-    assert load_file(path) == (
+    assert load_test(path) == (
         Sentence(("Ann", "left"), ("B-PER", "O")),
         Sentence(("Paris",), ("B-LOC",)),
     )
@@ -137,23 +158,23 @@ def test_column_files(tmp_path: Path, text: str) -> None:
 def test_gzipped_columns(tmp_path: Path) -> None:
     path = tmp_path / "corpus.conll.gz"
     path.write_bytes(gzip.compress(b"Ann B-PER\nleft O\n"))
-    assert load_file(path) == (Sentence(("Ann", "left"), ("B-PER", "O")),)
+    assert load_test(path) == (Sentence(("Ann", "left"), ("B-PER", "O")),)
 
 
 @pytest.mark.parametrize("gap", ["\t", " "])
 def test_a_hash_can_be_a_token(tmp_path: Path, gap: str) -> None:
     path = _file(tmp_path, f"#{gap}O\n#rnn{gap}O\nAnn{gap}B-PER\n#{gap}O\n\n#nlp{gap}O\n")
-    assert [s.tokens for s in load_file(path)] == [("#", "#rnn", "Ann", "#"), ("#nlp",)]
+    assert [s.tokens for s in load_test(path)] == [("#", "#rnn", "Ann", "#"), ("#nlp",)]
 
 
 def test_multiconer_comments_have_as_many_columns_as_tokens(tmp_path: Path) -> None:
     path = _file(tmp_path, "# id 52\tdomain=en\nAnn _ _ B-PER\nleft _ _ O\n")
-    assert [s.tokens for s in load_file(path)] == [("Ann", "left")]
+    assert [s.tokens for s in load_test(path)] == [("Ann", "left")]
 
 
 def test_spaces_inside_tabbed_tokens_and_other_blanks_are_kept(tmp_path: Path) -> None:
     path = _file(tmp_path, "1 000\tO\n\u00a0\tO\nAnn\tB-PER\n")
-    assert load_file(path)[0].tokens == ("1 000", "\u00a0", "Ann")
+    assert load_test(path)[0].tokens == ("1 000", "\u00a0", "Ann")
 
 
 CONLL2003 = """-DOCSTART- -X- -X- O
@@ -184,28 +205,28 @@ def test_the_tag_column(tmp_path: Path, options: dict[str, int], first: str) -> 
 def test_a_tag_column_may_come_as_text(tmp_path: Path, number: int) -> None:
     path = _file(tmp_path, CONLL2003)
     given, expected = {"tag_column": str(number)}, {"tag_column": number}
-    assert load_file(path, **given) == load_file(path, **expected)
-    assert load_test(str(path), **given) == load_test(str(path), **expected)
+    assert load_test(path, **given) == load_test(path, **expected)
+    assert load_test(path, **given) == load_test(path, **expected)
     folder = tmp_path / "splits"
     folder.mkdir()
     _write(folder, train=CONLL2003, dev=CONLL2003, test=CONLL2003)
-    assert load(str(folder), **given) == load(str(folder), **expected)
+    assert load(folder, **given) == load(folder, **expected)
 
 
 def test_a_tag_column_out_of_range_as_text(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"conll:3: tag column 4 is out of range; expected 0 to 3"):
-        load_file(_file(tmp_path, CONLL2003), tag_column="4")
+        load_test(_file(tmp_path, CONLL2003), tag_column="4")
 
 
 @pytest.mark.parametrize("text", ["", "-", "1.0", "--1", "2nd", "²"])
 def test_text_that_is_no_number_names_a_column(tmp_path: Path, text: str) -> None:
     with pytest.raises(UserError, match=f"tag column '{text}': expected a number"):
-        load_file(_file(tmp_path, CONLL2003), tag_column=text)
+        load_test(_file(tmp_path, CONLL2003), tag_column=text)
 
 
 def test_the_token_column(tmp_path: Path) -> None:
     path = _file(tmp_path, "B-PER 1 Ann\nO 2 left\n")
-    sentences = load_file(path, token_column=2, tag_column=0)
+    sentences = load_test(path, token_column=2, tag_column=0)
     assert sentences == (Sentence(("Ann", "left"), ("B-PER", "O")),)
 
 
@@ -227,25 +248,26 @@ def test_the_token_column(tmp_path: Path) -> None:
 )
 def test_schemes_are_told_apart(tmp_path: Path, train: str, scheme: str, kind: str) -> None:
     more = "".join(f"w{i} {line.split()[1]}\n" for i, line in enumerate(train.splitlines()))
-    data = load(str(_write(tmp_path, train=train, dev=more, test=more)))
-    assert (data.scheme, data.kind) == (scheme, kind)
-    assert scheme in data.description or kind == "labels"
+    data = load(_write(tmp_path, train=train, dev=more, test=more))
+    assert data.kind == kind
+    read = {"labels": "plain labels", "IOB2": "IOB2"}.get(scheme, f"{scheme}, read as IOB2")
+    assert f"tags: {read}" in understood(data)
 
 
 def test_all_files_decide_the_scheme_together(tmp_path: Path) -> None:
     """Alone, the test file would pass for IOB2 written carelessly."""
     _write(tmp_path, train="a I-X\nb O\n", dev="c I-X\n", test="d I-X\ne B-X\n")
-    data = load(str(tmp_path))
-    assert data.scheme == "IOB1"
+    data = load(tmp_path)
+    assert "tags: IOB1, read as IOB2" in understood(data)
     assert data.test[0].tags == ("B-X", "B-X")
-    assert data.labels == ("O", "B-X", "I-X")
+    assert data.tags == ("O", "B-X", "I-X")
 
 
 def test_stray_insides_are_repaired_and_told(tmp_path: Path) -> None:
     _write(tmp_path, train="a B-X\nb O\nc I-X\n", dev="a O\n", test="a B-X\n")
-    data = load(str(tmp_path))
+    data = load(tmp_path)
     assert data.train[0].tags == ("B-X", "O", "B-X")
-    assert "1 entities begun with I-" in data.description
+    assert "1 entities begun with I-" in understood(data)
 
 
 def test_untyped_entities_get_a_type(tmp_path: Path) -> None:
@@ -261,7 +283,7 @@ def test_a_file_without_entities_can_be_evaluated(tmp_path: Path) -> None:
 def test_the_kind_can_be_demanded(tmp_path: Path) -> None:
     path = _file(tmp_path, "a DET\nb NOUN\n")
     with pytest.raises(DataError, match="tag 'DET' fits no scheme"):
-        load_file(path, kind="entities")
+        load_test(path, kind="entities")
     chunks = _file(tmp_path, "a B-NP\nb I-NP\n", "chunks")
     assert _tags(chunks, kind="labels") == ["B-NP I-NP"]
 
@@ -270,13 +292,10 @@ def test_labels_come_from_train_and_hold_both_prefixes() -> None:
     def corpus(tags: str) -> tuple[Sentence, ...]:
         return (Sentence(tuple(tags.split()), tuple(tags.split())),)
 
-    data = NerData(
-        *(corpus("B-PER O B-LOC"), corpus("I-PER"), corpus("B-ORG O")),
-        *("", "", "IOB2", "entities"),
-    )
-    assert data.entity_types == ("LOC", "PER")
-    assert data.labels == ("O", "B-LOC", "I-LOC", "B-PER", "I-PER")
-    assert data.unseen_labels == ("B-ORG",)
+    parts = corpus("B-PER O B-LOC"), corpus("I-PER"), corpus("B-ORG O")
+    data = ner_data.of_splits(Splits(*parts, (), ""), Source(), Config())
+    assert data.tags == ("O", "B-LOC", "I-LOC", "B-PER", "I-PER")
+    assert "unseen: never in train, so never right: B-ORG" in understood(data)
 
 
 # ------------------------------------------------------------------------------------- CoNLL-U
@@ -307,7 +326,7 @@ def test_conllu_as_the_conllu_library_reads_it(tmp_path: Path, column: str | int
         for sentence in conllu.parse(CONLLU)
         for tokens in [[t for t in sentence if isinstance(t["id"], int)]]
     )
-    assert load_file(_file(tmp_path, CONLLU, "ud.conllu"), tag_column=column) == expected
+    assert load_test(_file(tmp_path, CONLLU, "ud.conllu"), tag_column=column) == expected
     assert [len(s.tokens) for s in expected] == [5, 2]
 
 
@@ -325,13 +344,13 @@ def test_bad_conllu(
     tmp_path: Path, text: str, options: dict[str, int], line: int, message: str
 ) -> None:
     with pytest.raises(DataError, match=message) as caught:
-        load_file(_file(tmp_path, text, "ud.conllu"), **options)  # type: ignore[arg-type]
+        load_test(_file(tmp_path, text, "ud.conllu"), **options)  # type: ignore[arg-type]
     assert caught.value.line == line
 
 
 def test_unknown_conllu_column(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="tag column 'pos': expected a number or one of id, form"):
-        load_file(_file(tmp_path, CONLLU, "ud.conllu"), tag_column="pos")
+        load_test(_file(tmp_path, CONLLU, "ud.conllu"), tag_column="pos")
 
 
 # -------------------------------------------------------------------------------------- errors
@@ -359,7 +378,7 @@ def test_malformed_files(
 ) -> None:
     path = _file(tmp_path, text)
     with pytest.raises(DataError, match=message) as caught:
-        load_file(path, **options)  # type: ignore[arg-type]
+        load_test(path, **options)  # type: ignore[arg-type]
     assert caught.value.line == line
     assert str(caught.value).startswith(f"{path}:")
     assert "\n" not in str(caught.value)
@@ -369,12 +388,12 @@ def test_not_utf8(tmp_path: Path) -> None:
     path = tmp_path / "latin.conll"
     path.write_bytes("Ann B-PER\ncafé O\n".encode("latin-1"))
     with pytest.raises(DataError, match=r"latin\.conll:2: expected UTF-8 text, found byte 0xe9"):
-        load_file(path)
+        load_test(path)
 
 
 def test_a_tag_name_needs_named_columns(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="tag column 'upos': expected a number"):
-        load_file(_file(tmp_path, "a O\n"), tag_column="upos")
+        load_test(_file(tmp_path, "a O\n"), tag_column="upos")
 
 
 GOOD = "Ann B-PER\nleft O\n"
@@ -385,7 +404,7 @@ GOOD = "Ann B-PER\nleft O\n"
     [
         (("a O\nb O\n", GOOD, GOOD), "every training token is tagged O"),
         (("a N\nb N\n", "c V\n", "d V\n"), "same label, N, so there is nothing to learn"),
-        ((None, GOOD, GOOD), r"no train file; .* found dev\.txt, test\.txt"),
+        ((None, GOOD, GOOD), "no train split; expected train, found valid, test"),
         ((None, None, None), "no file names a split"),
         ((GOOD, None, None), "1 distinct sentences are too few to split off valid and test"),
     ],
@@ -396,20 +415,14 @@ def test_corpora_that_cannot_train(
     named = zip(("train", "dev", "test"), texts, strict=True)
     _write(tmp_path, **{name: text for name, text in named if text is not None})
     with pytest.raises(UserError, match=message) as caught:
-        load(str(tmp_path))
+        load(tmp_path)
     assert "\n" not in str(caught.value)
 
 
 def test_a_bad_tag_is_found_in_whichever_file_has_it(tmp_path: Path) -> None:
     _write(tmp_path, train=GOOD * 3, dev=GOOD, test=GOOD + "\nx PER\n")
     with pytest.raises(DataError, match=r"test\.txt:4: tag 'PER' fits no scheme"):
-        load(str(tmp_path))
-
-
-@pytest.mark.parametrize("limit", [0, -1])
-def test_limits_must_be_positive(limit: int) -> None:
-    with pytest.raises(UserError, match=f"limit: expected at least 1, found {limit}"):
-        load("embedded", limit=limit)
+        load(tmp_path)
 
 
 # -------------------------------------------------------------------------------------- splits
@@ -421,47 +434,40 @@ def _sentences(count: int, start: int = 0) -> str:
 
 def test_one_file_makes_three_splits(tmp_path: Path) -> None:
     path = _file(tmp_path, _sentences(50))
-    data = load(str(path), seed=5)
+    data = load(path, seed=5)
     assert [len(s) for s in (data.train, data.valid, data.test)] == [40, 5, 5]
-    assert "valid and test split off train by a shuffle of its sentences with seed 5" in (
-        data.description
+    assert "split: valid and test split off train by a shuffle of its sentences with seed 5" in (
+        understood(data)
     )
-    assert load(str(path), seed=5) == data
-    assert load(str(path), seed=6).test != data.test
-    assert len(load_test(str(path))) == 50
+    assert load(path, seed=5) == data
+    assert load(path, seed=6).test != data.test
+    assert len(load_test(path)) == 50
 
 
 def test_a_missing_valid_comes_off_train_only(tmp_path: Path) -> None:
     _write(tmp_path, train=_sentences(30), test=_sentences(4, start=100))
-    data = load(str(tmp_path))
+    data = load(tmp_path)
     assert [len(s) for s in (data.train, data.valid, data.test)] == [27, 3, 4]
-    assert data.test == load_test(str(tmp_path))
-    assert "valid split off train" in data.description
-
-
-def test_limit_takes_the_first(tmp_path: Path) -> None:
-    _write(tmp_path, train=_sentences(9), dev=_sentences(9, 10), test=_sentences(2, 20))
-    data = load(str(tmp_path), limit=3)
-    assert [len(s) for s in (data.train, data.valid, data.test)] == [3, 3, 2]
-    assert data.train[0].tokens[0] == "Ann0"
+    assert data.test == load_test(tmp_path)
+    assert "valid split off train" in understood(data)
 
 
 def test_a_test_file_alone_can_be_evaluated(tmp_path: Path) -> None:
-    assert len(load_test(str(_write(tmp_path, test=GOOD)))) == 1
+    assert len(load_test(_write(tmp_path, test=GOOD))) == 1
 
 
 @pytest.mark.skipif(not WNUT17.is_dir(), reason="shared WNUT-17 files are not here")
 def test_wnut17_as_it_is() -> None:
-    data = load(str(WNUT17))
+    data = load(WNUT17)
     assert [len(s) for s in (data.train, data.valid, data.test)] == [3394, 1009, 1287]
-    assert data.scheme == "IOB2" and data.kind == "entities" and not data.unseen_labels
-    assert data.entity_types == (
-        *("corporation", "creative-work", "group", "location", "person", "product"),
-    )
+    assert "tags: IOB2" in understood(data) and data.kind == "entities"
+    assert "unseen" not in understood(data)
+    types = ("corporation", "creative-work", "group", "location", "person", "product")
+    assert data.tags == ("O", *(f"{prefix}-{name}" for name in types for prefix in "BI"))
     begun = Counter(tag for s in data.train for tag in s.tags if tag.startswith("B-"))
     assert begun["B-person"] == 660 and begun["B-creative-work"] == 140
     assert sum(len(s.tokens) for s in data.test) == 23394
-    assert load_test(str(WNUT17)) == data.test
+    assert load_test(WNUT17) == data.test
 
 
 # ---------------------------------------------------------------------------------------- TFDS
@@ -517,23 +523,23 @@ def test_a_tfds_corpus(monkeypatch: pytest.MonkeyPatch) -> None:
         tokens = ([f"{split}{i}".encode(), b"left"] for i in range(counts[split]))
         return [{"tokens": t, "ner": [1, 0], "pos": [0, 1]} for t in tokens]
 
-    monkeypatch.setattr(_tfds, "prepared_builder", lambda name: builder)
-    monkeypatch.setattr(_tfds, "decoded", decoded)
+    monkeypatch.setattr(kit_tfds, "prepared_builder", lambda name: builder)
+    monkeypatch.setattr(kit_tfds, "decoded", decoded)
     data = load("tfds:mine/en")
     assert [len(s) for s in (data.train, data.valid, data.test)] == [18, 2, 2]
-    assert (data.kind, data.labels) == ("entities", ("O", "B-PER", "I-PER"))
-    assert "from tfds:mine/en" in data.description and "test split off" in data.description
+    assert (data.kind, data.tags) == ("entities", ("O", "B-PER", "I-PER"))
+    assert "source: tfds:mine/en" in understood(data) and "test split off" in understood(data)
     assert "http://h" in data.licence
-    assert load("tfds:mine/en", tag_column="pos").labels == ("N", "V")
+    assert load("tfds:mine/en", tag_column="pos").tags == ("N", "V")
     with pytest.raises(UserError, match="expected tags in chunks, found ner, pos, tokens"):
         load("tfds:mine/en", tag_column="chunks")
     for number in (2, "2"):
         with pytest.raises(UserError, match="tag column 2: expected the name of a feature"):
-            load("tfds:mine/en", tag_column=number)  # type: ignore[arg-type]
+            load("tfds:mine/en", tag_column=number)
 
 
 def test_a_tfds_set_without_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_tfds, "prepared_builder", lambda name: _fake_builder(image=None))
+    monkeypatch.setattr(kit_tfds, "prepared_builder", lambda name: _fake_builder(image=None))
     with pytest.raises(UserError, match="tfds:mnist: not for sequence labelling"):
         load("tfds:mnist")
 
@@ -568,7 +574,7 @@ def test_tfds_troubles_are_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def embedded() -> NerData:
+def embedded() -> Data:
     return load("embedded")
 
 
@@ -581,10 +587,10 @@ def _entities(sentences: tuple[Sentence, ...]) -> list[tuple[str, str]]:
     ]
 
 
-def test_embedded_sizes_and_shape(embedded: NerData) -> None:
+def test_embedded_sizes_and_shape(embedded: Data) -> None:
     assert [len(s) for s in (embedded.train, embedded.valid, embedded.test)] == [4000, 500, 800]
-    assert embedded.entity_types == ("LOC", "ORG", "PER")
-    assert not embedded.unseen_labels
+    assert {tag[2:] for tag in embedded.tags} == {"", "LOC", "ORG", "PER"}
+    assert "unseen" not in understood(embedded)
     for sentence in (*embedded.train, *embedded.valid, *embedded.test):
         assert len(sentence.tokens) == len(sentence.tags)
         assert 4 <= len(sentence.tokens) <= 35
@@ -592,7 +598,7 @@ def test_embedded_sizes_and_shape(embedded: NerData) -> None:
         assert all(token and not set(token) & set(" \t\n<>{}") for token in sentence.tokens)
 
 
-def test_no_held_out_entity_is_in_train(embedded: NerData) -> None:
+def test_no_held_out_entity_is_in_train(embedded: Data) -> None:
     train, valid, test = (
         {text for _, text in _entities(split)}
         for split in (embedded.train, embedded.valid, embedded.test)
@@ -603,12 +609,12 @@ def test_no_held_out_entity_is_in_train(embedded: NerData) -> None:
     assert not valid & test
 
 
-def test_no_sentence_comes_twice(embedded: NerData) -> None:
+def test_no_sentence_comes_twice(embedded: Data) -> None:
     tokens = [s.tokens for s in (*embedded.train, *embedded.valid, *embedded.test)]
     assert len(set(tokens)) == len(tokens)
 
 
-def test_words_alone_do_not_tell_the_type(embedded: NerData) -> None:
+def test_words_alone_do_not_tell_the_type(embedded: Data) -> None:
     """Of the one-word entities of train that come often, most are of more than one type."""
     types: dict[str, list[str]] = {}
     for name, text in _entities(embedded.train):
@@ -626,17 +632,21 @@ def _countries() -> set[str]:
     return {name.casefold() for kinds in dealt.values() for name in kinds["country"]}
 
 
-def test_the_seed_decides_the_sentences(embedded: NerData) -> None:
+def test_the_seed_decides_the_sentences(embedded: Data) -> None:
     sizes = {"train": 30, "valid": 10, "test": 10}
-    first = load("embedded", seed=1, sizes=sizes)
-    assert first == load("embedded", seed=1, sizes=sizes)
-    assert first.train != load("embedded", seed=2, sizes=sizes).train
-    assert load("embedded", limit=20).train == embedded.train[:20]
+    first = ner_embedded.generate(sizes, 1)
+    assert first == ner_embedded.generate(sizes, 1)
+    assert first["train"] != ner_embedded.generate(sizes, 2)["train"]
+    begun = ner_embedded.generate({**sizes, "train": 20}, 0)["train"]
+    assert begun == tuple((s.tokens, s.tags) for s in embedded.train[:20])
 
 
 def test_two_processes_write_the_same_sentences() -> None:
     """Sets of strings come in another order in each process; nothing may hang on that."""
-    code = "from recipes.ner.data import load; print(ascii(load('embedded', limit=200)))"
+    code = (
+        "from recipes.ner.embedded import generate;"
+        "print(ascii(generate({'train': 200, 'valid': 200, 'test': 200}, 0)))"
+    )
     outputs = {
         subprocess.run(
             [sys.executable, "-c", code],
@@ -650,7 +660,7 @@ def test_two_processes_write_the_same_sentences() -> None:
     assert len(outputs) == 1
 
 
-def test_names_kept_for_examples_are_nowhere(embedded: NerData) -> None:
+def test_names_kept_for_examples_are_nowhere(embedded: Data) -> None:
     words = {t.lower() for s in (*embedded.train, *embedded.valid) for t in s.tokens}
     assert not words & {"virat", "kohli", "rohit", "sharma"}
 

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from recipe_corpus import PLAIN, QUICK, write_corpus
 
 from recipes.kit.cli import main
-from recipes.kit.errors import DataError
+from recipes.kit.data.source import Source
+from recipes.kit.errors import DataError, UserError
+from recipes.kit.recipe import Run
 from recipes.kit.words import word_dropout
 from recipes.ner import recipe
+from recipes.ner.data import Data, load_test
+from recipes.ner.options import Config
 
 CONLLU = """\
 # text = The cat sat.
@@ -42,11 +47,16 @@ def test_constraints_are_iob2():
     assert allowed == free | {("B-A", "I-A"), ("I-A", "I-A"), ("B-B", "I-B"), ("I-B", "I-B")}
 
 
-def test_the_constraints_are_in_the_model(corpus):
-    config = recipe.Config(data=str(corpus), units=4, word_dim=4)
-    data = recipe.load_data(config)
-    assert recipe.build(config, data).get_layer("crf").allowed_starts is not None
-    assert [layer.name for layer in recipe.build_baseline(config, data).layers][-1] == "scores"
+def run_of(source: Path, folder: Path, **options: Any) -> Run[Config, Data]:
+    """A run of the recipe, its data loaded."""
+    config = Config(data=Source.of(source), **options)
+    return Run(config, recipe.load_data(config.data, config), folder, "ner")
+
+
+def test_the_constraints_are_in_the_model(corpus, tmp_path):
+    run = run_of(corpus, tmp_path, units=4, word_dim=4)
+    assert recipe.build(run).get_layer("crf").allowed_starts is not None
+    assert [layer.name for layer in recipe.build_baseline(run).layers][-1] == "scores"
 
 
 def test_word_dropout_has_the_rate_it_says():
@@ -67,10 +77,9 @@ def test_word_vectors_become_the_embedding(corpus, tmp_path):
     path = tmp_path / "vectors.txt"
     text = "london 1 2 3\nNeverseen 4 5 6\nneverseen 9 9 9\n1999 7 8 9\n"
     path.write_text(text, encoding="utf-8")
-    config = recipe.Config(data=str(corpus), word_vectors=path, units=4)
-    data = recipe.load_data(config)
-    matrix = recipe.build(config, data).get_layer("word_embedding").get_weights()[0]
-    words = data.vocabulary.words
+    run = run_of(corpus, tmp_path, word_vectors=path, units=4)
+    matrix = recipe.build(run).get_layer("word_embedding").get_weights()[0]
+    words = run.data.vocabulary.words
     np.testing.assert_array_equal(matrix[2 + words.index("london")], [1, 2, 3])
     np.testing.assert_array_equal(matrix[2 + words.index("neverseen")], [4, 5, 6])
     np.testing.assert_array_equal(matrix[2 + words.index("0000")], [7, 8, 9])
@@ -84,7 +93,7 @@ def test_the_vocabulary_is_of_the_training_part_only(corpus, tmp_path):
         (copy / file.name).write_text(file.read_text(encoding="utf-8"), encoding="utf-8")
     with (copy / "test.conll").open("a", encoding="utf-8") as file:
         file.write("\nZanzibar\tB-LOC\n")
-    data = recipe.load_data(recipe.Config(data=str(copy)))
+    data = run_of(copy, tmp_path).data
     assert "zanzibar" not in data.vocabulary.words
     assert "london" in data.vocabulary.words
 
@@ -98,11 +107,10 @@ def parts_of_speech(tmp_path):
     return corpus
 
 
-def test_parts_of_speech_may_follow_each_other_in_any_order(parts_of_speech):
-    config = recipe.Config(data=str(parts_of_speech), units=4, word_dim=4)
-    data = recipe.load_data(config)
-    assert data.tags == ("DET", "NOUN", "PUNCT", "VERB")
-    crf = recipe.build(config, data).get_layer("crf")
+def test_parts_of_speech_may_follow_each_other_in_any_order(parts_of_speech, tmp_path):
+    run = run_of(parts_of_speech, tmp_path, units=4, word_dim=4)
+    assert run.data.tags == ("DET", "NOUN", "PUNCT", "VERB")
+    crf = recipe.build(run).get_layer("crf")
     assert crf.allowed_starts is None and crf.allowed_transitions is None
 
 
@@ -137,29 +145,44 @@ def test_mixed_precision_xla_and_cosine(tmp_path):
 
 def test_evaluate_of_one_file_keeps_to_its_test_part(tmp_path, corpus):
     """A single file is split for training; all of it would be an evaluation on training data."""
-    config = recipe.Config(data=str(corpus / "train.conll"))
-    test = recipe.load_data(config).test
-    assert len(test) < 20
-    assert recipe.load_test(tmp_path, config, config.data) == test
+    run = run_of(corpus / "train.conll", tmp_path)
+    assert len(run.data.test) < 20
+    assert load_test(run.config.data, run.config, "entities") == run.data.test
 
 
 def test_evaluate_knows_what_kind_of_tags_the_model_has(tmp_path):
-    names = ("entities", "tags", "words", "characters")
-    (tmp_path / recipe.LABELS).write_text(json.dumps(dict.fromkeys(names, True)))
     file = tmp_path / "x.conll"
     file.write_text("Ada\tB\nspoke\tO\n", encoding="utf-8")
-    (sentence,) = recipe.load_test(tmp_path, recipe.Config(), str(file))
+    (sentence,) = load_test(Source.of(file), Config(), "entities")
     assert sentence.tags == ("B-ENTITY", "O")
     file.write_text("Ada\tPROPN\nspoke\tVERB\n", encoding="utf-8")
     with pytest.raises(DataError, match="x.conll:1: tag 'PROPN' fits no scheme"):
-        recipe.load_test(tmp_path, recipe.Config(), str(file))
+        load_test(Source.of(file), Config(), "entities")
+
+
+@pytest.mark.parametrize("field", ["token_column", "tag_column"])
+def test_columns_of_the_embedded_sentences_are_refused(field):
+    option = f"--{field.replace('_', '-')}"
+    with pytest.raises(UserError, match=f"{option} has no effect with --data embedded"):
+        Config(**{field: 1})
+
+
+def test_one_answer_for_each_sentence(trained):
+    predictor = recipe.RECIPE.load(trained)
+    answers = list(predictor.predict(["Ada met Alan in Oslo.", " ", "Grace met Linus in Rome."]))
+    assert [answer.get("text", "") for answer in answers] == [
+        "Ada met Alan in Oslo.",
+        "",
+        "Grace met Linus in Rome.",
+    ]
+    assert answers[1] == {"input": " ", "error": "is empty; expected text."}
 
 
 def test_wnut17_trains_as_it_is(tmp_path):
-    source = Path(__file__).parents[3] / "shared" / "data" / "ner-wnut17"
+    source = Path(__file__).parents[3].parent / "shared" / "data" / "ner-wnut17"
     if not source.is_dir():
         pytest.skip("the WNUT-17 files are not beside the project")
-    data = recipe.load_data(recipe.Config(data=str(source)))
-    assert len(data.corpus.train) == 3394
+    data = run_of(source, tmp_path).data
+    assert len(data.train) == 3394
     assert len(data.tags) == 13
     assert data.tags[0] == "O"
