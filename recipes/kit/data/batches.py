@@ -93,5 +93,6 @@ def pad(arrays: Sequence[np.ndarray], value: float, multiple: int = 1) -> np.nda
     shape = -(-shape // multiple) * multiple
     result = np.full((len(arrays), *shape), value, arrays[0].dtype)
     for row, array in enumerate(arrays):
-        result[(row, *(slice(size) for size in array.shape))] = array
+        place: tuple[int | slice, ...] = (row, *(slice(size) for size in array.shape))
+        result[place] = array
     return result
