@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from recipes.kit.data.source import Source
 from recipes.kit.errors import DataError, UserError
-from recipes.kit.options import RunConfig, options_of
+from recipes.kit.options import NoEffect, RunConfig, options_of
 
 C = TypeVar("C", bound=RunConfig)
 
@@ -66,10 +66,15 @@ def read_config(
                 f"has the option {name!r}, of which only "
                 f"{kind.retired[name]!r} is left, not {value!r}",
             )
-    try:
-        return kind(**values) if default is None else dataclasses.replace(default, **values)
-    except UserError as error:
-        raise DataError(path, str(error)) from None
+    while True:
+        try:
+            return kind(**values) if default is None else dataclasses.replace(default, **values)
+        except NoEffect as error:
+            if not whole:
+                raise DataError(path, str(error)) from None
+            del values[error.name]  # An earlier version accepted and ignored it.
+        except UserError as error:
+            raise DataError(path, str(error)) from None
 
 
 def _typed(path: Path, name: str, hint: Any, value: Any) -> Any:

@@ -12,6 +12,8 @@ from recipes.kit.errors import UserError
 
 T = TypeVar("T")
 
+Complete = Callable[[Mapping[str, Sequence[T]], int, Source], tuple[dict[str, tuple[T, ...]], str]]
+
 #: The licence of files that a user brings.
 OWNERS_LICENCE = "as stated by the owner of the files"
 
@@ -69,6 +71,8 @@ class Readers(Generic[T]):
         key: Examples with equal keys go to the same part, so that no duplicate leaks. By default
             the example itself.
         embedded_names: Names of embedded sets beside the usual one.
+        complete: From the parts that are there, a seed and the source to all three parts, and how
+            the missing ones were made. By default a shuffle of train, `complete_splits`.
     """
 
     what: str
@@ -77,6 +81,7 @@ class Readers(Generic[T]):
     tfds: Callable[[str], Found[T]] | None = None
     key: Callable[[T], Hashable] | None = None
     embedded_names: tuple[str, ...] = ()
+    complete: Complete[T] | None = None
 
     def read(self, source: Source) -> Found[T]:
         """What a source holds.
@@ -121,9 +126,12 @@ class Readers(Generic[T]):
         return self._complete(found, source, seed).test
 
     def _complete(self, found: Found[T], source: Source, seed: int) -> Splits[T]:
-        splits, how = complete_splits(
-            found.splits, seed=seed, where=str(source), what=self.what, key=self.key
-        )
+        if self.complete is None:
+            splits, how = complete_splits(
+                found.splits, seed=seed, where=str(source), what=self.what, key=self.key
+            )
+        else:
+            splits, how = self.complete(found.splits, seed, source)
         sizes = ", ".join(f"{len(splits[split]):,} {split}" for split in SPLITS)
         facts = [Fact(self.what, sizes), Fact("source", str(source)), *found.understood]
         if how:
