@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -13,7 +14,12 @@ from cycler import cycler
 from matplotlib import font_manager, rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullLocator, ScalarFormatter
+from matplotlib.ticker import (
+    LogFormatterSciNotation,
+    LogLocator,
+    NullLocator,
+    ScalarFormatter,
+)
 from sklearn.metrics import confusion_matrix
 
 from recipes.kit.data.labels import sort_labels
@@ -61,9 +67,30 @@ def fonts() -> list[str]:
     return ["DejaVu Sans", *sorted({*font_manager.get_font_names()} & _FALLBACKS)]
 
 
+class PowersOfTen(LogFormatterSciNotation):
+    """Labels of a log axis in plain text: matplotlib's own are mathematics, off in `DRESS`.
+
+    >>> PowersOfTen()(1e-3), PowersOfTen()(20)
+    ('10⁻³', '2 × 10¹')
+    """
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        label = super().__call__(x, pos).removeprefix(r"$\mathdefault{").removesuffix("}$")
+        label = label.replace(r"\times", " × ")
+        return re.sub(r"\^\{(-?\d+)\}", lambda power: power[1].translate(_SUPERSCRIPTS), label)
+
+
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
 def save(figure: Figure, path: Path) -> None:
     """Write a figure, making its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    for axis in (axis for axes in figure.axes for axis in (axes.xaxis, axes.yaxis)):
+        if type(axis.get_major_formatter()) is LogFormatterSciNotation:
+            axis.set_major_formatter(PowersOfTen())
+        if type(axis.get_minor_formatter()) is LogFormatterSciNotation:
+            axis.set_minor_formatter(PowersOfTen())
     FigureCanvasAgg(figure)
     with warnings.catch_warnings():
         # A script that no font of this machine has is drawn as boxes.
