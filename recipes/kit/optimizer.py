@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
+import tensorflow as tf
 from keras import ops
 
 from recipes.kit.options import FitConfig
@@ -43,7 +44,7 @@ class _WatchGradients(keras.optimizers.Optimizer):
             self.build(trainable_variables)
         # TensorFlow gives an embedding's gradient as a row for each look-up, and those of one word
         # belong together: Keras clips them apart otherwise, and the norm would be too small.
-        grads = [None if g is None else ops.convert_to_tensor(g) for g in grads]
+        grads = [tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) else g for g in grads]
         values = [g for g in grads if g is not None]
         squares = [ops.sum(ops.square(ops.cast(v, "float32"))) for v in values]
         norm = ops.sqrt(sum(squares))
