@@ -1,7 +1,7 @@
 """Imports go one way, recipes -> zoo -> custom_layers -> keras: read from the source text.
 
-Within the recipes no task imports another, and the kit imports no task. Options import no Keras, and
-the kit imports TensorFlow only where it exports, serves, reads datasets or makes batches.
+Within the recipes no task imports another, and the kit imports no task. Options import no Keras,
+and the kit imports TensorFlow only where it exports, serves, reads datasets or makes batches.
 """
 
 from __future__ import annotations
@@ -21,7 +21,11 @@ BELOW = {
     "zoo": {"zoo", "custom_layers"},
     "recipes": {"recipes", "zoo", "custom_layers"},
 }
-TASKS = sorted(path.parent.name for path in (ROOT / "recipes").glob("*/recipe.py"))
+TASKS = sorted(
+    path.parent.name
+    for path in (ROOT / "recipes").glob("*/recipe.py")
+    if path.parent.name != "kit"
+)
 
 #: Files of the kit that may import TensorFlow: starting, exporting, serving, text inside the graph,
 #: datasets and batches.
@@ -57,12 +61,12 @@ def wrong(file: str, name: str) -> bool:
         return True
     if package != "recipes":
         return top == "tensorflow"
-    if top in ("tensorflow", "tensorflow_datasets") and room[0] == "kit":
+    if top in ("tensorflow", "tensorflow_datasets") and room[:1] == ["kit"]:
         return file not in KIT_WITH_TENSORFLOW
-    if room[0] in TASKS:
+    if room and room[0] in TASKS:
         if room[-1] in ("__init__", "options") and top in HEAVY:
             return True
-        return top == "recipes" and parts[0] not in ("kit", room[0])
+        return top == "recipes" and parts[:1] not in ([], ["kit"], [room[0]])
     return top == "recipes" and bool(parts) and parts[0] in TASKS
 
 

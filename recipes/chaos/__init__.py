@@ -1,5 +1,10 @@
 """Chaotic series by echo state networks: a fixed random reservoir, a readout in closed form.
 
+Shape: many-to-many
+Task: echo state networks that go on with a series, or compute a driven system
+Data: Mackey-Glass, Lorenz, NARMA10, memory capacity; text, CSV, npy
+Result: Mackey-Glass, NRMSE 84 steps ahead 1.3e-4 (0.73)
+
     rnn-zoo train chaos                          Mackey-Glass, tau 17: NRMSE 1.3e-4 at 84 steps, a
                                                  linear model .73; fitted in 2 s after compiling
     rnn-zoo train chaos --units 1000             the same: 1.2e-5

@@ -17,9 +17,9 @@ from recipes.kit.console import note
 from recipes.kit.data.files import stream_lines
 from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
+from recipes.kit.finding import check_name, description_of, load_options, recipe_names
 from recipes.kit.options import Group, flag, option
 from recipes.kit.parse import parse, split_words, value_of
-from recipes.kit.recipe import check_name, description_of, load_options, recipe_names
 
 
 @dataclass(frozen=True)
@@ -233,7 +233,7 @@ def _start(name: str) -> Any:
     """The recipe, with TensorFlow started quietly."""
     from recipes.kit.allocator import keep_freed_memory
     from recipes.kit.console import quiet_start
-    from recipes.kit.recipe import load_recipe
+    from recipes.kit.finding import load_recipe
 
     keep_freed_memory()
     quiet_start()

@@ -1,20 +1,14 @@
-"""What a recipe is: its steps, what goes from one to the next, and finding one by its name."""
+"""What a recipe is: its steps, and what goes from one to the next."""
 
 from __future__ import annotations
 
-import difflib
-import importlib
-import inspect
-import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
-import recipes
 from recipes.kit.data.readers import Fact
 from recipes.kit.data.source import Source
-from recipes.kit.errors import UserError
 from recipes.kit.options import Group, RunConfig
 
 if TYPE_CHECKING:
@@ -247,59 +241,3 @@ class Recipe(Generic[C, D, E]):
     predicting: type[Group] = NoOptions
     compare: Callable[[Run[C, D]], Comparison] = _nothing_to_compare
     tables: Callable[[Run[C, D], Any, Mapping[str, Any]], Mapping[str, Rows | str]] = _no_tables
-
-
-def recipe_names() -> list[str]:
-    """Names of all recipes, sorted."""
-    packages = pkgutil.iter_modules(recipes.__path__)
-    return sorted(
-        p.name
-        for p in packages
-        if p.ispkg and (Path(recipes.__path__[0]) / p.name / "recipe.py").is_file()
-    )
-
-
-def check_name(name: str) -> None:
-    """Refuse a name that is not a recipe's.
-
-    Raises:
-        UserError: With the nearest name.
-    """
-    names = recipe_names()
-    if name not in names:
-        near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"expected one of: {', '.join(names)}."
-        raise UserError(f"unknown recipe {name!r}; {hint}")
-
-
-def load_options(name: str) -> Any:
-    """The module of a recipe's options, which imports neither Keras nor TensorFlow.
-
-    Raises:
-        UserError: If there is no such recipe.
-    """
-    check_name(name)
-    return importlib.import_module(f"recipes.{name}.options")
-
-
-def description_of(name: str) -> str:
-    """What a recipe's package says of itself."""
-    return inspect.getdoc(importlib.import_module(f"recipes.{name}")) or ""
-
-
-def load_recipe(name: str) -> Recipe[Any, Any, Any]:
-    """Import a recipe.
-
-    Raises:
-        UserError: If there is no such recipe, or Keras runs on another backend.
-    """
-    check_name(name)
-    import keras
-
-    if keras.backend.backend() != "tensorflow":
-        raise UserError(
-            f"recipes run on TensorFlow, and Keras is set to {keras.backend.backend()!r} by "
-            "KERAS_BACKEND or ~/.keras/keras.json. (custom_layers and zoo run on every backend.)"
-        )
-    recipe: Recipe[Any, Any, Any] = importlib.import_module(f"recipes.{name}.recipe").RECIPE
-    return recipe

@@ -1,5 +1,11 @@
 """Named entities: a tag for every word, by a recurrent tagger with a conditional random field.
 
+Shape: many-to-many
+Task: a tag for every word: named entities, parts of speech
+Data: 4,000 sentences from templates, with names of many locales (Faker, Babel); `tfds:conll2003`,
+  `tfds:wikiann/en`; CoNLL, CoNLL-U
+Result: F1 0.973 (0.203); WNUT-17 0.208 (0.057)
+
     rnn-zoo train ner                      embedded sentences: entity F1 0.973, baseline 0.203,
                                            one minute of training on 2 cores
     rnn-zoo train ner --data my_corpus/    CoNLL columns or CoNLL-U, yours

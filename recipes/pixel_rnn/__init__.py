@@ -1,5 +1,10 @@
 """Images, pixel by pixel: PixelRNN learns how likely an image is, draws new ones, completes others.
 
+Shape: one-to-many
+Task: how likely an image is; drawing and completing images
+Data: scikit-learn's digits, 8 x 8, 17 levels; `tfds:mnist`, `tfds:cifar10`; npz, folders of images
+Result: 82.9 nats (107.3); MNIST 84.5 (205.8)
+
     rnn-zoo train pixel_rnn                      scikit-learn's handwritten digits, 8 x 8: 82.9
                                                  nats an image, baseline 107.3; two minutes of
                                                  training on 2 cores

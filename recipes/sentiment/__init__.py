@@ -1,5 +1,11 @@
 """Sentiment: a class for a whole text, by a recurrent classifier.
 
+Shape: many-to-one
+Task: a class for a whole text, with the weight of each word
+Data: 4,000 generated reviews; `tfds:imdb_reviews`, `tfds:glue/sst2`; lines, TSV, CSV, JSONL, class
+  folders
+Result: accuracy 1.000 (0.598); SST-2 0.814 (0.786)
+
     rnn-zoo train sentiment                          embedded reviews: accuracy 1.000, baseline
                                                      0.598, two minutes of training on 2 cores
     rnn-zoo train sentiment --data my_texts/         yours: lines, TSV, CSV, JSONL, class folders

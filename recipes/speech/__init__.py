@@ -1,5 +1,11 @@
 """Speech recognition: text out of sound, by a recurrent network and CTC.
 
+Shape: many-to-many
+Task: text out of a recording, with the time of each letter
+Data: generated Morse code; `tfds:librispeech`, `speech_commands`, `ljspeech`, `yes_no`; manifests,
+  folders whose names tell; WAV, FLAC, OGG, MP3
+Result: Morse CER 0.1 % (98 %); spoken digits 0.6 % (94 %)
+
     rnn-zoo train speech                             Morse code as a radio receives it: two wrong
                                                      of 300 texts after 30 epochs
     rnn-zoo train speech --data clips.csv            yours: a manifest with path and transcript

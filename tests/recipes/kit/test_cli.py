@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 from recipe_corpus import PLAIN, QUICK, write_corpus
 
-from recipes.kit import catalogue
 from recipes.kit.cli import main
 from recipes.kit.errors import UserError
 from recipes.kit.options import RunConfig
@@ -238,13 +237,6 @@ def test_list(capsys):
     plain = capsys.readouterr().out
     assert all(name in plain for group in listed.values() for name in group)
     assert "592,040" in plain
-
-
-def test_the_catalogue_is_that_of_the_registry():
-    """Written by `python -m recipes.kit.catalogue`, so that listing imports no Keras."""
-    listed = catalogue.read_catalogue()
-    listed.pop("recipes")
-    assert listed == catalogue.make_catalogue()
 
 
 @pytest.mark.parametrize(

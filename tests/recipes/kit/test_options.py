@@ -16,6 +16,7 @@ import zoo
 from recipes.kit.config_file import read_config, to_json
 from recipes.kit.data.source import Source
 from recipes.kit.errors import DataError, UserError
+from recipes.kit.finding import load_options, load_recipe, recipe_names
 from recipes.kit.options import (
     CELLS,
     HEADINGS,
@@ -28,7 +29,6 @@ from recipes.kit.options import (
 )
 from recipes.kit.output import run_record
 from recipes.kit.parse import parse, split_words
-from recipes.kit.recipe import load_options, load_recipe, recipe_names
 from recipes.kit.stack import check_layer, stack_of
 from recipes.ner.options import Config
 
@@ -277,7 +277,7 @@ class TestEveryRecipe:
 def test_options_import_neither_keras_nor_tensorflow():
     code = (
         "import sys; from recipes.kit import commands;"
-        "from recipes.kit.recipe import load_options, recipe_names;"
+        "from recipes.kit.finding import load_options, recipe_names;"
         "[load_options(name) for name in recipe_names()];"
         "print([m for m in ('keras', 'tensorflow', 'jax', 'torch') if m in sys.modules])"
     )
