@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import keras
-import tensorflow as tf
 from keras import ops
 
 from recipes.kit.options import FitConfig
@@ -42,9 +41,8 @@ class _WatchGradients(keras.optimizers.Optimizer):
     def apply(self, grads: Any, trainable_variables: Any = None) -> Any:
         if not self.built:
             self.build(trainable_variables)
-        # TensorFlow gives an embedding's gradient as a row for each look-up, and those of one word
-        # belong together: Keras clips them apart otherwise, and the norm would be too small.
-        grads = [tf.convert_to_tensor(g) if isinstance(g, tf.IndexedSlices) else g for g in grads]
+        variables = trainable_variables or self._trainable_variables
+        grads = [_whole(g, v) for g, v in zip(grads, variables, strict=True)]
         values = [g for g in grads if g is not None]
         squares = [ops.sum(ops.square(ops.cast(v, "float32"))) for v in values]
         norm = ops.sqrt(sum(squares))
@@ -74,6 +72,17 @@ class _WatchGradients(keras.optimizers.Optimizer):
         return GradientReport(
             values["norm_sum"] / steps, values["norm_max"], values["clipped"] / steps
         )
+
+
+def _whole(gradient: Any, variable: Any) -> Any:
+    """A gradient as one tensor.
+
+    TensorFlow gives an embedding's as a row for each look-up. Those of one word belong together:
+    Keras clips them apart otherwise, and the norm would be too small.
+    """
+    if not hasattr(gradient, "dense_shape"):
+        return gradient
+    return ops.segment_sum(gradient.values, gradient.indices, num_segments=variable.shape[0])
 
 
 class WatchedAdam(_WatchGradients, keras.optimizers.Adam):
