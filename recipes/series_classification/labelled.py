@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +20,7 @@ class LabelledSeries:
     Attributes:
         values: (steps, channels) float32, NaN where a value is missing.
         label: None where it is not known.
-        name: What it is called in its file, or its number there, from 1.
+        name: Its name in the file, or its number there, from 1.
     """
 
     values: np.ndarray
@@ -30,12 +30,22 @@ class LabelledSeries:
     def __len__(self) -> int:
         return len(self.values)
 
+    @property
+    def channels(self) -> int:
+        """Values per step."""
+        return int(self.values.shape[1])
+
+
+def labels_of(series: Iterable[LabelledSeries]) -> list[str]:
+    """The class of each series, all of which are known."""
+    return [str(each.label) for each in series]
+
 
 def numbers(path: Path, cells: Sequence[str], line: int | None) -> np.ndarray:
     """The values of cells, float32, NaN where one is missing.
 
     Raises:
-        DataError: a cell is no finite number; names file and line.
+        DataError: If a cell is not a finite number; names file and line.
     """
     try:
         values = np.array(cells, "float64")
@@ -56,25 +66,25 @@ def _number(path: Path, cell: str, line: int | None) -> float:
     return value
 
 
-def series(
+def checked(
     path: Path, values: np.ndarray, label: str | None, name: str, line: int | None
 ) -> LabelledSeries:
-    """A series after what every format has to heed.
+    """A series, after the checks common to all formats.
 
     Raises:
-        DataError: it has no step, no value or an empty label; names file and line.
+        DataError: If it has no step, no value or an empty label; names file and line.
     """
     if not len(values):
-        raise DataError(path, f"series {name} has no step", line=line)
+        raise DataError(path, f"series {name} has no steps", line=line)
     if not np.isfinite(values).any():
-        raise DataError(path, f"series {name} has no value, all are missing", line=line)
+        raise DataError(path, f"series {name} has no values: all are missing", line=line)
     if label is not None and (not label or label.lower() == "nan"):
         raise DataError(path, f"series {name} has no label", line=line)
     return LabelledSeries(values, label, name)
 
 
 def tidy_label(label: str) -> str:
-    """A label as it is shown: numbers that are whole without a fraction.
+    """A label as it is shown: whole numbers without a fraction.
 
     >>> tidy_label("1.0000000e+00"), tidy_label(" walking "), tidy_label("07")
     ('1', 'walking', '07')
@@ -91,6 +101,6 @@ def tidy_label(label: str) -> str:
 
 
 def without_padding(values: np.ndarray) -> np.ndarray:
-    """Without the steps at the end at which all channels are missing."""
+    """The values without the steps at the end at which all channels are missing."""
     known = np.flatnonzero(np.isfinite(values).any(axis=1))
     return values[: known[-1] + 1] if len(known) else values[:0]

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from recipes.kit.data.source import SPLITS
+from recipes.kit.data.splits import SPLITS
 from recipes.kit.errors import DataError
 from recipes.series_classification.labelled import (
     LabelledSeries,
-    series,
+    checked,
     tidy_label,
     without_padding,
 )
@@ -20,28 +20,28 @@ from recipes.series_classification.labelled import (
 def read_npz(path: Path) -> dict[str, tuple[LabelledSeries, ...]]:
     """Read the series of an `.npz` file by split.
 
-    `x_train` (series, steps, channels), or (series, steps) of one channel, with the classes
+    `x_train` (series, steps, channels), or (series, steps) for a single channel, with the classes
     `y_train` (series,) and, where they differ in length, `lengths_train`; likewise `valid` and
     `test`; or `x`, `y` and `lengths`, all of it for training. Without lengths, steps at the end at
     which everything is NaN are padding.
 
     Raises:
-        DataError: it cannot be read, or an array is missing or has another shape.
+        DataError: If it cannot be read, or an array is missing or has another shape.
     """
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             arrays = {name.lower(): file[name] for name in file.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(path, f"expected an .npz file with x and y ({error})") from None
-    found = {
+    parts = {
         split: _read(path, arrays, suffix)
         for split, suffix in (("train", ""), *((split, f"_{split}") for split in SPLITS))
         if f"x{suffix}" in arrays
     }
-    if not found:
+    if not parts:
         have = ", ".join(arrays) or "nothing"
         raise DataError(path, f"expected the arrays x and y, or x_train and y_train, found {have}")
-    return found
+    return parts
 
 
 def _read(path: Path, arrays: dict[str, np.ndarray], suffix: str) -> tuple[LabelledSeries, ...]:
@@ -69,12 +69,12 @@ def _read(path: Path, arrays: dict[str, np.ndarray], suffix: str) -> tuple[Label
                 f"lengths{suffix}: expected whole numbers from 1 to {x.shape[1]}, found "
                 f"{lengths.dtype} from {lengths.min()} to {lengths.max()}",
             )
-    found = []
-    for row, each in enumerate(values):
-        cut = without_padding(each) if lengths is None else each[: int(lengths[row])]
+    series = []
+    for row, padded in enumerate(values):
+        own = without_padding(padded) if lengths is None else padded[: int(lengths[row])]
         label = None if labels is None else tidy_label(_text(labels[row]))
-        found.append(series(path, cut, label, str(row + 1), None))
-    return tuple(found)
+        series.append(checked(path, own, label, str(row + 1), None))
+    return tuple(series)
 
 
 def _text(label: np.generic) -> str:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from recipes.kit.plots import COLOURS, save
+from recipes.kit.plots import COLOURS, dressed, save
 
 _WRONG = COLOURS[5]
 _COLUMNS = 4
@@ -19,13 +20,13 @@ _COLUMNS = 4
 
 @dataclass(frozen=True)
 class Shown:
-    """A series and what was made of it.
+    """A series and how it was classified.
 
     Attributes:
         values: (steps, channels).
         truth: Its class.
-        predicted: The class that was predicted.
-        probability: Of that class.
+        predicted: The predicted class.
+        probability: Probability of that class.
         attention: Weights of the steps, or None.
     """
 
@@ -37,7 +38,7 @@ class Shown:
 
 
 def some_of_each(truth: Sequence[str], predicted: Sequence[str], count: int) -> list[int]:
-    """Rows of series to show: of each class in turn, and a third of them wrong where there are."""
+    """Rows of series to show: some of each class in turn, and up to a third of them wrong."""
     right = [row for row in range(len(truth)) if truth[row] == predicted[row]]
     wrong = [row for row in range(len(truth)) if truth[row] != predicted[row]]
     seen: dict[str, int] = {}
@@ -50,35 +51,35 @@ def some_of_each(truth: Sequence[str], predicted: Sequence[str], count: int) -> 
     return [*ordered[: count - len(errors)], *errors]
 
 
+@dressed
 def predictions(shown: Sequence[Shown], path: Path) -> None:
     """Series in a grid, with what was predicted; grey is where the attention is."""
-    said = "predicted class (its probability), orange where it is wrong"
+    heading = "predicted class (its probability), orange where it is wrong"
     if shown[0].attention is not None:
-        said += "; grey: weight of each step"
+        heading += "; grey: weight of each step"
     rows = -(-len(shown) // _COLUMNS)
     few = shown[0].values.shape[1] <= len(COLOURS)
     height = 2.1 if few else 2.6
     figure = Figure(figsize=(3.2 * _COLUMNS, height * rows + 0.3), layout="constrained")
-    figure.suptitle(said, fontsize=9, x=0.01, ha="left", color="0.35")
+    figure.suptitle(heading, fontsize=9, x=0.01, ha="left", color="0.35")
     grid = figure.subplots(rows, _COLUMNS, squeeze=False, sharey=few)
-    values = np.concatenate([one.values for one in shown])
+    values = np.concatenate([each.values for each in shown])
     margin = 0.05 * max(float(np.nanmax(values) - np.nanmin(values)), 1e-9)
     limits = float(np.nanmin(values)) - margin, float(np.nanmax(values)) + margin
     for axes in grid.flat[len(shown) :]:
         axes.set_axis_off()
-    for axes, one in zip(grid.flat, shown, strict=False):
+    for axes, series in zip(grid.flat, shown, strict=False):
         if few:
-            _lines(axes, one, limits)
+            _lines(axes, series, limits)
         else:
-            _image(axes, one)
-        right = one.predicted == one.truth
-        title = one.predicted if right else f"{one.predicted}, truly {one.truth}"
+            _image(axes, series)
+        right = series.predicted == series.truth
+        title = series.predicted if right else f"{series.predicted}, truly {series.truth}"
         axes.set_title(
-            f"{title} ({one.probability:.0%})",
+            f"{title} ({series.probability:.0%})",
             fontsize=9,
             loc="left",
             color="black" if right else _WRONG,
-            parse_math=False,
         )
         axes.tick_params(labelsize=8)
     for axes in grid[-1]:
@@ -89,41 +90,43 @@ def predictions(shown: Sequence[Shown], path: Path) -> None:
     save(figure, path)
 
 
-def _lines(axes: Axes, one: Shown, limits: tuple[float, float]) -> None:
-    """A line a channel, and behind them the attention."""
-    steps = np.arange(1, len(one.values) + 1)
-    for channel, colour in zip(one.values.T, COLOURS, strict=False):
+def _lines(axes: Axes, series: Shown, limits: tuple[float, float]) -> None:
+    """A line per channel, and behind them the attention."""
+    steps = np.arange(1, len(series.values) + 1)
+    for channel, colour in zip(series.values.T, COLOURS, strict=False):
         axes.plot(steps, channel, lw=1.1, color=colour, marker="." if len(steps) <= 30 else None)
-    if one.attention is not None:
+    if series.attention is not None:
         extent = (0.5, len(steps) + 0.5, *limits)
-        grey = {"cmap": "Greys", "vmin": 0, "vmax": 2, "aspect": "auto", "zorder": 0}
-        share = one.attention / max(float(one.attention.max()), 1e-9)
+        grey: Any = {"cmap": "Greys", "vmin": 0, "vmax": 2, "aspect": "auto", "zorder": 0}
+        share = series.attention / max(float(series.attention.max()), 1e-9)
         axes.imshow(share[None], extent=extent, **grey)
     axes.set_ylim(limits)
-    axes.spines[["top", "right"]].set_visible(False)
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
 
 
-def _image(axes: Axes, one: Shown) -> None:
-    """Many channels: a row a step, a column a channel, and the attention at the left edge."""
-    count, channels = one.values.shape
-    axes.imshow(one.values, cmap="viridis", aspect="auto", extent=(0.5, channels + 0.5, count, 0))
-    if one.attention is not None:
+def _image(axes: Axes, series: Shown) -> None:
+    """Many channels: a row per step, a column per channel, and the attention at the left edge."""
+    count, channels = series.values.shape
+    extent = (0.5, channels + 0.5, count, 0)
+    axes.imshow(series.values, cmap="viridis", aspect="auto", extent=extent)
+    axes.spines[["top", "right"]].set_visible(True)
+    if series.attention is not None:
         at = np.arange(count) + 0.5
-        widths = 0.25 * channels * one.attention / max(float(one.attention.max()), 1e-9)
+        widths = 0.25 * channels * series.attention / max(float(series.attention.max()), 1e-9)
         axes.barh(at, -widths, height=1.0, left=0.5, color="0.4")
         axes.set_xlim(0.5 - 0.25 * channels, channels + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
     axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
 
 
+@dressed
 def unfolding(
     examples: Sequence[tuple[str, np.ndarray, np.ndarray]], labels: Sequence[str], path: Path
 ) -> None:
-    """What is believed of a series after each of its steps.
+    """How probable each class is after each step of a series.
 
     Args:
-        examples: Of each series its class, the numbers of steps that were read, and the
+        examples: For each series its class, the numbers of steps that were read, and the
             probabilities (numbers, classes) after them.
         labels: Names of the classes.
         path: PNG to write.
@@ -146,14 +149,9 @@ def unfolding(
                 label=name,
                 zorder=2 if index in colours else 1,
             )
-        axes.set_title(f"truly {truth}", fontsize=9, loc="left", parse_math=False)
+        axes.set_title(f"truly {truth}", fontsize=9, loc="left")
         axes.set(xlabel="steps read", ylim=(-0.03, 1.03))
         axes.xaxis.set_major_locator(MaxNLocator(5, integer=True))
-        axes.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel("probability")
-    legend = panels[-1].legend(
-        frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5)
-    )
-    for text in legend.get_texts():
-        text.set_parse_math(False)
+    panels[-1].legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
     save(figure, path)

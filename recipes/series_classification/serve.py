@@ -1,10 +1,10 @@
-"""A classifier of series as it is served: series as they are in, classes out."""
+"""A classifier of series as it is served: raw series in, classes out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import keras
 import numpy as np
@@ -13,16 +13,26 @@ import tensorflow as tf
 import zoo
 from recipes.kit.console import note
 from recipes.kit.data.batches import Example, pad
-from recipes.kit.errors import DataError
-from recipes.kit.export import Endpoint, load_saved_model
-from recipes.series_classification.labelled import LabelledSeries
+from recipes.kit.data.labels import sort_labels
+from recipes.kit.errors import DataError, UserError
+from recipes.kit.export import Endpoint
+from recipes.kit.metrics import class_metrics
+from recipes.kit.output import read_record, read_run_config
+from recipes.kit.recipe import Field, Metrics
+from recipes.kit.serving import Served, answer_each, by_length, rows_of
+from recipes.series_classification.data import read_file
+from recipes.series_classification.labelled import LabelledSeries, labels_of
+from recipes.series_classification.options import Config, Predict
 
-#: Numbers in a batch that is classified at once.
-_CHUNK = 2**20
+#: Classes and channels, beside the model.
+RECORD = "series.json"
+
+#: Numbers in a batch that is classified at once, and files read for one.
+_NUMBERS, _FILES = 2**17, 16
 
 
 class SeriesClassifier:
-    """A model of class logits, and the names of the classes.
+    """A model of class logits with the names of the classes.
 
     Args:
         model: Of `zoo.series_classifier`.
@@ -46,9 +56,10 @@ class SeriesClassifier:
     @property
     def endpoints(self) -> dict[str, Endpoint]:
         """The signature of the exported classifier."""
-        return {"classify": (self._classify, self._specs)}
+        return {"classify": (self.classify, self._specs)}
 
-    def _classify(self, series: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
+    def classify(self, series: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Classes of a padded batch."""
         # One step of padding more: a batch of empty series would have no step to run over.
         padded = tf.pad(series, [[0, 0], [0, 1], [0, 0]])
         lengths = tf.minimum(lengths, tf.shape(series)[1])
@@ -65,70 +76,128 @@ class SeriesClassifier:
 
 
 def example_of(series: LabelledSeries, multiple: int = 1) -> Example:
-    """A series as the model takes it, padded to a multiple of so many steps."""
+    """A series as the model takes it, its length padded to a multiple."""
     steps = -(-len(series) // multiple) * multiple
-    padded = np.zeros((steps, series.values.shape[1]), "float32")
+    padded = np.zeros((steps, series.channels), "float32")
     padded[: len(series)] = series.values
-    return {"series": padded, "lengths": np.int32(len(series))}
+    return {"series": padded, "lengths": np.array(len(series), "int32")}
 
 
-class SavedSeriesClassifier:
-    """An exported classifier, by its SavedModel alone."""
+class _File(NamedTuple):
+    path: Path
+    series: list[LabelledSeries]
 
-    def __init__(self, path: Path) -> None:
-        self._classify = load_saved_model(path).signatures["serving_default"]
-        specs = self._classify.structured_input_signature[1]
-        self.channels = int(specs["series"].shape[-1])
-        """How many values a step has."""
+
+class SeriesPredictor:
+    """An exported classifier, warm."""
+
+    takes: ClassVar[Literal["texts", "files"]] = "files"
+    inputs: ClassVar[Sequence[Field]] = (
+        Field("path", "series", "A .ts, CSV, TSV or .npz file of one or more series."),
+    )
+    outputs: ClassVar[Sequence[Field]] = (
+        Field("path", "text", "The file."),
+        Field(
+            "series",
+            "table",
+            "For each series of the file: `series`, its name there or its number from 1; `label`; "
+            "`probabilities` by class; `truth` where the file states it; and with attention "
+            "pooling `attention`, the weight of each step.",
+        ),
+    )
+
+    def __init__(self, folder: Path) -> None:
+        record = read_record(folder / RECORD, ("labels", "channels"))
+        self.labels: list[str] = record["labels"]
+        self.channels: int = record["channels"]
+        self.config = read_run_config(Config, folder)
+        self.served = Served(folder)
+
+    def predict(
+        self, inputs: Iterable[Path], options: Predict | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Classify the series of files; see `outputs` for what an answer holds."""
+        labelled = (options or Predict()).labels
+        return answer_each(
+            inputs, lambda path: self._read(path, labelled), self._answers, count=_FILES
+        )
+
+    def evaluate(self, examples: Sequence[LabelledSeries]) -> Metrics:
+        """Metrics on series with known classes."""
+        self.check_channels(examples, "the series to evaluate on")
+        return class_metrics(labels_of(examples), self.probabilities(examples), self.labels)
 
     def probabilities(self, series: Sequence[LabelledSeries]) -> np.ndarray:
         """(series, classes)."""
-        return np.stack([answer["probabilities"] for answer in self.answers(series)])
+        return np.stack([row["probabilities"] for row in self.classify(series)])
 
-    def answers(self, series: Sequence[LabelledSeries]) -> Iterator[dict[str, np.ndarray]]:
-        """For each series, in their order, its row of what the signature returns; the weights of
-        an attention without those of padding."""
-        found: dict[int, dict[str, np.ndarray]] = {}
-        order = sorted(range(len(series)), key=lambda index: len(series[index]))
-        while order:
-            # Series of like length go together, as many as are not too much.
-            size = max(1, _CHUNK // (len(series[order[-1]]) * self.channels * 8))
-            rows, order = order[:size], order[size:]
-            batch = pad([series[row].values for row in rows], 0)
-            lengths = np.array([len(series[row]) for row in rows], "int32")
-            answer = self._classify(series=tf.constant(batch), lengths=tf.constant(lengths))
-            arrays = {name: each.numpy() for name, each in answer.items() if name != "labels"}
-            for index, row in enumerate(rows):
-                one = {name: each[index] for name, each in arrays.items()}
-                if "attention" in one:
-                    one["attention"] = one["attention"][: lengths[index]]
-                found[row] = one
-        for row in range(len(series)):
-            yield found[row]
+    def classify(self, series: Sequence[LabelledSeries]) -> list[dict[str, Any]]:
+        """The row of each series in what the signature returns; the weights of an attention
+        without those of padding."""
 
+        def run(batch: list[LabelledSeries]) -> Iterator[dict[str, Any]]:
+            lengths = np.array([len(each) for each in batch], "int32")
+            padded = pad([each.values for each in batch], 0)
+            arrays = self.served("classify", series=padded, lengths=lengths)
+            del arrays["labels"]
+            for each, row in zip(batch, rows_of(arrays), strict=True):
+                if "attention" in row:
+                    row["attention"] = row["attention"][: len(each)]
+                yield row
 
-def check_channels(
-    served: SavedSeriesClassifier, series: Sequence[LabelledSeries], where: str
-) -> None:
-    """Refuse series of other channels than the classifier was trained on."""
-    for one in series:
-        if one.values.shape[1] != served.channels:
+        return by_length(series, run, budget=max(1, _NUMBERS // self.channels))
+
+    def check_channels(self, series: Sequence[LabelledSeries], where: str) -> None:
+        """Refuse series of other channels than the classifier was trained on."""
+        for each in series:
+            if each.channels != self.channels:
+                raise DataError(
+                    where,
+                    f"series {each.name} has {each.channels} channels; the model was trained on "
+                    f"{self.channels}",
+                )
+
+    def check_classes(self, series: Sequence[LabelledSeries], where: str) -> None:
+        """Refuse series none of whose classes is one of the model's: they are values, or other
+        classes."""
+        classes = {each.label for each in series if each.label is not None}
+        if classes and classes.isdisjoint(self.labels):
             raise DataError(
                 where,
-                f"series {one.name} has {one.values.shape[1]} channels; the model was trained on "
-                f"{served.channels}",
+                f"expected the classes {', '.join(self.labels[:10])}, found "
+                f"{', '.join(sort_labels(classes)[:10])}; for rows that do not start with their "
+                "class use predict --no-labels",
             )
+        for label in sort_labels(classes - {*self.labels})[:10]:
+            note(f"never seen in training, so never right: {label}")
 
+    def _read(self, path: Path, labelled: bool) -> _File:
+        if not path.is_file():
+            problem = "is a folder" if path.is_dir() else "no such file"
+            raise UserError(f"{path}: {problem}; expected a .ts, .csv, .tsv, .txt or .npz file.")
+        parts = read_file(path, self.config, labelled=labelled)
+        series = [each for part in parts.values() for each in part]
+        self.check_channels(series, str(path))
+        self.check_classes(series, str(path))
+        return _File(path, series)
 
-def check_classes(series: Sequence[LabelledSeries], labels: Sequence[str], where: str) -> None:
-    """Refuse series of which no class is one of the model's: they are values, or other classes."""
-    found = {one.label for one in series if one.label is not None}
-    if found and found.isdisjoint(labels):
-        raise DataError(
-            where,
-            f"expected the classes {', '.join(labels[:10])}, found "
-            f"{', '.join(sorted(found)[:10])}; rows that do not start with their class want "
-            "predict --no-labels",
-        )
-    for label in sorted(found - set(labels))[:10]:
-        note(f"never seen in training, so never right: {label}")
+    def _answers(self, files: list[_File]) -> Iterator[dict[str, Any]]:
+        rows = iter(self.classify([series for file in files for series in file.series]))
+        for path, every in files:
+            yield {
+                "path": str(path),
+                "series": [self._answer(series, next(rows)) for series in every],
+            }
+
+    def _answer(self, series: LabelledSeries, row: dict[str, Any]) -> dict[str, Any]:
+        shares = zip(self.labels, row["probabilities"].tolist(), strict=True)
+        answer: dict[str, Any] = {
+            "series": series.name,
+            "label": row["label"].decode(),
+            "probabilities": {label: round(share, 4) for label, share in shares},
+        }
+        if series.label is not None:
+            answer["truth"] = series.label
+        if "attention" in row:
+            answer["attention"] = [round(weight, 4) for weight in row["attention"].tolist()]
+        return answer

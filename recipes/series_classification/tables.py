@@ -1,63 +1,52 @@
 """Labelled series in text tables, gzipped or not: CSV, or the TSV of the UCR archive.
 
-- A row a step, under a header: `series,label,time,x,y,z`. Rows with the same value in the series
-  column are a series; every column that is not one of series, label and time is a channel.
-- A row a series of one channel, the label first: `walking,0.1,0.3,0.2`. Rows may differ in length;
-  empty cells (or NaN) at the end are padding. A header may name the label column.
+- A row per step, under a header: `series,label,time,x,y,z`. Rows with the same value in the series
+  column form a series; every column other than series, label and time is a channel.
+- A row per series of one channel, the label first: `walking,0.1,0.3,0.2`. Rows may differ in
+  length; empty cells (or NaN) at the end are padding. A header may name the label column.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from recipes.kit.data.files import read_text
 from recipes.kit.data.rows import Row, csv_rows
-from recipes.kit.data.source import read_text
 from recipes.kit.data.table import is_missing, number, with_point
 from recipes.kit.errors import DataError
 from recipes.series_classification.labelled import (
     LabelledSeries,
+    checked,
     numbers,
-    series,
     tidy_label,
     without_padding,
 )
+from recipes.series_classification.options import Config
 
-_SERIES = ("series", "series_id", "seriesid", "id", "case", "case_id", "sample", "sample_id")
-_SERIES += ("sequence", "sequence_id", "instance", "instance_id", "recording")
+#: Usual names of columns.
+_SERIES = (
+    *("series", "series_id", "seriesid", "id", "case", "case_id", "sample", "sample_id"),
+    *("sequence", "sequence_id", "instance", "instance_id", "recording"),
+)
 # Not "y", which is as often a channel beside "x".
 _LABEL = ("label", "class", "target", "activity", "category")
 _TIME = ("time", "timestamp", "t", "step", "date", "datetime", "time_step", "timestep")
 
 
-@dataclass(frozen=True)
-class Columns:
-    """Which column of a table is what, by its name in the header; None = by the usual names."""
-
-    series: str | None = None
-    label: str | None = None
-    time: str | None = None
-
-
-BY_NAME = Columns()
-
-
-def read_table(
-    path: Path, columns: Columns = BY_NAME, *, labelled: bool = True
-) -> tuple[LabelledSeries, ...]:
+def read_table(path: Path, config: Config, *, labelled: bool = True) -> tuple[LabelledSeries, ...]:
     """Read a table of series.
 
     Args:
         path: CSV (separated by commas, semicolons or tabs), or values separated by blanks.
-        columns: Names of columns.
+        config: Names of columns, where they are not the usual ones.
         labelled: Whether the first cell of a row is a label where there is no header.
 
     Raises:
-        DataError: a column is not there, a cell is no number, the label changes within a series or
-            its rows are not in the order of time; names file and line.
+        DataError: If a column is missing, a cell is not a number, the label changes within a
+            series or its rows are not in the order of time; names file and line.
     """
     text = read_text(path)
     first = text.lstrip("\n").partition("\n")[0]
@@ -73,27 +62,25 @@ def read_table(
         ]
     if not rows:
         raise DataError(path, "holds no series")
-    names = _header(rows[0][1], columns)
+    names = _header(rows[0][1], config)
     if names is None:
-        return _wide(path, rows, 0 if labelled else None)
+        return _row_per_series(path, rows, 0 if labelled else None)
     if len(rows) == 1:
-        raise DataError(path, "holds a header and no series", line=rows[0][0])
-    known = {
-        "series": _column(path, names, columns.series, _SERIES),
-        "label": _column(path, names, columns.label, _LABEL),
-        "time": _column(path, names, columns.time, _TIME),
-    }
-    if known["series"] is None:
-        return _wide(path, rows[1:], known["label"])
-    return _long(path, names, rows[1:], known)
+        raise DataError(path, "holds a header but no series", line=rows[0][0])
+    series = _column(path, names, config.series_column, _SERIES)
+    label = _column(path, names, config.label_column, _LABEL)
+    time = _column(path, names, config.time_column, _TIME)
+    if series is None:
+        return _row_per_series(path, rows[1:], label)
+    return _row_per_step(path, names, rows[1:], series, label, time)
 
 
-def _header(cells: Sequence[str], columns: Columns) -> list[str] | None:
-    """The first row, if it names columns: no number among them, or a usual name beside others that
-    are no numbers, or count the steps."""
+def _header(cells: Sequence[str], config: Config) -> list[str] | None:
+    """The first row, if it names columns: none of its cells is a number, or some have usual names
+    and the others are not numbers, or count the steps."""
     names = [cell.strip() for cell in cells]
-    asked = {name for name in (columns.series, columns.label, columns.time) if name is not None}
-    if asked or all(number(name) is None for name in names):
+    columns = (config.series_column, config.label_column, config.time_column)
+    if columns != (None, None, None) or all(number(name) is None for name in names):
         return names
     usual = {*_SERIES, *_LABEL, *_TIME}
     others = [number(name) for name in names if name.lower() not in usual]
@@ -103,38 +90,43 @@ def _header(cells: Sequence[str], columns: Columns) -> list[str] | None:
 
 
 def _column(
-    path: Path, names: Sequence[str], asked: str | None, usual: Sequence[str]
+    path: Path, names: Sequence[str], wanted: str | None, usual: Sequence[str]
 ) -> int | None:
-    if asked is not None:
-        if asked not in names:
+    if wanted is not None:
+        if wanted not in names:
             have = ", ".join(names[:20])
-            raise DataError(path, f"expected a column {asked!r}, found {have}", line=1)
-        return names.index(asked)
+            raise DataError(path, f"expected a column {wanted!r}, found {have}", line=1)
+        return names.index(wanted)
     small = [name.lower() for name in names]
     return next((small.index(name) for name in usual if name in small), None)
 
 
-def _wide(path: Path, rows: Sequence[Row], label: int | None) -> tuple[LabelledSeries, ...]:
-    """A series a row."""
-    found = []
+def _row_per_series(
+    path: Path, rows: Sequence[Row], label: int | None
+) -> tuple[LabelledSeries, ...]:
+    series: list[LabelledSeries] = []
     for line, cells in rows:
         if label is not None and len(cells) < 2:
             raise DataError(
                 path, f"expected a label and values, found {len(cells)} cell", line=line
             )
-        own = None if label is None else tidy_label(cells[label])
+        own_label = None if label is None else tidy_label(cells[label])
         rest = [cell for index, cell in enumerate(cells) if index != label]
         values = without_padding(numbers(path, rest, line)[:, None])
-        found.append(series(path, values, own, str(len(found) + 1), line))
-    return tuple(found)
+        series.append(checked(path, values, own_label, str(len(series) + 1), line))
+    return tuple(series)
 
 
-def _long(
-    path: Path, names: Sequence[str], rows: Sequence[Row], known: dict[str, int | None]
+def _row_per_step(
+    path: Path,
+    names: Sequence[str],
+    rows: Sequence[Row],
+    series: int,
+    label: int | None,
+    time: int | None,
 ) -> tuple[LabelledSeries, ...]:
-    """A step a row, the rows of a series in the order of time."""
-    label, time = known["label"], known["time"]
-    channels = [index for index in range(len(names)) if index not in known.values()]
+    """The rows of a series follow each other in the order of time, with others between them."""
+    channels = [index for index in range(len(names)) if index not in (series, label, time)]
     if not channels:
         have = ", ".join(names)
         raise DataError(path, f"expected columns of values, found {have}", line=1)
@@ -142,13 +134,11 @@ def _long(
     for line, cells in rows:
         if len(cells) != len(names):
             raise DataError(path, f"expected {len(names)} columns, found {len(cells)}", line=line)
-        name = cells[known["series"]].strip()  # type: ignore[index]
-        if not name:
-            raise DataError(path, "names no series", line=line)
+        if not (name := cells[series].strip()):
+            raise DataError(path, "does not say which series it belongs to", line=line)
         groups.setdefault(name, []).append((line, [cell.strip() for cell in cells]))
-    found = []
+    every = []
     for name, members in groups.items():
-        start, first = members[0]
         for (_, before), (line, cells) in zip(members[:-1], members[1:], strict=True):
             if label is not None and cells[label] != before[label]:
                 raise DataError(
@@ -166,9 +156,10 @@ def _long(
         values = np.stack(
             [numbers(path, [cells[index] for index in channels], line) for line, cells in members]
         )
-        own = None if label is None else tidy_label(first[label])
-        found.append(series(path, values, own, name, start))
-    return tuple(found)
+        start, first = members[0]
+        own_label = None if label is None else tidy_label(first[label])
+        every.append(checked(path, values, own_label, name, start))
+    return tuple(every)
 
 
 def _later(before: str, after: str) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -14,9 +13,12 @@ import zoo
 from recipes.kit.console import say
 from recipes.kit.data.batches import padded_batches, steps
 from recipes.kit.errors import UserError
-from recipes.kit.fit import write_history
-from recipes.kit.options import FitConfig
+from recipes.kit.fit import fit
+from recipes.kit.output import write_rows
+from recipes.kit.recipe import History, Run
+from recipes.series_classification.data import Data
 from recipes.series_classification.labelled import LabelledSeries
+from recipes.series_classification.options import Config
 from recipes.series_classification.serve import example_of
 
 #: Lengths are padded to a multiple of this where XLA would compile for each of them.
@@ -25,88 +27,92 @@ _MULTIPLE = 16
 #: An epoch goes through few series several times, to make about so many steps.
 _STEPS = 32
 
+_LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
 
 class Training:
     """Batches to train on, and how good a model is on those to validate on.
 
+    Series to validate on whose class is not in train count as wrong.
+
     Args:
-        config: With `batch_size`, `seed` and `jit_compile`.
+        run: The run.
         model: Of `zoo.series_classifier`.
-        labels: Names of the classes.
-        train: Series to train on.
-        valid: Series to validate on; those of another class count as wrong.
     """
 
-    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-
-    def __init__(
-        self,
-        config: FitConfig,
-        model: keras.Model,
-        labels: Sequence[str],
-        train: Sequence[LabelledSeries],
-        valid: Sequence[LabelledSeries],
-    ) -> None:
-        self._model, self._size, self._seed = model, config.batch_size, config.seed
-        ids = {label: np.int32(index) for index, label in enumerate(labels)}
-        lengths = {len(one) for one in (*train, *valid)}
-        multiple = _MULTIPLE if config.jit_compile and len(lengths) > 1 else 1
-        self._inputs = [example_of(one, multiple) for one in train]
-        self._targets = [ids[str(one.label)] for one in train]
-        seen = [one for one in valid if one.label in ids]
-        self._unseen = len(valid) - len(seen)
-        if not seen:
+    def __init__(self, run: Run[Config, Data], model: keras.Model) -> None:
+        config, data = run.config, run.data
+        self._run, self._model = run, model
+        ids = {label: np.int32(index) for index, label in enumerate(data.labels)}
+        valid = [series for series in data.valid if series.label in ids]
+        if not valid:
             raise UserError("No series to validate on has a class of the training part.")
-        self._valid = padded_batches(
-            [example_of(one, multiple) for one in seen],
-            [ids[str(one.label)] for one in seen],
-            self._size,
+        self._seen, self._count = len(valid), len(data.valid)
+        lengths = {len(series) for series in (*data.train, *data.valid)}
+        multiple = _MULTIPLE if config.jit_compile and len(lengths) > 1 else 1
+
+        def examples(part: Sequence[LabelledSeries]) -> tuple[list, list]:
+            return (
+                [example_of(series, multiple) for series in part],
+                [ids[str(series.label)] for series in part],
+            )
+
+        self._inputs, self._targets = examples(data.train)
+        self._valid = padded_batches(*examples(valid), config.batch_size)
+
+    def descend(self) -> History:
+        """Train by gradient descent."""
+        config, count = self._run.config, len(self._targets)
+        times = max(1, round(_STEPS / steps(count, config.batch_size)))
+
+        def batches(epoch: int) -> tf.data.Dataset:
+            return padded_batches(
+                times * self._inputs,
+                times * self._targets,
+                config.batch_size,
+                shuffle=(config.seed, epoch),
+            )
+
+        return fit(
+            self._run,
+            self._model,
+            batches=batches,
+            steps=steps(times * count, config.batch_size),
+            loss=_LOSS,
+            validate=self._validate,
         )
-        self._times = max(1, round(_STEPS / steps(len(train), self._size)))
-        self.steps = steps(self._times * len(train), self._size)
 
-    def batches(self, epoch: int) -> tf.data.Dataset:
-        """Batches of the training part, in the order of an epoch."""
-        inputs, targets = self._times * self._inputs, self._times * self._targets
-        return padded_batches(inputs, targets, self._size, shuffle=(self._seed, epoch))
-
-    def validate(self) -> dict[str, float]:
-        """Cross-entropy and accuracy on the validation part."""
-        nats, right, count = 0.0, 0, 0
+    def _validate(self) -> dict[str, float]:
+        nats, right = 0.0, 0
         for inputs, truth in self._valid:
             logits = self._model.predict_on_batch(inputs)
-            nats += float(self.loss(truth, logits)) * len(logits)
+            nats += float(_LOSS(truth, logits)) * len(logits)
             right += int((logits.argmax(axis=1) == truth.numpy()).sum())
-            count += len(logits)
-        return {"val_loss": nats / count, "val_accuracy": right / (count + self._unseen)}
+        return {"val_loss": nats / self._seen, "val_accuracy": right / self._count}
 
-    def solve(self, *, folder: Path | None, title: str) -> list[dict[str, float]]:
+    def solve(self) -> History:
         """Find the readout of an echo state network by the penalty that is best in validation.
 
-        Args:
-            folder: Where `penalties.csv` goes, with the figures for each penalty.
-            title: What is said of it.
+        Writes `penalties.csv`, the figures of each penalty.
 
         Returns:
-            One row of figures, as `fit` has them for each epoch.
+            A single row of figures, those of the penalty that was taken.
 
         Raises:
-            UserError: If there is something else that trains.
+            UserError: If anything else in the model trains.
         """
-        started = time.perf_counter()
+        run, started = self._run, time.perf_counter()
         try:
-            once = padded_batches(self._inputs, self._targets, self._size)
+            once = padded_batches(self._inputs, self._targets, run.config.batch_size)
             rows = zoo.fit_class_readout(self._model, once, self._valid)
         except ValueError as error:
             raise UserError(f"--model echo_state: {error}") from None
         seconds = round(time.perf_counter() - started, 2)
-        if folder:
-            write_history(rows, folder / "penalties.csv")
+        write_rows(run.folder / "penalties.csv", rows)
         best = min(rows, key=lambda row: (-row["val_accuracy"], row["val_loss"]))
-        seen = sum(len(truth) for _, truth in self._valid)
-        best = {**best, "val_accuracy": best["val_accuracy"] * seen / (seen + self._unseen)}
+        best = {**best, "val_accuracy": best["val_accuracy"] * self._seen / self._count}
         say(
-            f"{title}: penalty {best['alpha']:g} of {len(rows)} "
+            f"{run.title}: penalty {best['alpha']:g} of {len(rows)} "
             f"(val_accuracy {best['val_accuracy']:.4f}, {seconds:.1f} s)"
         )
-        return [{"epoch": 1, **best, "seconds": seconds}]
+        return History([{"epoch": 1, **best, "seconds": seconds}])

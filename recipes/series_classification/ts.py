@@ -7,8 +7,8 @@
     @data
     0.07,0.08,-0.90:0.39,0.41,?:...:Standing
 
-A line behind `@data` is a series: its channels, separated by colons, of values separated by commas,
-`?` where one is missing; the class last, where `@classLabel` is true.
+Each line after `@data` is a series: its channels, separated by colons, of values separated by
+commas, `?` where one is missing; the class comes last, where `@classLabel` is true.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from pathlib import Path
 
 import numpy as np
 
-from recipes.kit.data.source import stream_lines
+from recipes.kit.data.files import stream_lines
 from recipes.kit.errors import DataError
-from recipes.series_classification.labelled import LabelledSeries, numbers, series, tidy_label
+from recipes.series_classification.labelled import LabelledSeries, checked, numbers, tidy_label
 
 _IGNORED = {"problemname", "missing", "equallength", "serieslength"}
 
 
 @dataclass
 class _Header:
-    """What the tags say; None is not said."""
+    """What the tags say; None where there is no such tag."""
 
     univariate: bool | None = None
     channels: int | None = None
@@ -40,20 +40,21 @@ def read_ts(path: Path) -> tuple[LabelledSeries, ...]:
     """Read a `.ts` file, gzipped or not.
 
     Raises:
-        DataError: it is malformed, has time stamps, or a number in place of a class; names file and
-            line.
+        DataError: If it is malformed, has time stamps, or a number in place of a class; names file
+            and line.
     """
     lines = iter(stream_lines(path))
-    header, found = _header(path, lines), []
+    header = _header(path, lines)
+    series: list[LabelledSeries] = []
     for number, line in lines:
         line = line.strip()
         if line and line[0] not in "#%":
-            found.append(_series(path, number, line, header, str(len(found) + 1)))
+            series.append(_series(path, number, line, header, str(len(series) + 1)))
             if header.channels is None:
-                header.channels = found[0].values.shape[1]
-    if not found:
-        raise DataError(path, "holds no series behind @data")
-    return tuple(found)
+                header.channels = series[0].channels
+    if not series:
+        raise DataError(path, "holds no series after @data")
+    return tuple(series)
 
 
 def _header(path: Path, lines: Iterable[tuple[int, str]]) -> _Header:
@@ -78,7 +79,7 @@ def _read_tag(path: Path, number: int, tag: str, words: list[str], header: _Head
     if name == "timestamps" and _truth(path, number, tag, words):
         raise DataError(
             path,
-            "has time stamps (@timeStamps true); expected values at even steps, without them",
+            "has time stamps (@timeStamps true); expected evenly spaced values without them",
             line=number,
         )
     if name == "univariate":
@@ -102,15 +103,15 @@ def _read_tag(path: Path, number: int, tag: str, words: list[str], header: _Head
 
 def _truth(path: Path, number: int, tag: str, words: list[str]) -> bool:
     if not words or words[0].lower() not in ("true", "false"):
-        found = words[0] if words else "nothing"
-        raise DataError(path, f"@{tag}: expected true or false, found {found}", line=number)
+        word = words[0] if words else "nothing"
+        raise DataError(path, f"@{tag}: expected true or false, found {word}", line=number)
     return words[0].lower() == "true"
 
 
 def _series(path: Path, number: int, line: str, header: _Header, name: str) -> LabelledSeries:
     if "(" in line:
         raise DataError(
-            path, "expected values at even steps, found time stamps in parentheses", line=number
+            path, "expected evenly spaced values, found time stamps in parentheses", line=number
         )
     *parts, last = line.split(":")
     label = tidy_label(last) if header.labelled else None
@@ -137,7 +138,7 @@ def _series(path: Path, number: int, line: str, header: _Header, name: str) -> L
             raise DataError(
                 path,
                 f"channel {index} has {len(channel)} steps, the first {len(channels[0])}; "
-                "expected as many (? where a value is missing)",
+                "expected the same number (? where a value is missing)",
                 line=number,
             )
-    return series(path, np.stack(channels, axis=1), label, name, number)
+    return checked(path, np.stack(channels, axis=1), label, name, number)

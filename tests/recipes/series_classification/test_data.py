@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from recipes.kit.data.readers import Fact
+from recipes.kit.data.source import EMBEDDED, Source
 from recipes.kit.errors import DataError, UserError
 from recipes.series_classification import data as series
-from recipes.series_classification.tables import Columns, read_table
+from recipes.series_classification.labelled import LabelledSeries
+from recipes.series_classification.options import Config
+from recipes.series_classification.tables import read_table
 from recipes.series_classification.ts import read_ts
 
 SHARED = Path(__file__).parents[4] / "shared" / "data" / "series-ucr"
@@ -31,8 +36,25 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
+def load(path: Path, **options: Any) -> series.Data:
+    """The series of files."""
+    config = Config(data=Source.of(path), **options)
+    return series.load(config.data, config)
+
+
+def digits(**options: Any) -> series.Data:
+    """The embedded series."""
+    return series.load(EMBEDDED, Config(**options))
+
+
+def read(path: Path, **options: Any) -> tuple[LabelledSeries, ...]:
+    """The series of a table."""
+    labelled = options.pop("labelled", True)
+    return read_table(path, Config(data=Source.of(path), **options), labelled=labelled)
+
+
 def test_embedded_digits() -> None:
-    rows = series.load("embedded", seed=1)
+    rows = digits(seed=1)
     assert rows.channels == 8 and len(rows.train[0]) == 8
     assert [len(rows.train), len(rows.valid), len(rows.test)] == [1295, 143, 359]
     assert rows.labels == tuple("0123456789")
@@ -41,14 +63,16 @@ def test_embedded_digits() -> None:
     for part in (rows.valid, rows.test):  # class by class
         counts = [sum(one.label == label for one in part) for label in rows.labels]
         assert max(counts) - min(counts) <= 3
-    assert rows.test[0].name != series.load("embedded", seed=2).test[0].name
+    assert rows.test[0].name != digits(seed=2).test[0].name
+    understood = dict(rows.understood)
+    assert understood["series"] == "1,295 train, 143 valid, 359 test"
+    assert understood["digits"] == "handwritten digits of scikit-learn, row by row"
+    assert (understood["steps"], understood["channels"]) == ("8", "8")
 
 
 def test_embedded_digits_pixel_by_pixel() -> None:
-    plain = series.load("embedded", digits=series.Digits(1))
-    shuffled = [
-        series.load("embedded", seed=seed, digits=series.Digits(1, True)) for seed in (0, 0, 5)
-    ]
+    plain = digits(pixels=1)
+    shuffled = [digits(seed=seed, permuted=True) for seed in (0, 0, 5)]
     by_name = [
         {one.name: one.values[:, 0] for one in (*data.train, *data.valid, *data.test)}
         for data in (plain, *shuffled)
@@ -58,15 +82,17 @@ def test_embedded_digits_pixel_by_pixel() -> None:
     for name, pixels in by_name[0].items():
         for other in by_name[1:]:  # whatever the seed of the run
             np.testing.assert_array_equal(other[name], pixels[order])
-    two = series.load("embedded", digits=series.Digits(2)).train[0]
+    two = digits(pixels=2).train[0]
     assert two.values.shape == (32, 2)
+    orders = [dict(data.understood)["digits"].partition(", ")[2] for data in (plain, shuffled[0])]
+    assert orders == ["pixel by pixel", "pixel by pixel in a shuffled order"]
 
 
 def test_ts(tmp_path: Path) -> None:
     text = HEADER + "1,2,3:4,?,6: up \n\n1.5:-2e-1:down\n"
     for path in (tmp_path / "a.ts", tmp_path / "a.ts.gz"):
         path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
-        first, second = series.read_file(path)["train"]
+        first, second = series.read_file(path, Config())["train"]
         np.testing.assert_array_equal(first.values, np.float32([[1, 4], [2, np.nan], [3, 6]]))
         assert (first.label, second.label, second.name) == ("up", "down", "2")
         assert second.values.tolist() == [[1.5, np.float32(-0.2)]]
@@ -92,7 +118,7 @@ def test_ts(tmp_path: Path) -> None:
         (HEADER.replace("@dimensions 2", "@dimensions two"), "a.ts:5: .*a number of channels"),
         (HEADER.replace("@data\n", "1,2:up\n"), "a.ts:7: expected tags and then @data"),
         (HEADER.replace("@data\n", ""), "expected the tag @data, found none"),
-        (HEADER, "holds no series behind @data"),
+        (HEADER, "holds no series after @data"),
         ("@data\n1,2:up\n", "a.ts:1: expected the tag @classLabel before @data"),
     ],
 )
@@ -104,12 +130,12 @@ def test_broken_ts(tmp_path: Path, text: str, message: str) -> None:
 def test_table_with_a_row_a_step(tmp_path: Path) -> None:
     text = "id,when,x,y,label\na,1,0.5,,up\nb,1,7,8,down\na,2,1.5,2,up\na,10,NA,3,up\n"
     path = write(tmp_path / "a.csv", text)
-    found = read_table(path, Columns(time="when"))
+    found = read(path, time_column="when")
     assert [(one.name, one.label, len(one)) for one in found] == [("a", "up", 3), ("b", "down", 1)]
     np.testing.assert_array_equal(
         found[0].values, np.float32([[0.5, np.nan], [1.5, 2], [np.nan, 3]])
     )
-    unlabelled = read_table(write(tmp_path / "b.csv", "id;x\n1;0,5\n1;0,25\n"))
+    unlabelled = read(write(tmp_path / "b.csv", "id;x\n1;0,5\n1;0,25\n"))
     assert unlabelled[0].label is None and unlabelled[0].values.tolist() == [[0.5], [0.25]]
 
 
@@ -122,9 +148,9 @@ def test_table_with_a_row_a_step(tmp_path: Path) -> None:
         ("id,time,x,label\na,2,1,up\na,10,1,up\na,3,1,up\n", "a.csv:4: .*from '10' to '3'"),
         ("id,time,x,label\na,2024-02-01,1,up\na,2024-01-01,1,up\n", "a.csv:3: .*order of time"),
         ("id,label\na,up\n", "a.csv:1: expected columns of values"),
-        ("id,x,label\n,1,up\n", "a.csv:2: names no series"),
+        ("id,x,label\n,1,up\n", "a.csv:2: does not say which series it belongs to"),
         ("id,x,label\na,1,\n", "a.csv:2: series a has no label"),
-        ("id,x,label\n", "a.csv:1: holds a header and no series"),
+        ("id,x,label\n", "a.csv:1: holds a header but no series"),
         ("", "holds no series"),
         ("up,1,2\ndown\n", "a.csv:2: expected a label and values, found 1 cell"),
         ("up,,\n", "a.csv:1: series 1 has no step"),
@@ -132,33 +158,33 @@ def test_table_with_a_row_a_step(tmp_path: Path) -> None:
 )
 def test_broken_tables(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(DataError, match=message):
-        read_table(write(tmp_path / "a.csv", text))
+        read(write(tmp_path / "a.csv", text))
 
 
 def test_column_that_is_not_there(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", "id,x,label\na,1,up\n")
     with pytest.raises(DataError, match="a.csv:1: expected a column 'kind', found id, x, label"):
-        read_table(path, Columns(label="kind"))
+        read(path, label_column="kind")
 
 
 def test_table_with_a_row_a_series(tmp_path: Path) -> None:
     """As the UCR archive has it: labels as floats, NaN at the end of shorter series."""
     text = "1.0\t0.1\tNaN\t0.3\n-1\t0.5\t0.6\tNaN\n"
-    found = read_table(write(tmp_path / "a.tsv", text))
+    found = read(write(tmp_path / "a.tsv", text))
     assert [(one.label, len(one)) for one in found] == [("1", 3), ("-1", 2)]
     assert np.isnan(found[0].values[1, 0])
-    blanks = read_table(write(tmp_path / "a.txt", "  2.0000000e+00  1.5  2.5\n"))
+    blanks = read(write(tmp_path / "a.txt", "  2.0000000e+00  1.5  2.5\n"))
     assert blanks[0].label == "2" and blanks[0].values[:, 0].tolist() == [1.5, 2.5]
-    named = read_table(write(tmp_path / "b.csv", "t0,t1,class\n1,2,up\n3,,down\n"))
+    named = read(write(tmp_path / "b.csv", "t0,t1,class\n1,2,up\n3,,down\n"))
     assert [(one.label, one.values[:, 0].tolist()) for one in named] == [
         ("up", [1, 2]),
         ("down", [3]),
     ]
-    numbered = read_table(write(tmp_path / "d.csv", "label,0,1,2\nup,7,8,9\n"))
+    numbered = read(write(tmp_path / "d.csv", "label,0,1,2\nup,7,8,9\n"))
     assert [(one.label, len(one)) for one in numbered] == [("up", 3)]
-    called = read_table(write(tmp_path / "e.csv", "t,0.5,1.5\nf,2,2\n"))
+    called = read(write(tmp_path / "e.csv", "t,0.5,1.5\nf,2,2\n"))
     assert [one.label for one in called] == ["t", "f"]
-    bare = read_table(write(tmp_path / "c.csv", "1,2\n"), labelled=False)
+    bare = read(write(tmp_path / "c.csv", "1,2\n"), labelled=False)
     assert bare[0].label is None and bare[0].values[:, 0].tolist() == [1, 2]
 
 
@@ -173,13 +199,13 @@ def test_npz(tmp_path: Path) -> None:
         x_test=x[:1],
         y_test=["b"],
     )
-    found = series.read_file(path)
+    found = series.read_file(path, Config())
     assert [(len(one), one.label) for one in found["train"]] == [(4, "a"), (2, "b"), (3, "a")]
     np.testing.assert_array_equal(found["train"][1].values, x[1, :2])
-    assert series.load_test(str(path))[0].label == "b"
+    assert series.load_test(Source.of(path), Config())[0].label == "b"
     x[1, 2:] = np.nan
     np.savez(path, X=x[..., 0], y=np.array([1, 2, 1]))
-    found = series.read_file(path)
+    found = series.read_file(path, Config())
     assert [(len(one), one.label) for one in found["train"]] == [(4, "1"), (2, "2"), (4, "1")]
 
 
@@ -201,10 +227,10 @@ def test_broken_npz(tmp_path: Path, arrays: dict[str, np.ndarray], message: str)
     path = tmp_path / "a.npz"
     np.savez(path, **arrays)
     with pytest.raises(DataError, match=message):
-        series.read_file(path)
+        series.read_file(path, Config())
     path.write_bytes(path.read_bytes()[:50])
     with pytest.raises(DataError, match="a.npz: expected an .npz file with x and y"):
-        series.read_file(path)
+        series.read_file(path, Config())
 
 
 def test_folders(tmp_path: Path) -> None:
@@ -217,24 +243,40 @@ def test_folders(tmp_path: Path) -> None:
     write(tmp_path / "Set_TEST.csv", "0,50,60\n1,70,80\n2,9,9\n")
     for name in ("Set_TRAIN.ts", "Set_TEST.ts"):
         (tmp_path / name).unlink()
-    data = series.load(str(tmp_path))
+    data = load(tmp_path)
     assert [len(data.train), len(data.valid), len(data.test)] == [16, 4, 3]
-    assert data.labels == ("0", "1") and data.unseen_labels == ("2",)
+    assert data.labels == ("0", "1")
+    assert Fact("unseen", "never in train, so never right: 2") in data.understood
     assert {one.label for one in data.valid} == {"0", "1"}
-    assert "valid (20%) split off train" in data.description
+    understood = dict(data.understood)
+    assert understood["files"] == "Set_TRAIN.csv, Set_TEST.csv"
+    assert "valid (20%) split off train" in understood["split"]
+    assert understood["classes"] == "0 8, 1 8"
     (tmp_path / "Set_TRAIN.csv").unlink()
-    assert len(series.load_test(str(tmp_path))) == 3
+    assert len(series.load_test(Source.of(tmp_path), Config())) == 3
     with pytest.raises(UserError, match="no train split; expected train, found test"):
-        series.load(str(tmp_path))
+        load(tmp_path)
     (tmp_path / "more").mkdir()
     write(tmp_path / "more" / "a.csv", "0,1\n")
     with pytest.raises(UserError, match="expected files that name a split.*found a.csv"):
-        series.load(str(tmp_path / "more"))
+        load(tmp_path / "more")
+
+
+def test_one_part_in_each_file_of_a_folder(tmp_path: Path) -> None:
+    np.savez(tmp_path / "train.npz", x=np.arange(20.0).reshape(10, 2), y=[0, 1] * 5)
+    np.savez(tmp_path / "test.npz", x_test=np.ones((2, 2)), y_test=[0, 1])
+    with pytest.raises(DataError, match="test.npz: is one part by its name, but holds test"):
+        load(tmp_path)
+
+
+def test_missing_values_are_counted(tmp_path: Path) -> None:
+    lines = "".join(f"{'ab'[index % 2]},{index},,{index}\n" for index in range(10))
+    assert dict(load(write(tmp_path / "a.csv", lines)).understood)["missing"] == "10 values"
 
 
 def test_a_class_of_one_series_stays_in_training(tmp_path: Path) -> None:
     lines = "".join(f"a,{index},1\n" for index in range(10)) + "b,50,1\n"
-    data = series.load(str(write(tmp_path / "a.csv", lines)))
+    data = load(write(tmp_path / "a.csv", lines))
     assert "b" in data.labels and len(data.test) == 2
 
 
@@ -248,29 +290,29 @@ def test_a_class_of_one_series_stays_in_training(tmp_path: Path) -> None:
 )
 def test_sets_that_cannot_be_used(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        series.load(str(write(tmp_path / "a.csv", text)))
+        load(write(tmp_path / "a.csv", text))
 
 
 def test_channels_differ(tmp_path: Path) -> None:
     write(tmp_path / "train.csv", "id,x,y,label\na,1,2,u\nb,1,3,v\nc,1,4,u\nd,1,5,v\n")
     write(tmp_path / "test.csv", "id,x,label\na,1,u\n")
     with pytest.raises(UserError, match="series a .test. has 1 channels; expected 2"):
-        series.load(str(tmp_path))
+        load(tmp_path)
 
 
 def test_refused_sources(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="series are read from files"):
-        series.load("tfds:something")
-    with pytest.raises(DataError, match="ARFF is not read"):
-        series.load(str(write(tmp_path / "a.arff", "@relation")))
+    with pytest.raises(UserError, match="tfds:something: .*expected embedded or the path of your"):
+        series.load(Source.parse("tfds:something"), Config())
+    with pytest.raises(DataError, match="ARFF is not supported"):
+        load(write(tmp_path / "a.arff", "@relation"))
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="the files are not here")
 def test_archive_files() -> None:
-    gun = series.load(str(SHARED / "GunPoint"))
+    gun = load(SHARED / "GunPoint")
     assert (len(gun.train) + len(gun.valid), len(gun.test), gun.channels) == (50, 150, 1)
     assert {len(one) for one in gun.train} == {150} and gun.labels == ("1", "2")
-    motions = series.load(str(SHARED / "BasicMotions"))
+    motions = load(SHARED / "BasicMotions")
     assert (len(motions.train) + len(motions.valid), len(motions.test)) == (40, 40)
     assert motions.channels == 6 and {len(one) for one in motions.test} == {100}
     first = read_ts(SHARED / "BasicMotions" / "BasicMotions_TRAIN.ts")[0]

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,11 +15,12 @@ import pytest
 
 import zoo
 from recipes.kit.cli import main
-from recipes.kit.errors import UserError
+from recipes.kit.output import read_run_config
 from recipes.series_classification import recipe
 from recipes.series_classification.baseline import baseline_metrics
-from recipes.series_classification.data import LabelledSeries
-from recipes.series_classification.serve import SeriesClassifier
+from recipes.series_classification.labelled import LabelledSeries
+from recipes.series_classification.options import Config, Predict
+from recipes.series_classification.serve import SeriesClassifier, SeriesPredictor
 
 QUICK = ["--units", "8", "--no-jit-compile", "--learning-rate", "0.02", "--batch-size", "16"]
 
@@ -48,7 +50,7 @@ np.savez(sys.argv[3], alone=alone, **together)
 def waves(count: int, seed: int) -> list[LabelledSeries]:
     """Two channels; the class is which of them is ahead, or that there is one alone."""
     rng = np.random.default_rng(seed)
-    found = []
+    series = []
     for index in range(count):
         label = ("left", "right", "alone")[index % 3]
         steps = int(rng.integers(12, 30))
@@ -59,8 +61,8 @@ def waves(count: int, seed: int) -> list[LabelledSeries]:
             values[:, 1] = 0
         values = values.astype("float32") + rng.normal(0, 0.05, values.shape).astype("float32")
         values[rng.integers(1, steps), 0] = np.nan
-        found.append(LabelledSeries(values, label, str(index)))
-    return found
+        series.append(LabelledSeries(values, label, str(index)))
+    return series
 
 
 def write_ts(path: Path, series: list[LabelledSeries]) -> None:
@@ -119,7 +121,9 @@ def test_predict_and_evaluate(
     test = json.loads((trained / "metrics.json").read_text())["test"]
     capsys.readouterr()
     assert main(["predict", str(trained), str(files / "Waves_TEST.ts")]) == 0
-    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["path"] == str(files / "Waves_TEST.ts")
+    answers = answer["series"]
     assert len(answers) == 45 and answers[4]["series"] == "5"
     right = [answer["label"] == answer["truth"] for answer in answers]
     assert np.mean(right) == pytest.approx(test["accuracy"])
@@ -135,20 +139,79 @@ def test_predict_and_evaluate(
     rows = "".join(f"a,{x:.6g},{y:.6g}\n" for x, y in one.values)
     (tmp_path / "one.csv").write_text("id,x,y\n" + rows)
     assert main(["predict", str(trained), str(tmp_path / "one.csv")]) == 0
-    answer = json.loads(capsys.readouterr().out)
+    (answer,) = json.loads(capsys.readouterr().out)["series"]
     assert "truth" not in answer
     assert answer["probabilities"] == pytest.approx(answers[4]["probabilities"], abs=2e-3)
     (tmp_path / "none.csv").write_text("id,x,y,label\na,1,2,up\na,1,2,up\n")
-    for command in ("predict", "evaluate --data"):
-        verb, *rest = command.split()
-        assert main([verb, str(trained), *rest, str(tmp_path / "none.csv")]) == 2
-        assert "expected the classes alone, left, right, found up" in capsys.readouterr().err
-    (tmp_path / "none.csv").unlink()
-    (tmp_path / "one.csv").write_text("id,x\na,1\n")
-    assert main(["predict", str(trained), str(tmp_path / "one.csv")]) == 2
-    assert "one.csv: series a has 1 channels; the model was trained on 2" in capsys.readouterr().err
-    assert main(["predict", str(trained), str(tmp_path / "none.csv")]) == 2
-    assert "none.csv: no such file" in capsys.readouterr().err
+    assert main(["evaluate", str(trained), "--data", str(tmp_path / "none.csv")]) == 2
+    assert "expected the classes alone, left, right, found up" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_one_answer_for_each_file(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Broken ones among good ones, and files of several series."""
+    texts = {
+        "two.csv": "id,x,y,label\na,1,2,left\na,1,2,left\nb,3,4,right\n",
+        "classes.csv": "id,x,y,label\na,1,2,up\na,1,2,up\n",
+        "channels.csv": "id,x\na,1\n",
+        "broken.csv": "id,x,y\na,1,one\n",
+        "good.csv": "id,x,y\na,1,2\n",
+    }
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    paths = [str(tmp_path / name) for name in (*texts, "none.csv")]
+    assert main(["predict", str(trained), *paths]) == 2
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [answer.get("path", answer.get("input")) for answer in answers] == paths
+    two, classes, channels, broken, good, none = answers
+    assert [(row["series"], row["truth"]) for row in two["series"]] == [
+        ("a", "left"),
+        ("b", "right"),
+    ]
+    assert [len(row["attention"]) for row in two["series"]] == [2, 1]
+    assert len(good["series"]) == 1 and "error" not in good
+    assert "expected the classes alone, left, right, found up" in classes["error"]
+    assert "series a has 1 channels; the model was trained on 2" in channels["error"]
+    assert "broken.csv:2: expected a number, found 'one'" in broken["error"]
+    assert "none.csv: no such file" in none["error"]
+    assert all(set(each) == {"input", "error"} for each in (classes, channels, broken, none))
+
+
+@pytest.mark.slow
+def test_rows_without_a_class(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With --no-labels the first cell of a row is a value."""
+    (tmp_path / "bare.csv").write_text("1,2,3\n4,5,6\n")
+    predictor, read = SeriesPredictor(trained), []
+
+    def classify(series: list[LabelledSeries]) -> list[dict[str, Any]]:
+        read.extend(series)
+        return [{"label": b"left", "probabilities": np.ones(3) / 3} for _ in series]
+
+    monkeypatch.setattr(predictor, "channels", 1)
+    monkeypatch.setattr(predictor, "classify", classify)
+    (answer,) = predictor.predict([tmp_path / "bare.csv"])
+    assert "expected the classes alone, left, right, found 1, 4; " in answer["error"]
+    (answer,) = predictor.predict([tmp_path / "bare.csv"], Predict(labels=False))
+    assert [row["series"] for row in answer["series"]] == ["1", "2"]
+    assert [each.values[:, 0].tolist() for each in read] == [[1, 2, 3], [4, 5, 6]]
+
+
+@pytest.mark.slow
+def test_folder_of_an_earlier_version(echo_state: Path, tmp_path: Path) -> None:
+    """It may hold options that were accepted and ignored."""
+    folder = tmp_path / "old"
+    shutil.copytree(echo_state, folder)
+    record = json.loads((folder / "config.json").read_text())
+    record["options"] |= {"out": "saved_models/x", "epochs": 3, "snapshots": 8, "dropout": 0.3}
+    (folder / "config.json").write_text(json.dumps(record))
+    assert read_run_config(Config, folder) == read_run_config(Config, echo_state)
+    test = json.loads((folder / "metrics.json").read_text())["test"]
+    predictor = SeriesPredictor(folder)
+    assert predictor.evaluate(recipe.load_test(predictor.config.data, predictor)) == test
 
 
 @pytest.mark.slow
@@ -176,7 +239,7 @@ def test_served_alone(kind: str, request: pytest.FixtureRequest, tmp_path: Path)
         labels[best] for best in found["probabilities"].argmax(1)
     ]
     model = keras.models.load_model(folder / "model.keras")
-    ours = SeriesClassifier(model, labels)._classify(
+    ours = SeriesClassifier(model, labels).classify(
         keras.ops.convert_to_tensor(series), keras.ops.convert_to_tensor(lengths)
     )
     np.testing.assert_allclose(ours["probabilities"], found["probabilities"], rtol=1e-4, atol=1e-5)
@@ -189,7 +252,7 @@ def test_served_alone(kind: str, request: pytest.FixtureRequest, tmp_path: Path)
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", ["trained", "echo_state"])
 def test_onnx(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    """With missing values, and something that is no number behind the end."""
+    """With missing values, and NaN behind the end."""
     runtime = pytest.importorskip("onnxruntime")
     pytest.importorskip("tf2onnx")
     folder = request.getfixturevalue(kind)
@@ -243,46 +306,45 @@ def test_baselines() -> None:
     assert found["accuracy"] > 0.9 and found["accuracy_of_commonest"] == 0.5
 
 
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"pixels": 5}, "--pixels must be a divisor of 64, not 5"),
-        ({"permuted": True, "data": "a.ts"}, "--permuted must be left out but for the embedded"),
-        ({"model": "echo_state", "cell": "lstm"}, "--cell must be reservoir with --model"),
-        ({"model": "echo_state", "pooling": "attention"}, "--pooling must be one without weights"),
-        ({"snapshots": 0}, "--snapshots must be at least 1"),
-    ],
-)
-def test_wrong_options(options: dict, message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        recipe.Config(**options)
-
-
 def test_trials_change_what_the_model_has() -> None:
     import keras_tuner
 
     hp = keras_tuner.HyperParameters()
-    config = recipe.Config()
+    config = Config()
     recipe.space(hp, config)
     hp.values["pooling"] = "max"
     assert recipe.space(hp, config).pooling == "max"
     assert set(hp.values) >= {"depth", "bidirectional", "clip", "cell", "scaling"}
     hp = keras_tuner.HyperParameters()
-    config = recipe.Config(model="echo_state")
+    config = Config(model="echo_state")
     recipe.space(hp, config)
     hp.values["leak_rate"] = 0.25
     trial = recipe.space(hp, config)
     assert json.loads(trial.cell_options)["leak_rate"] == 0.25 and trial.cell == "reservoir"
+    assert "snapshots" in hp.values
+
+
+def test_trials_leave_out_what_would_have_no_effect() -> None:
+    import keras_tuner
+
+    hp = keras_tuner.HyperParameters()
+    config = Config(pooling="snapshots", snapshots=3)
+    assert recipe.space(hp, config).snapshots == 3
+    hp.values["pooling"] = "mean"
+    assert recipe.space(hp, config).pooling == "mean"
+    hp = keras_tuner.HyperParameters()
+    assert recipe.space(hp, Config(model="echo_state", pooling="mean")).pooling == "mean"
+    assert "snapshots" not in hp.values
 
 
 def test_the_digits_that_are_asked_for() -> None:
     shapes = {
-        "--pixels 2": recipe.Config(pixels=2),
-        "--permuted": recipe.Config(permuted=True),
-        "": recipe.Config(),
+        "--pixels 2": Config(pixels=2),
+        "--permuted": Config(permuted=True),
+        "": Config(),
     }
     found = {
-        name: recipe.load_data(config).series.train[0].values.shape
+        name: recipe.load_data(config.data, config).train[0].values.shape
         for name, config in shapes.items()
     }
     assert found == {"--pixels 2": (32, 2), "--permuted": (64, 1), "": (8, 8)}

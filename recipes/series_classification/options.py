@@ -1,0 +1,149 @@
+"""Options of the series_classification recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from recipes.kit.options import (
+    GRADIENT_OPTIONS,
+    DirectionConfig,
+    FitConfig,
+    Group,
+    InitialStateConfig,
+    Schedule,
+    StackConfig,
+    option,
+)
+
+__all__ = ["Config", "Predict"]
+
+Pooling = Literal["last", "mean", "max", "attention", "snapshots"]
+
+
+@dataclass(frozen=True)
+class Config(StackConfig, DirectionConfig, InitialStateConfig, FitConfig):
+    """Options of the series_classification recipe."""
+
+    epochs: int = option(
+        40,
+        "Most passes over the training data; with little data a pass repeats it, up to 32 steps.",
+        at_least=1,
+        heading="training",
+    )
+    learning_rate: float = 3e-3
+    schedule: Schedule = "cosine"
+    patience: int = 15
+    jit_compile: bool = True
+    cell: str = "gru"
+    units: int = 64
+    bidirectional: bool = False
+    model: Literal["rnn", "echo_state"] = option(
+        "rnn",
+        "rnn is trained by gradient descent; echo_state is a stack of reservoirs (--cell "
+        "reservoir) with a readout in closed form, whose --cell-options are by default "
+        '\'{"input_scaling": 0.2, "bias_scaling": 0.2, "leak_rate": 1}\'.',
+        heading="model",
+    )
+    pooling: Pooling | None = option(
+        None,
+        "The vector that decides: last, the states after the whole series has been read; mean or "
+        "max over its steps; attention, a learned weighted mean; snapshots, states at equal "
+        "distances, side by side. By default last; with --model echo_state, snapshots.",
+        heading="model",
+    )
+    snapshots: int = option(
+        8, "Number of states with --pooling snapshots.", at_least=1, heading="model"
+    )
+    scaling: Literal["train", "series"] = option(
+        "train",
+        "Centre and scale each channel by the training part, or by the series itself where its "
+        "level and size do not matter.",
+        heading="model",
+    )
+    permuted: bool = option(
+        False,
+        "Embedded digits: read them pixel by pixel, in a fixed shuffled order.",
+        heading="data",
+    )
+    pixels: int | None = option(
+        None,
+        "Embedded digits: pixels per step; by default 8, a row, or 1 with --permuted.",
+        at_least=1,
+        heading="data",
+    )
+    series_column: str | None = option(
+        None,
+        "In a table with a row per step, the column that says which series a row belongs to. By "
+        "default found by its name (series, id, ...); without one, each row is a series.",
+        heading="data",
+    )
+    label_column: str | None = option(
+        None,
+        "Column of the classes. By default found by its name (label, class, ...); without a "
+        "header, the first.",
+        heading="data",
+    )
+    time_column: str | None = option(
+        None,
+        "Column of time stamps; their order is checked, and they are not used otherwise.",
+        heading="data",
+    )
+
+    def __post_init__(self) -> None:
+        if self.model == "echo_state" and self.cell == "gru":
+            object.__setattr__(self, "cell", "reservoir")  # in place of the default
+        super().__post_init__()
+        self.require(64 % (self.pixels or 1) == 0, "pixels", "a divisor of 64")
+        if self.model == "echo_state":
+            self.require(self.cell == "reservoir", "cell", "reservoir with --model echo_state")
+            self.require(
+                self.pooling != "attention",
+                "pooling",
+                "one without weights with --model echo_state",
+            )
+
+    def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
+        if self.data.kind == "embedded":
+            yield "with --data embedded", ("series_column", "label_column", "time_column")
+        else:
+            yield "on your own files", ("permuted", "pixels")
+        if self.model == "echo_state":
+            yield "with --model echo_state", (*GRADIENT_OPTIONS, *_TRAINED_STACK)
+        if self.pooled != "snapshots":
+            yield f"with --pooling {self.pooled}", ("snapshots",)
+
+    @property
+    def pooled(self) -> Pooling:
+        """The pooling in force."""
+        return self.pooling or ("snapshots" if self.model == "echo_state" else "last")
+
+    @property
+    def pixels_per_step(self) -> int:
+        """The pixels in force."""
+        return self.pixels or (1 if self.permuted else 8)
+
+
+#: Options of `StackConfig` and `InitialStateConfig` that only act on a stack that trains. The
+#: readout of an echo state network always sees the inputs and all layers.
+_TRAINED_STACK = (
+    "connection",
+    "dropout",
+    "recurrent_dropout",
+    "variational_dropout",
+    "l2",
+    "initial_state",
+)
+
+
+@dataclass(frozen=True)
+class Predict(Group):
+    """Classify the series of files: one JSON object for each file."""
+
+    labels: bool = option(
+        True,
+        "Whether rows of a table without a header start with their class; the answer repeats it "
+        "as `truth`.",
+        heading="data",
+    )
