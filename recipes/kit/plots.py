@@ -131,6 +131,7 @@ def curves(history: Sequence[dict[str, float]], monitor: str, path: Path) -> Non
     )
     clipped.set(ylim=(-3, 103))
     clipped.set_ylabel("steps clipped, %", color=COLOURS[5])
+    clipped.spines["right"].set_visible(True)
     gradient.legend(frameon=False)
 
     for axes in (losses, score, gradient):
@@ -153,6 +154,7 @@ def confusion(
     figure = Figure(figsize=(size, size * 0.9), layout="constrained")
     axes = figure.subplots()
     image = axes.imshow(100 * shares, cmap="Blues", vmin=0, vmax=100)
+    axes.spines[["top", "right"]].set_visible(True)
     axes.set_xticks(range(len(labels)), labels, rotation=60, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(labels)), labels)
     for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
