@@ -1,9 +1,9 @@
-"""Recurrent layers for Keras 3 on TensorFlow, JAX and PyTorch, and what trains with them.
+"""Recurrent layers for Keras 3 on TensorFlow, JAX and PyTorch, and the layers around them.
 
-Every recurrent layer takes masks, `initial_state`, `return_sequences`, `return_state` and
+Every recurrent layer supports masks, `initial_state`, `return_sequences`, `return_state` and
 `go_backwards`, works inside `keras.layers.Bidirectional`, and computes the same numbers as
-`keras.layers.RNN` around its cell, as a rule faster. Equations in short; sources are in the
-docstrings.
+`keras.layers.RNN` around its cell, usually faster. The docstrings have the full equations and
+their sources.
 
 Recurrent layers, each with its cell (`custom_layers.recurrent`)
     LeakyRNN          s_t = (1 - 1/T) s_{t-1} + (1/T) f(W s_{t-1} + U x_t + b)     Jaeger 2007
@@ -24,11 +24,11 @@ Around any recurrent layer (`custom_layers.around`, `custom_layers.pooling`)
     InitialState        h_0 = 0, learned, or noise                                 Zimmermann 2012
 
 Series and forecasts (`custom_layers.series`)
-    SeriesScaling        y_t = (x_t - c) / s, of the training part or of the window; NaN = missing
+    SeriesScaling        y_t = (x_t - c) / s, c, s of the training data or the window; NaN = missing
     MonotoneQuantiles    q_i = q_{i-1} + softplus(x_i), from the median outwards
     ForecastLoss         max(l (y - q), (l - 1) (y - q))              Koenker and Bassett 1978
 
-Images, pixel after pixel (`custom_layers.images`)
+Images, pixel by pixel (`custom_layers.images`)
     MaskedConv2D        y[i, j] = sum_{a, b} (M K)[a, b] x[i + a, j + b], M = 0 ahead   van den Oord
     RowLSTM             an LSTM of K x_i + W h_{i-1}, convolutions along the rows       et al. 2016
     DiagonalBiLSTM      LSTMs of K x_{i,j} + W [h_{i,j-1}, h_{i-1,j}], from both sides
@@ -46,7 +46,7 @@ Connectionist temporal classification (`custom_layers.chains`)
     ctc_log_likelihood   log p(y) = log sum over the paths of y of prod_t p(path_t)
     ctc_occupancy        p(path_t = k | y)
     ctc_alignment        argmax over the paths of y                    Viterbi
-    blank_where_masked   logits of which frames beyond the end say nothing
+    blank_where_masked   logits that are blank at frames beyond the end of a clip
 
 Conditional random field (`custom_layers.chains`)
     CRF                  potentials[t, i, j] = A[i, j] + x[t, j]      a linear chain
@@ -61,7 +61,7 @@ Conditional random field (`custom_layers.chains`)
 Initialisers (`custom_layers.initializers`)
     PerGateOrthogonal    W = gain * [Q_1 | ... | Q_g], Q_k^T Q_k = I  for kernels of gated layers
     SpectralRadius       max |eigenvalue of W| = radius               for reservoirs
-    SparseUniform        uniform values at random places              for what drives them
+    SparseUniform        uniform values at random places              for the inputs of reservoirs
 """
 
 from __future__ import annotations

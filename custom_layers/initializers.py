@@ -1,4 +1,4 @@
-"""Initialisers for kernels that are trained, and for those of reservoirs, which are not."""
+"""Initialisers of recurrent kernels, and of the fixed weights of reservoirs."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ TOPOLOGIES = ("random", "orthogonal", "ring")
 
 
 class _Seeded(keras.initializers.Initializer):
-    """The seed of the initialisers below, as Keras's initialisers have it."""
+    """An initialiser with a seed, as in Keras's initialisers."""
 
     def __init__(self, seed: Any) -> None:
-        # What is serialised is the argument: a copy of an unseeded initialiser is unseeded.
+        # The argument is what is serialised: a copy of an unseeded initialiser is unseeded.
         self._seed_argument = seed
         if isinstance(seed, dict):
             seed = keras.saving.deserialize_keras_object(seed)
         if seed is None:
-            # From the generator that `keras.utils.set_random_seed` seeds, as Keras does.
+            # As in Keras, from the generator that `keras.utils.set_random_seed` seeds.
             seed = random.randint(1, 2**31 - 1)
         elif not is_integer(seed) and not isinstance(seed, keras.random.SeedGenerator):
             raise ValueError(
@@ -37,11 +37,11 @@ class _Seeded(keras.initializers.Initializer):
         self.seed = seed
 
     def _entropy(self) -> tuple[int, ...]:
-        """Seed of a NumPy generator: its numbers are the same under every backend."""
+        """Seed of a NumPy generator, whose numbers are the same on every backend."""
         if isinstance(self.seed, keras.random.SeedGenerator):
             state = np.asarray(ops.convert_to_numpy(self.seed.next()))
             return tuple(int(number) for number in state)
-        return self.seed % 2**64, 0  # NumPy takes no negative seed, Keras does.
+        return self.seed % 2**64, 0  # Unlike Keras, NumPy takes no negative seed.
 
     def get_config(self) -> dict[str, Any]:
         return {"seed": keras.saving.serialize_keras_object(self._seed_argument)}
@@ -49,32 +49,33 @@ class _Seeded(keras.initializers.Initializer):
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
 class PerGateOrthogonal(_Seeded):
-    """Orthogonal initialiser that treats every gate of a recurrent kernel by itself.
+    """Orthogonal initialiser that treats each gate of a recurrent kernel separately.
 
-    `W = gain * [Q_1 | Q_2 | ... | Q_g]` with every `Q_k` orthogonal, `Q_k^T Q_k = I`, and drawn
+    `W = gain * [Q_1 | Q_2 | ... | Q_g]` with each `Q_k` orthogonal, `Q_k^T Q_k = I`, and drawn
     uniformly (Haar measure).
 
-    The recurrent kernel of an LSTM or GRU holds the matrices of its gates side by side. Keras's own
+    The recurrent kernel of an LSTM or GRU concatenates the matrices of its gates. Keras's own
     `"orthogonal"` makes the rows of the whole kernel orthonormal: a single gate is then not
     orthogonal and, with `g` gates, shrinks a vector by about `sqrt(g)`. Here each gate preserves
-    the norm of the state, which is what the initialisation is for.
+    the norm of the state, which is the purpose of the initialisation.
 
     Args:
-        gain: Factor on every matrix, without unit. Defaults to `1.0`.
-        seed: Integer, `keras.random.SeedGenerator` or `None`. With an integer or `None` an
-            instance returns the same values at every call, as Keras's initialisers do; `None` draws
-            a seed for the instance. Defaults to `None`.
+        gain: Factor on every matrix. Defaults to `1.0`.
+        seed: Integer, `keras.random.SeedGenerator` or `None`. With an integer or `None`, an
+            instance returns the same values at every call, like Keras's initialisers. Defaults to
+            `None`, a random seed for the instance.
 
     Call arguments:
         shape: Shape of the kernel, `(units, g * units)` with a positive integer `g`.
         dtype: Dtype of the result. Defaults to `None`, Keras's default float type. The matrices are
-            computed in float32 at least, then rounded.
+            computed at least in float32, then rounded.
 
     Output shape:
         `shape`.
 
     Raises:
-        ValueError: if the shape has not two axes, or the columns are not a multiple of the rows.
+        ValueError: If the shape does not have two axes, or the number of columns is not a multiple
+            of the number of rows.
 
     Example:
 
@@ -101,14 +102,14 @@ class PerGateOrthogonal(_Seeded):
         rows, columns = shape
         if rows < 1 or columns < 1 or columns % rows:
             raise ValueError(
-                f"`shape` must be (units, gates * units): {columns} columns are not a multiple of "
-                f"{rows} rows in {shape}."
+                f"`shape` must be (units, gates * units), but {columns} columns are not a multiple "
+                f"of {rows} rows, found {shape}."
             )
         dtype = keras.backend.standardize_dtype(dtype)
         working = at_least_float32(dtype)
         normal = keras.random.normal((columns // rows, rows, rows), dtype=working, seed=self.seed)
         q, r = ops.qr(normal)
-        # QR leaves the signs of the columns open; tied to those of r the draw is uniform.
+        # QR leaves the signs of the columns open. Taken from r, they make the draw uniform.
         signs = ops.where(ops.diagonal(r, axis1=-2, axis2=-1) < 0, -1.0, 1.0)
         q = q * ops.cast(signs, q.dtype)[:, None, :]
         kernel = ops.reshape(ops.transpose(q, (1, 0, 2)), shape)
@@ -120,26 +121,26 @@ class PerGateOrthogonal(_Seeded):
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
 class SpectralRadius(_Seeded):
-    """Fixed recurrent kernel of a given spectral radius, for reservoirs.
+    """Fixed recurrent kernel with an exact spectral radius, for reservoirs.
 
     `W = radius * A / max_i |lambda_i(A)|` with the eigenvalues `lambda_i` of `A`, which is::
 
-        "random"        of every column as many entries as `density` says, at random places, from
-                        the standard normal; the others 0
+        "random"        a share `density` of the entries of each column, at random places, drawn
+                        from the standard normal distribution; the others 0
         "orthogonal"    A^T A = I, drawn uniformly (Haar measure)
         "ring"          A[i, i + 1] = 1 and, from the last unit to the first, A[-1, 0] = 1; else 0
 
-    Eigenvalues are those of the matrix as it is used, after entries were dropped, so the spectral
-    radius of the kernel is `radius` and not about `radius`. A layer holds it as
+    The eigenvalues are those of the final matrix, after entries were dropped, so the spectral
+    radius is exactly `radius`. Use it as
     `add_weight(..., initializer=SpectralRadius(0.9), trainable=False)`.
 
     Args:
         radius: Largest absolute eigenvalue, at least 0. Defaults to `0.9`.
-        density: Share of the entries that are not 0, above 0 and at most 1, for `"random"`. Every
-            unit has the same number of incoming connections, at least one. Defaults to `0.1`.
+        density: Share of nonzero entries for `"random"`, above 0 and at most 1. Every unit has the
+            same number of incoming connections, at least one. Defaults to `0.1`.
         topology: `"random"`, `"orthogonal"` or `"ring"`. Defaults to `"random"`.
         seed: Integer, `keras.random.SeedGenerator` or `None`, as for `PerGateOrthogonal`. The same
-            integer gives the same kernel under every backend. `"ring"` draws nothing. Defaults to
+            integer gives the same kernel on every backend. Not used by `"ring"`. Defaults to
             `None`.
 
     Call arguments:
@@ -151,7 +152,7 @@ class SpectralRadius(_Seeded):
         `shape`.
 
     Raises:
-        ValueError: if an argument or the shape does not fit.
+        ValueError: If an argument or the shape is invalid.
 
     Example:
 
@@ -165,7 +166,7 @@ class SpectralRadius(_Seeded):
     Reference:
         [Jaeger, 2001](https://www.ai.rug.nl/minds/uploads/EchoStatesTechRep.pdf); the ring is the
         simple cycle reservoir of [Rodan and Tino, 2011](https://doi.org/10.1109/TNN.2010.2089641),
-        whose weights are all the same number.
+        all of whose weights are equal.
     """
 
     def __init__(
@@ -203,17 +204,17 @@ class SpectralRadius(_Seeded):
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
 class SparseUniform(_Seeded):
-    """Uniform values of which only some are kept, for what leads into a reservoir.
+    """Sparse uniform values, for the input weights of reservoirs.
 
-    `W[i, j] = scale * u * k` with `u` uniform in `[-1, 1)` and `k` 1 with probability `density`,
+    `W[i, j] = scale * u * k` with `u` uniform in `[-1, 1)`, and `k` 1 with probability `density`,
     otherwise 0.
 
     Args:
         scale: Largest absolute value, at least 0. Defaults to `1.0`.
         density: Probability that an entry is kept, above 0 and at most 1. Defaults to `1.0`.
         seed: Integer, `keras.random.SeedGenerator` or `None`, as for `PerGateOrthogonal`. The same
-            integer gives the same values under every backend; a layer gives each of its weights
-            a seed of its own. Defaults to `None`.
+            integer gives the same values on every backend, so use another one for each weight of
+            a layer. Defaults to `None`.
 
     Call arguments:
         shape: Shape of the weight, any number of axes.
@@ -224,7 +225,7 @@ class SparseUniform(_Seeded):
         `shape`.
 
     Raises:
-        ValueError: if an argument does not fit.
+        ValueError: If an argument is invalid.
 
     Example:
 
@@ -244,7 +245,7 @@ class SparseUniform(_Seeded):
 
     def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
         shape = tuple(shape)
-        # The 1 keeps the numbers apart from those that SpectralRadius has with the same seed.
+        # The 1 makes the numbers differ from those of SpectralRadius with the same seed.
         generator = np.random.default_rng((*self._entropy(), 1))
         values = self.scale * generator.uniform(-1, 1, shape)
         return _to_tensor(values * (generator.random(shape) < self.density), dtype)
@@ -254,7 +255,7 @@ class SparseUniform(_Seeded):
 
 
 def given(values: np.ndarray[Any, Any]) -> Callable[..., Any]:
-    """An initialiser that returns these values, for a layer that computes them itself."""
+    """An initialiser that returns `values`, for a layer that computes them itself."""
     return lambda shape, dtype=None: ops.cast(ops.convert_to_tensor(values), dtype)
 
 
@@ -262,14 +263,14 @@ def given(values: np.ndarray[Any, Any]) -> Callable[..., Any]:
 def _unit_radius(units: int, density: float | None, entropy: tuple[int, ...]) -> Array:
     """Matrix of spectral radius 1: sparse and normal, or orthogonal if `density` is None.
 
-    The eigenvalues of a large matrix take seconds; a search over radii pays for them once.
+    Cached: the eigenvalues of a large matrix take seconds, and a search over radii needs them once.
     """
     generator = np.random.default_rng(entropy)
     if density is None:
         q, r = np.linalg.qr(generator.normal(size=(units, units)))
         return _read_only(q * np.where(np.diagonal(r) < 0, -1.0, 1.0))
     connections = max(1, round(density * units))
-    # As each unit has one, a signal comes back somewhere: not all eigenvalues are 0.
+    # As each unit has a connection, there is a cycle: not all eigenvalues are 0.
     places = generator.random((units, units)).argpartition(connections - 1, axis=0)[:connections]
     matrix = np.zeros((units, units))
     np.put_along_axis(matrix, places, generator.normal(size=places.shape), axis=0)

@@ -1,1 +1,1 @@
-"""What goes around any recurrent layer: skip connections, initial states."""
+"""Additions to any recurrent layer: skip connections and initial states."""

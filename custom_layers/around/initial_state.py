@@ -1,4 +1,4 @@
-"""Initial states of recurrent layers that are learned, or noisy, instead of zero."""
+"""Initial states of recurrent layers: zero, learned or random."""
 
 from __future__ import annotations
 
@@ -19,46 +19,46 @@ _MODES = ("zeros", "learned", "random")
 class InitialState(keras.layers.Layer):
     """Initial states for a recurrent layer, to be passed to it as `initial_state`.
 
-    One vector a state, for every row of the batch::
+    One vector per state, the same for every row of the batch unless random::
 
         zeros     s_0 = 0
         learned   s_0 = w                                      trained with everything else
-        random    s_0 ~ Normal(0, stddev) while training, 0 at inference
+        random    s_0 ~ Normal(0, stddev) in training, 0 in inference
 
-    A learned state spares the layer the first steps, in which it would move from 0 to where it
-    works. Noise makes it forget where it started: what it says later then depends on the inputs
-    alone, as it has to where a sequence is cut out of a longer one.
+    With a learned state the layer need not spend its first steps on moving from 0 to its working
+    range. Noise teaches it to forget the initial state, so that later outputs depend on the inputs
+    alone, as they should if a sequence was cut out of a longer one.
 
     Args:
-        state_size: Size of the state, or list of the sizes where there are several, as in
-            `cell.state_size`; for `keras.layers.Bidirectional` those of the forward layer, then
+        state_size: Size of the state, or a list of sizes if there are several, as in
+            `cell.state_size`. For `keras.layers.Bidirectional`, those of the forward layer and then
             those of the backward layer. A list may hold lists, as that of stacked cells does.
-            `InitialState.for_layer` finds the sizes out.
+            `InitialState.for_layer` determines the sizes.
         mode: `"zeros"`, `"learned"` or `"random"`. Defaults to `"learned"`.
-        stddev: Standard deviation of the noise; with `mode="learned"` that of the normal values
-            from which the weights start. At least 0. Defaults to `0.01`.
-        seed: Integer or `None`, the seed of the noise or of the first weights. Defaults to `None`.
+        stddev: Standard deviation of the noise, or, with `mode="learned"`, of the initial weights.
+            At least 0. Defaults to `0.01`.
+        seed: Integer seed of the noise or of the initial weights. Defaults to `None`, a random
+            seed.
         **kwargs: Keyword arguments of `keras.layers.Layer`, such as `name`.
 
     Call arguments:
         inputs: Any tensor with the batch as its first axis, such as the inputs of the recurrent
-            layer. Only the batch size is read.
-        training: Whether there is noise with `mode="random"`.
+            layer. Only the batch size is used.
+        training: Whether to add noise with `mode="random"`.
 
     Input shape:
-        `(batch, ...)`, the batch may be unknown.
+        `(batch, ...)`; the batch may be unknown.
 
     Output shape:
-        List of `(batch, size)`, one a state, also if there is only one; nested as `state_size` is.
-        The dtype is the compute dtype of the policy.
+        List of tensors `(batch, size)`, even if there is only one; nested like `state_size`. In the
+        compute dtype.
 
     Masking:
-        A mask of the inputs is ignored and not passed on. But as soon as `initial_state` is given,
-        Keras does not hand the mask that comes with the inputs to the recurrent layer: pass `mask`
-        to it as an argument.
+        A mask of the inputs is ignored and not passed on. Note that with `initial_state` Keras does
+        not pass the implicit mask of the inputs to a recurrent layer: pass `mask` as an argument.
 
     Raises:
-        ValueError: if an argument does not fit.
+        ValueError: If an argument is invalid.
 
     Example:
 
@@ -72,8 +72,8 @@ class InitialState(keras.layers.Layer):
 
     Reference:
         [Gers et al., 2002](https://www.jmlr.org/papers/v3/gers02a.html) for the learned state.
-        [Zimmermann et al., 2012](https://doi.org/10.1007/978-3-642-35289-8_37) for the noise, which
-        they fit to the error that reaches the state; here `stddev` is fixed.
+        [Zimmermann et al., 2012](https://doi.org/10.1007/978-3-642-35289-8_37) for the noise, whose
+        size they adapt to the error of the state; here `stddev` is fixed.
     """
 
     def __init__(
@@ -100,11 +100,11 @@ class InitialState(keras.layers.Layer):
     def for_layer(
         cls, layer: keras.layers.Layer, mode: str = "learned", **kwargs: Any
     ) -> InitialState:
-        """Initial states that fit a recurrent layer.
+        """Initial states for a recurrent layer.
 
         Args:
             layer: A recurrent layer of Keras or of this package, `keras.layers.RNN` of a cell or of
-                stacked cells, a `keras.layers.Bidirectional` or a `ResidualRNN` of any of these.
+                stacked cells, or a `keras.layers.Bidirectional` or `ResidualRNN` of any of these.
                 It need not be built.
             mode: As in `InitialState`. Defaults to `"learned"`.
             **kwargs: Other arguments of `InitialState`.
@@ -113,7 +113,7 @@ class InitialState(keras.layers.Layer):
             A new `InitialState`.
 
         Raises:
-            ValueError: if the layer has no states that are vectors.
+            ValueError: If the states of the layer are not vectors, or it has none.
         """
         return cls(state_sizes(layer), mode=mode, **kwargs)
 
@@ -121,7 +121,7 @@ class InitialState(keras.layers.Layer):
         self.states: list[Any] = []
         if self.mode == "learned":
             for i, size in enumerate(keras.tree.flatten(self.state_size)):
-                # A seed of its own each, lest h and c of an LSTM start alike.
+                # Each has a seed of its own, so that h and c of an LSTM differ.
                 seed = None if self.seed is None else self.seed + i
                 self.states.append(
                     self.add_weight(
@@ -154,7 +154,7 @@ class InitialState(keras.layers.Layer):
         return self._packed(flat)
 
     def _packed(self, flat: Sequence[Any]) -> list[Any]:
-        """The list that nests as `state_size` does."""
+        """A list nested like `state_size`."""
         packed = _pack(self.state_size, iter(flat))
         return packed if isinstance(packed, list) else [packed]
 
@@ -176,7 +176,7 @@ class InitialState(keras.layers.Layer):
 
 
 def _checked(size: Any, whole: Any) -> Any:
-    """The size as integer or list, sizes in it checked."""
+    """The size as an integer or as a list of checked sizes."""
     if isinstance(size, (list, tuple)) and size:
         return [_checked(part, whole) for part in size]
     if not is_integer(size, 1):
@@ -188,15 +188,15 @@ def _checked(size: Any, whole: Any) -> Any:
 
 
 def _pack(size: Any, flat: Iterator[Any]) -> Any:
-    # `keras.tree.pack_sequence_as` would make the kind of list that Keras makes of an attribute.
+    # `keras.tree.pack_sequence_as` would return the kind of list that Keras turns attributes into.
     return [_pack(part, flat) for part in size] if isinstance(size, list) else next(flat)
 
 
 def state_sizes(layer: Any) -> list[Any]:
-    """Sizes of all states that a recurrent layer takes, as the list that it takes them in.
+    """Sizes of the states of a recurrent layer, in the order of its `initial_state`.
 
     Raises:
-        ValueError: if the layer has no states that are vectors.
+        ValueError: If the states of the layer are not vectors, or it has none.
     """
     if hasattr(layer, "forward_layer") and hasattr(layer, "backward_layer"):
         return state_sizes(layer.forward_layer) + state_sizes(layer.backward_layer)
@@ -212,6 +212,6 @@ def state_sizes(layer: Any) -> list[Any]:
         if isinstance(layer, keras.layers.Wrapper):
             return state_sizes(layer.layer)
     raise ValueError(
-        "`layer` must be a recurrent layer, whose `call` takes `initial_state` and whose "
-        f"`state_size` gives the sizes of states that are vectors, found {layer!r}."
+        "`layer` must be a recurrent layer with a `call` that takes `initial_state` and a "
+        f"`state_size` of states that are vectors, found {layer!r}."
     )

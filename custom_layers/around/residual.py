@@ -1,4 +1,4 @@
-"""Skip connections around recurrent layers, for stacks that are deep."""
+"""Skip connections around recurrent layers, for deep stacks."""
 
 from __future__ import annotations
 
@@ -20,53 +20,52 @@ _CONNECTIONS = ("residual", "dense")
 class ResidualRNN(keras.layers.Wrapper):
     """Skip connection around any recurrent layer.
 
-    With input `x`, the recurrent layer `F`, and `N` layer normalisation or nothing::
+    With the input `x`, the recurrent layer `F`, and `N` layer normalisation or the identity::
 
-        residual   y_t = F(N(x))_t + P x_t     P = identity where the widths agree,
+        residual   y_t = F(N(x))_t + P x_t     P = identity if the widths are equal,
                                                else a learned matrix, without bias
         dense      y_t = [x_t, F(N(x))_t]
 
-    Stacked, the layers are joined by a path on which neither values nor gradients are squashed:
-    eight LSTMs, whose half-open gates quarter a signal in each layer, learn where the plain stack
-    stands still. With `layer_norm=True` put a last `keras.layers.LayerNormalization` behind the
-    stack, for on that path the values add up.
+    In a stack, the skips form a path on which neither values nor gradients are squashed: eight
+    LSTMs, whose half-open gates quarter the signal in each layer, learn while the plain stack makes
+    no progress. The values on that path add up, so with `layer_norm=True` end the stack with a
+    `keras.layers.LayerNormalization`.
 
     Args:
         layer: Recurrent layer `F` with `return_sequences=True`: one of Keras or of this package,
-            `keras.layers.RNN` of any cell, or `keras.layers.Bidirectional` of these. It is used as
-            it is, weights and dtype policy included.
+            `keras.layers.RNN` of any cell, or `keras.layers.Bidirectional` of these. Its weights
+            and dtype policy are kept.
         connection: `"residual"` or `"dense"`. Defaults to `"residual"`.
-        layer_norm: Whether `N` is a `keras.layers.LayerNormalization`. Defaults to `False`,
-            nothing.
-        dropout: Share of `N(x)` that is dropped in training on its way into `F`. The skip drops
-            nothing. Defaults to `0.0`.
-        variational_dropout: Whether the same features are dropped at all steps. Defaults to
-            `False`.
+        layer_norm: Whether `N` is a `keras.layers.LayerNormalization`. Defaults to `False`, the
+            identity.
+        dropout: Share of `N(x)` to drop in training before `F`, but not on the skip connection.
+            Defaults to `0.0`.
+        variational_dropout: Whether to drop the same features at all steps. Defaults to `False`.
         **kwargs: Keyword arguments of `keras.layers.Layer`, such as `name`.
 
     Call arguments:
         inputs: Tensor of shape `(batch, time, features)`.
-        initial_state: Optional initial states, as `layer` takes them.
-        mask: Optional boolean tensor of shape `(batch, time)`, `True` at the steps that count. It
-            is passed to `layer`. Beside `initial_state` a mask that merely comes with the inputs
-            is not seen, as with Keras's own layers: pass it as an argument.
+        initial_state: Optional initial states of `layer`.
+        mask: Optional booleans `(batch, time)`, `True` at valid steps, passed to `layer`. With
+            `initial_state` the implicit mask of the inputs is ignored, as in Keras's own layers:
+            pass it as an argument.
         training: Passed to `layer` if it takes it.
 
     Input shape:
-        `(batch, time, features)`, both `batch` and `time` may be unknown.
+        `(batch, time, features)`; `batch` and `time` may be unknown.
 
     Output shape:
-        `(batch, time, width)`, with the width of `layer` for `"residual"`, plus the number of
-        features for `"dense"`. If `layer` has `return_state=True`, a tuple of it and of the states
-        of `layer`. All have the compute dtype of the policy.
+        `(batch, time, width)` with the width of `layer`, plus the number of features for
+        `"dense"`. If `layer` has `return_state=True`, a tuple of this and of the states of `layer`.
+        In the compute dtype.
 
     Masking:
-        Masks are what `layer` makes of them. At masked steps recurrent layers carry the output of
-        the step before, in a `Bidirectional` they give zeros; to that the skip adds `x_t`, or puts
-        it in front, as at every other step. The mask is passed on.
+        `layer` handles the mask. At masked steps recurrent layers repeat the output of the step
+        before, and zeros in a `Bidirectional`; the skip connection adds or prepends `x_t` as at
+        every other step. The mask is passed on.
 
     Raises:
-        ValueError: if an argument or the shape of the inputs does not fit.
+        ValueError: If an argument or the shape of the inputs is invalid.
 
     Example:
 
@@ -83,7 +82,7 @@ class ResidualRNN(keras.layers.Wrapper):
 
     Reference:
         [He et al., 2016](https://arxiv.org/abs/1512.03385) for the residual and its projection,
-        around recurrent layers [Wu et al., 2016](https://arxiv.org/abs/1609.08144), who have no
+        around recurrent layers [Wu et al., 2016](https://arxiv.org/abs/1609.08144), without a
         projection; [Huang et al., 2017](https://arxiv.org/abs/1608.06993) for the dense
         connections; [Xiong et al., 2020](https://arxiv.org/abs/2002.04745) for the place of the
         normalisation.
@@ -121,12 +120,12 @@ class ResidualRNN(keras.layers.Wrapper):
 
     @property
     def return_sequences(self) -> bool:
-        """Always true, as of the layer inside."""
+        """Always true, like that of the layer inside."""
         return True
 
     @property
     def return_state(self) -> bool:
-        """Whether the states of the layer inside are returned."""
+        """Whether to return the states of the layer inside as well."""
         return bool(getattr(self.layer, "return_state", False))
 
     def build(self, input_shape: Shape) -> None:
@@ -169,7 +168,7 @@ class ResidualRNN(keras.layers.Wrapper):
         return (y, *states) if self.return_state else y
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
-        # Not left to the layer inside: that Keras's layers pass masks on is to end.
+        # Not delegated to the layer inside: Keras intends to stop passing masks on.
         if not self.return_state:
             return mask
         return [mask] + [None] * len(self._layer_shapes(inputs.shape)[1])
@@ -181,7 +180,7 @@ class ResidualRNN(keras.layers.Wrapper):
         return (shape, *states) if self.return_state else shape
 
     def _layer_shapes(self, input_shape: Any) -> tuple[Shape, list[Any]]:
-        """Shape of the sequence that the layer inside returns, and of its states."""
+        """Shapes of the sequence and of the states that the layer inside returns."""
         shapes = self.layer.compute_output_shape(tuple(input_shape))
         shape, *states = shapes if self.return_state else (shapes,)
         return tuple(shape), states
@@ -200,11 +199,11 @@ class ResidualRNN(keras.layers.Wrapper):
         layer = keras.saving.deserialize_keras_object(
             config["layer"], custom_objects=custom_objects
         )
-        return cls(**{**config, "layer": layer})  # Keras's takes the layer out of the config given
+        return cls(**{**config, "layer": layer})  # Keras's own would modify `config`
 
 
 def _check(layer: Any) -> None:
-    """Refuse what is no recurrent layer whose output lines up with its input."""
+    """Check that this is a recurrent layer with one output at each step of its input."""
     if not isinstance(layer, keras.layers.Layer):
         raise ValueError(f"`layer` must be a recurrent keras.layers.Layer, found {layer!r}.")
     if not getattr(layer, "return_sequences", False):
@@ -214,8 +213,8 @@ def _check(layer: Any) -> None:
         )
     if getattr(getattr(layer, "forward_layer", layer), "go_backwards", False):
         raise ValueError(
-            "`layer` must not have go_backwards=True: its output is reversed in time, so that the "
-            f"skip connection would not line up, found {layer!r}. Flip the inputs instead."
+            "`layer` must not have go_backwards=True: its output is reversed in time and would not "
+            f"line up with its input, found {layer!r}. Flip the inputs instead."
         )
     if getattr(layer, "merge_mode", "concat") is None:
         raise ValueError(

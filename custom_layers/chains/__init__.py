@@ -1,1 +1,1 @@
-"""Scores of whole label sequences: conditional random fields and CTC."""
+"""Probabilities of whole label sequences: conditional random fields and CTC."""

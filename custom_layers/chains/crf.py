@@ -1,7 +1,7 @@
 """Linear-chain conditional random field: a layer of log potentials, its loss and its decoders.
 
-Everything a chain can be asked is a function of its *log potentials*, one matrix of transition
-scores a step, so the layer returns those and the functions need neither weights nor masks::
+Everything about a chain follows from its *log potentials*, a matrix of transition scores for each
+step. The layer returns these, and the functions of them need neither weights nor masks::
 
     potentials = CRF(num_tags)(emissions, mask=mask)
     crf_log_partition(potentials)           log of the sum over all tag sequences
@@ -31,63 +31,62 @@ from custom_layers.engine.precision import IMPOSSIBLE
 from custom_layers.engine.tensor import Tensor
 
 _FORBIDDEN = -1e4
-"""Added to the score of what the user forbids: beaten by any allowed path, yet a gold path that
-breaks the rule has a finite loss, and float32 keeps the rest of its score."""
+"""Added to forbidden scores. Any allowed path beats it, but the loss of a gold path that breaks the
+rule stays finite, and float32 keeps the digits of the rest of its score."""
 
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
 class CRF(keras.layers.Layer):
     """Linear-chain conditional random field over emission scores, as log potentials.
 
-    With emission scores `x`, transition scores `A`, and boundary scores `b` and `e`, a tag sequence
-    `y` over the valid steps `1..n` has the score and the probability::
+    With emission scores `x`, transition scores `A`, and boundary scores `b` and `e`, the score and
+    the probability of a tag sequence `y` over the valid steps `1..n` are::
 
         s(y) = b[y_1] + sum_t x[t, y_t] + sum_{t>1} A[y_{t-1}, y_t] + e[y_n]
         p(y) = exp(s(y)) / sum_{y'} exp(s(y'))
 
-    The layer returns the terms of `s` gathered by step: the log potential `[b, t, i, j]` is the
-    score of tag `j` at step `t` after tag `i` at the valid step before::
+    The layer returns the terms of `s` by step: the log potential `[b, t, i, j]` is the score of tag
+    `j` at step `t` after tag `i` at the previous valid step::
 
         first valid step    b[j] + x[t, j]           the same for every i
         later valid steps   A[i, j] + x[t, j]        plus e[j] at the last valid step
         masked steps        0 if i == j else -1e30   the identity: the tag is carried over
 
-    so `s(y)` is the sum of the potentials along the path, started from tag 0. The potentials are
+    so `s(y)` is the sum of the potentials along the path, starting from tag 0. The potentials are
     all that `crf_log_partition`, `crf_log_likelihood`, `viterbi_decode` and `crf_marginals` need.
 
     Args:
         num_tags: Number of tags `K`, at least 1.
-        use_boundary: Whether to learn the start scores `b` and the end scores `e`. Without them
-            both are zero. Defaults to `True`.
+        use_boundary: Whether to learn the start scores `b` and the end scores `e`. Otherwise both
+            are zero. Defaults to `True`.
         allowed_transitions: Optional `K` rows of `K` entries 0 or 1; 0 at `[i][j]` forbids tag `j`
             right after tag `i` (in IOB2: `I-PER` after `O`). Forbidden scores are lowered by 10000,
-            which excludes them as long as scores themselves stay well below that. Defaults to
+            which excludes them as long as the scores themselves are much smaller. Defaults to
             `None`, everything is allowed.
         allowed_starts: Optional `K` entries 0 or 1; 0 forbids the tag at the first valid step.
             Defaults to `None`, everything is allowed.
         transition_initializer: Initialiser of transition, start and end scores. Defaults to
-            `"zeros"`, with which the tags start out independent of each other.
+            `"zeros"`: the tags are initially independent of each other.
         transition_regularizer: Optional regulariser of the transition scores. Defaults to `None`.
         **kwargs: Keyword arguments of `keras.layers.Layer`, such as `name`.
 
     Call arguments:
         inputs: Emission scores (logits, no softmax) of shape `(batch, time, num_tags)`.
-        mask: Optional boolean tensor of shape `(batch, time)`, `True` at the steps that count.
+        mask: Optional booleans `(batch, time)`, `True` at valid steps.
 
     Input shape:
-        `(batch, time, num_tags)`, both `batch` and `time` may be unknown.
+        `(batch, time, num_tags)`; `batch` and `time` may be unknown.
 
     Output shape:
-        `(batch, time, num_tags, num_tags)`, float32 under every dtype policy: sums of scores over a
-        sentence have no place in half precision.
+        `(batch, time, num_tags, num_tags)`, float32 under every dtype policy: half precision is too
+        coarse for sums of scores over a sentence.
 
     Masking:
-        Steps may be masked on the left, on the right and between; a row may be masked wholly, it
-        then has log partition 0 and no gradient. The mask is inside the potentials and is not
-        passed on.
+        Steps may be masked anywhere. A fully masked row has log partition 0 and no gradient. The
+        mask becomes part of the potentials and is not passed on.
 
     Raises:
-        ValueError: if an argument, the shape of the inputs or that of the mask does not fit.
+        ValueError: If an argument, or the shape of the inputs or of the mask, is invalid.
 
     Example:
 
@@ -97,7 +96,7 @@ class CRF(keras.layers.Layer):
     >>> potentials = CRF(num_tags=2)(emissions, mask=mask)
     >>> tuple(potentials.shape)
     (1, 3, 2, 2)
-    >>> tags = np.array([[0, 1, -1]])  # negative: the step does not count
+    >>> tags = np.array([[0, 1, -1]])  # negative: not a valid step
     >>> log_likelihood = keras.ops.convert_to_numpy(crf_log_likelihood(potentials, tags))
     >>> print(np.round(log_likelihood, 3))  # -log(1 + exp(-2)) - log(1 + exp(-1))
     [-0.44]
@@ -107,7 +106,7 @@ class CRF(keras.layers.Layer):
     Reference:
         [Lafferty et al., 2001](https://repository.upenn.edu/handle/20.500.14332/6188), and for the
         potentials as the interface [Rush, 2020](https://arxiv.org/abs/2002.00876), who indexes them
-        `[t, j, i]` and has one fewer: there the first emission is folded into the first transition.
+        `[t, j, i]` and has one fewer, as the first transition includes the first emission.
     """
 
     def __init__(
@@ -120,7 +119,7 @@ class CRF(keras.layers.Layer):
         transition_regularizer: Any = None,
         **kwargs: Any,
     ) -> None:
-        # Under a mixed policy neither the emissions nor, see _add_scores, the weights are rounded.
+        # Under a mixed policy neither the emissions nor the weights (_add_scores) are rounded.
         super().__init__(autocast=False, **kwargs)
         self.num_tags = num_tags = require_integer("num_tags", num_tags)
         self.use_boundary = use_boundary
@@ -189,14 +188,14 @@ class CRF(keras.layers.Layer):
         )
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
-        # The potentials at masked steps are real factors (the identity): nothing is to be left out.
+        # The potentials of masked steps are real factors (the identity), not to be skipped.
         return None
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (*input_shape[:2], self.num_tags, self.num_tags)
 
     def compute_output_spec(self, inputs: Any, mask: Any = None) -> Any:
-        # Not left to Keras, which would announce the compute dtype of the policy.
+        # Keras by itself would announce the compute dtype.
         return keras.KerasTensor(self.compute_output_shape(inputs.shape), dtype="float32")
 
     def get_config(self) -> dict[str, Any]:
@@ -212,7 +211,7 @@ class CRF(keras.layers.Layer):
 
 
 class _ChainLayer(keras.layers.Layer):
-    """A function of log potentials as a layer: no weights, no mask, and a dtype of its own."""
+    """A function of log potentials as a layer without weights, with a dtype of its own."""
 
     output_rank: int
     output_dtype: str
@@ -252,10 +251,10 @@ class ViterbiDecode(_ChainLayer):
 
     Masking:
         Not needed: masked steps are the identity in the potentials. Tags at masked steps repeat a
-        neighbouring tag or are 0, and mean nothing.
+        neighbouring tag or are 0, and are meaningless.
 
     Raises:
-        ValueError: if the inputs have another shape.
+        ValueError: If the inputs have another shape.
 
     Example:
 
@@ -298,10 +297,10 @@ class CRFMarginals(_ChainLayer):
         `(batch, time, num_tags)`, float32; each step sums to 1.
 
     Masking:
-        Not needed: masked steps are the identity in the potentials, and their rows mean nothing.
+        Not needed: masked steps are the identity in the potentials. Their rows are meaningless.
 
     Raises:
-        ValueError: if the inputs have another shape.
+        ValueError: If the inputs have another shape.
 
     Example:
 
@@ -334,8 +333,8 @@ class CRFLoss(keras.losses.Loss):
         dtype: Dtype of the computation. Defaults to `"float32"`.
 
     Call arguments:
-        y_true: Integer tags of shape `(batch, time)`, negative at the steps that do not count.
-            Those have to be the steps that were masked for the `CRF` layer.
+        y_true: Integer tags of shape `(batch, time)`, negative at exactly those steps that were
+            masked for the `CRF` layer.
         y_pred: Log potentials of shape `(batch, time, num_tags, num_tags)`.
         sample_weight: Optional weights of the sentences, of shape `(batch,)`.
 
@@ -346,10 +345,10 @@ class CRFLoss(keras.losses.Loss):
         A scalar, or `(batch,)` with `reduction=None`.
 
     Masking:
-        Through the negative tags; a sentence without any tag has loss 0 and counts in the mean.
+        By negative tags. A sentence without any tag has loss 0 and counts towards the mean.
 
     Raises:
-        ValueError: if the shapes do not fit.
+        ValueError: If the shapes are inconsistent.
 
     Example:
 
@@ -380,7 +379,7 @@ def _penalty(allowed: Any) -> Tensor:
 
 
 def _zeros_and_ones(name: str, value: Any, shape: tuple[int, ...]) -> Any:
-    """Check a table of what is allowed and return it as nested lists of int."""
+    """Check a table of allowed tags and return it as nested lists of integers."""
     if value is None:
         return None
     table = np.array(value)

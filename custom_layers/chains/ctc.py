@@ -1,13 +1,13 @@
-"""Connectionist temporal classification: labels for a sequence whose alignment is not known.
+"""Connectionist temporal classification: labels for a sequence of unknown alignment.
 
-A path gives every frame a label or blank, which is class 0. Its labels are what is left when
-repetitions are merged and then blanks are dropped: `- a a - a b b` says `a a b`. The probability of
-labels is the sum over all their paths, and what can be asked of these is found by dynamic
-programming over a lattice of `2 L + 1` states: blank, first label, blank, ..., last label, blank.
+A path assigns each frame a label or blank, which is class 0. Merging repetitions and then dropping
+blanks leaves its labels: `- a a - a b b` stands for `a a b`. The probability of labels is the sum
+over all their paths, computed by dynamic programming over a lattice of `2 L + 1` states: blank,
+first label, blank, ..., last label, blank.
 
-A clip ends before its batch does. Frames beyond its end are blank for certain
-(`blank_where_masked`): they add nothing to any path, so that loss, search and alignment are those
-of the true length, and logits can be handed on without their lengths.
+A clip may be shorter than its batch. Frames beyond its end are certainly blank
+(`blank_where_masked`) and add nothing to any path, so that loss, search and alignment are those of
+the true length, and logits can be passed on without lengths.
 """
 
 from __future__ import annotations
@@ -21,19 +21,19 @@ from custom_layers.engine.precision import IMPOSSIBLE
 from custom_layers.engine.tensor import Tensor
 
 CERTAIN = -1e9
-"""Logit of every label at a frame that is blank for certain."""
+"""Logit of every label at a frame that is certainly blank."""
 
 INFEASIBLE = -1e8
-"""Below it a path would have to speak at a frame that is blank for certain, or be of a class that
-a model rules out."""
+"""Log-probabilities below this mean a label at a frame that is certainly blank, or a class that the
+model rules out."""
 
 
 def blank_where_masked(logits: Tensor, mask: Tensor) -> Tensor:
-    """Make frames that do not count blank for certain.
+    """Make masked frames certainly blank.
 
     Args:
         logits: `(batch, frames, classes)`, blank first.
-        mask: Booleans `(batch, frames)`, `True` where a frame counts.
+        mask: Booleans `(batch, frames)`, `True` at valid frames.
 
     Example:
 
@@ -44,7 +44,7 @@ def blank_where_masked(logits: Tensor, mask: Tensor) -> Tensor:
     [1.0, 0.0, 0.0]
     """
     dtype = keras.backend.standardize_dtype(logits.dtype)
-    never = -float("inf") if dtype == "float16" else CERTAIN  # which float16 does not have
+    never = -float("inf") if dtype == "float16" else CERTAIN  # beyond the range of float16
     labels = ops.full_like(logits[:, :, 1:], never)
     blank = ops.concatenate([ops.zeros_like(logits[:, :, :1]), labels], axis=-1)
     return ops.where(mask[:, :, None], logits, blank)
@@ -53,22 +53,22 @@ def blank_where_masked(logits: Tensor, mask: Tensor) -> Tensor:
 def ctc_log_likelihood(logits: Tensor, labels: Tensor) -> Tensor:
     """Log-probability of labels: the log of the sum over all their paths.
 
-    Forwards and backwards go in one loop, the two halves of a batch. Its gradient, how likely each
-    frame is each class given the labels, is made of the two and not by differentiating the loop,
-    which is several times as fast as `keras.ops.ctc_loss` on TensorFlow. It can be differentiated
-    once only.
+    The forward and the backward recursion run in one loop, as two halves of a batch. The gradient,
+    the probability of each class at each frame given the labels, is computed from both rather than
+    by differentiating the loop, which is several times as fast as `keras.ops.ctc_loss` on
+    TensorFlow. There are no second derivatives.
 
     Args:
-        logits: `(batch, frames, classes)`, blank first; frames that do not count blank for certain.
-        labels: Integers `(batch, length)` from 1 to classes - 1; what is not above 0 is padding, on
-            the right.
+        logits: `(batch, frames, classes)`, blank first; certainly blank at masked frames.
+        labels: Integers `(batch, length)` from 1 to classes - 1, padded on the right with 0 or
+            negative numbers.
 
     Returns:
-        `(batch,)` in nats, float32; minus infinity, without a gradient, where there are too few
-        frames for the labels, or classes ruled out by logits of minus infinity are among them.
+        `(batch,)` in nats, float32. Minus infinity, without a gradient, if there are too few frames
+        for the labels, or if logits of minus infinity rule one of them out.
 
     Raises:
-        ValueError: if the shapes do not fit.
+        ValueError: If the shapes are inconsistent.
 
     Example:
 
@@ -90,15 +90,15 @@ def ctc_log_likelihood(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def ctc_occupancy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """How likely each frame is each class, given what is said.
+    """The probability of each class at each frame, given the labels.
 
     Args:
         logits: As for `ctc_log_likelihood`.
         labels: As for `ctc_log_likelihood`.
 
     Returns:
-        The log-likelihood `(batch,)`, and `(batch, frames, classes)` float32, which sums to 1 over
-        the classes; zeros where there are too few frames for the labels.
+        The log-likelihood `(batch,)`, and probabilities `(batch, frames, classes)`, float32, which
+        sum to 1 over the classes; zeros if there are too few frames for the labels.
     """
     labels, log_probs = _checked(logits, labels)
     return _occupancy(log_probs, labels)
@@ -124,14 +124,14 @@ def _occupancy(log_probs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 
     _, after = ops.scan(step, _start(emitted[0]), emitted)
     forwards, backwards = ops.split(after, 2, axis=1)
-    # The state s of the way back is 2 n - s of the way there, for n labels.
+    # State s of the backward recursion is state 2 n - s of the forward one, for n labels.
     mirrored = ops.maximum(2 * count[:, None] - place, 0)
     index = ops.broadcast_to(mirrored[None], ops.shape(forwards))
     backwards = ops.take_along_axis(ops.flip(backwards, axis=0), index, axis=2)
     ends = _at_ends(forwards[-1], count)
     likelihood = ops.logaddexp(ends[:, 0], ends[:, 1])
     feasible = likelihood > INFEASIBLE
-    # Both hold the emission of their frame.
+    # Both include the emission of their frame.
     here, _ = ops.split(emitted, 2, axis=1)
     posterior = forwards + backwards - here - likelihood[None, :, None]
     counts = ops.logical_and(place <= 2 * count[:, None], feasible[:, None])
@@ -144,15 +144,15 @@ def _occupancy(log_probs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def ctc_alignment(logits: Tensor, labels: Tensor) -> Tensor:
-    """Which label each frame says on the likeliest path of the labels (Viterbi).
+    """The label of each frame on the likeliest path of the labels (Viterbi).
 
     Args:
         logits: As for `ctc_log_likelihood`.
         labels: As for `ctc_log_likelihood`.
 
     Returns:
-        `(batch, frames)` int32: 0 for blank, n at frames that say the n-th label of the row. Where
-        there are too few frames for the labels it means nothing.
+        `(batch, frames)` int32: 0 for blank, n for the n-th label of the row. Meaningless if there
+        are too few frames for the labels.
 
     Example:
 
@@ -170,7 +170,7 @@ def ctc_alignment(logits: Tensor, labels: Tensor) -> Tensor:
     skip = _may_skip(labels)
 
     def ways(before: Tensor) -> Tensor:
-        """Staying, going on by a state, and by two."""
+        """Scores of staying, of advancing by one state, and by two."""
         one, two = (_shifted(before, steps) for steps in (1, 2))
         return ops.stack([before, one, two + skip])
 
@@ -182,7 +182,7 @@ def ctc_alignment(logits: Tensor, labels: Tensor) -> Tensor:
     last, after = ops.scan(step, start, emitted)
     ends = _at_ends(last, count)
     state = 2 * count - ops.cast(ends[:, 1] > ends[:, 0], "int32")
-    # On TensorFlow what a scan collects has the dtype of what it carries, so the moves come after.
+    # On TensorFlow the outputs of a scan have the dtype of its carry, so the moves come afterwards.
     before = ops.concatenate([start[None], after[:-1]])
     moves = ops.cast(ops.argmax(ways(before), axis=0), "int32")
 
@@ -197,20 +197,20 @@ def ctc_alignment(logits: Tensor, labels: Tensor) -> Tensor:
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
 class CTCLoss(keras.losses.Loss):
-    """`loss = -log p(labels)`, the negative of `ctc_log_likelihood`, in nats a clip.
+    """`loss = -log p(labels)`, the negative of `ctc_log_likelihood`, in nats per clip.
 
-    `keras.losses.CTC` knows no end of a clip but that of its batch.
+    `keras.losses.CTC` does not support clips that are shorter than their batch.
 
     Args:
-        zero_infinity: A clip with too few frames for its labels has no loss and no gradient. By
-            default its loss is infinite.
-        **kwargs: Those of `keras.losses.Loss`.
+        zero_infinity: Whether a clip with too few frames for its labels has no loss and no
+            gradient, instead of an infinite loss. Defaults to `False`.
+        **kwargs: Keyword arguments of `keras.losses.Loss`.
 
     Call arguments:
-        y_true: Labels `(batch, length)` from 1 to classes - 1; what is not above 0 is padding, on
-            the right.
-        y_pred: Logits `(batch, frames, classes)`, blank first, frames that do not count blank for
-            certain (`blank_where_masked`; `zoo.acoustic_model` does so).
+        y_true: Labels `(batch, length)` from 1 to classes - 1, padded on the right with 0 or
+            negative numbers.
+        y_pred: Logits `(batch, frames, classes)`, blank first, certainly blank at masked frames
+            (see `blank_where_masked`; `zoo.acoustic_model` applies it).
 
     Example:
 
@@ -236,13 +236,13 @@ class CTCLoss(keras.losses.Loss):
 
 
 def frame_log_probabilities(logits: Tensor) -> Tensor:
-    """Log-probabilities of the classes of each frame, float32; none is below `CERTAIN`.
+    """Log-probabilities of the classes of each frame, float32, not below `CERTAIN`.
 
     Args:
         logits: `(batch, frames, classes)`, of any float type; minus infinity rules a class out.
 
     Raises:
-        ValueError: if the shape does not fit.
+        ValueError: If the shape is invalid.
     """
     logits = ops.convert_to_tensor(logits)
     if len(logits.shape) != 3 or logits.shape[-1] is None or logits.shape[-1] < 2:
@@ -254,7 +254,7 @@ def frame_log_probabilities(logits: Tensor) -> Tensor:
 
 
 def _checked(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
-    """Labels with 0 for padding, int32, and log-probabilities, float32."""
+    """Labels, int32, padded with 0, and log-probabilities, float32."""
     log_probs, labels = frame_log_probabilities(logits), ops.convert_to_tensor(labels)
     if len(labels.shape) != 2:
         raise ValueError(f"`labels` must have shape (batch, length), found {tuple(labels.shape)}.")
@@ -263,7 +263,7 @@ def _checked(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _reversed(labels: Tensor, count: Tensor) -> Tensor:
-    """The labels of each row from the last to the first, padding on the right again."""
+    """The labels of each row in reverse order, still padded on the right."""
     place = ops.arange(ops.shape(labels)[1], dtype="int32")
     from_last = count[:, None] - 1 - place
     turned = ops.take_along_axis(labels, ops.maximum(from_last, 0), axis=1)
@@ -271,7 +271,7 @@ def _reversed(labels: Tensor, count: Tensor) -> Tensor:
 
 
 def _emissions(log_probs: Tensor, labels: Tensor) -> Tensor:
-    """Log-probability of what each state says, `(frames, batch, 2 length + 1)`."""
+    """Log-probability of each state's class at each frame, `(frames, batch, 2 length + 1)`."""
     batch, frames = ops.shape(log_probs)[0], ops.shape(log_probs)[1]
     length = ops.shape(labels)[1]
     index = ops.broadcast_to(labels[:, None, :], (batch, frames, length))
@@ -283,7 +283,7 @@ def _emissions(log_probs: Tensor, labels: Tensor) -> Tensor:
 
 
 def _may_skip(labels: Tensor) -> Tensor:
-    """0 for states that may follow the one before the last, a label other than the label before."""
+    """0 for states reachable by skipping a blank: labels that differ from the label before."""
     other = labels[:, 1:] != labels[:, :-1]
     may = ops.concatenate([ops.zeros_like(labels[:, :1], dtype="bool"), other], axis=1)
     batch, length = ops.shape(labels)[0], ops.shape(labels)[1]
@@ -292,19 +292,19 @@ def _may_skip(labels: Tensor) -> Tensor:
 
 
 def _start(states: Tensor) -> Tensor:
-    """Before the first frame: in the first blank."""
+    """Scores before the first frame, which start in the first blank."""
     first = ops.arange(ops.shape(states)[1]) == 0
     return ops.where(first, ops.zeros_like(states), IMPOSSIBLE)
 
 
 def _shifted(states: Tensor, steps: int) -> Tensor:
-    """What comes from so many states before."""
+    """The scores of the states `steps` before each state."""
     nowhere = ops.full_like(states[..., :1], IMPOSSIBLE)
     return ops.concatenate([*[nowhere] * steps, states], axis=-1)[..., : ops.shape(states)[-1]]
 
 
 def _at_ends(states: Tensor, count: Tensor) -> Tensor:
-    """The last blank and the last label, where a path may end, `(batch, 2)`."""
+    """Scores of the last blank and the last label, where a path may end, `(batch, 2)`."""
     index = ops.stack([2 * count, ops.maximum(2 * count - 1, 0)], axis=1)
     ends = ops.take_along_axis(states, index, axis=1)
     last = ops.where(count > 0, ends[:, 1], IMPOSSIBLE)

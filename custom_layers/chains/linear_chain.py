@@ -1,7 +1,7 @@
-"""What can be asked of a linear chain of log potentials, by dynamic programming over its steps.
+"""Inference in a linear chain of log potentials, by dynamic programming over its steps.
 
-The log potentials `(batch, time, num_tags, num_tags)` come from `custom_layers.CRF`; masks and
-boundaries are inside them, so that the recursions here know of neither.
+The log potentials `(batch, time, num_tags, num_tags)` come from `custom_layers.CRF`. They include
+masks and boundaries, which the recursions here therefore need not handle.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ def crf_log_partition(potentials: Tensor) -> Tensor:
 
     `log Z = log sum_y exp(sum_t potentials[t, y_{t-1}, y_t])`, with `y_0 = 0`.
 
-    Computed by a scan over time that stays in the log domain and is renormalised at every step, so
-    large scores neither overflow nor vanish. The gradient, which is the probability of each
-    transition, is computed by smoothing backwards and not by differentiating the scan: this is
-    faster, and XLA can compile it for unknown lengths. It can be differentiated once only.
+    Computed by a scan over time in the log domain that renormalises at every step, so that large
+    scores neither overflow nor vanish. The gradient, the probability of each transition, is
+    computed by backward smoothing rather than by differentiating the scan: this is faster, and XLA
+    can compile it for unknown lengths. There are no second derivatives.
 
     Args:
         potentials: Log potentials from `CRF`, `(batch, time, num_tags, num_tags)`.
@@ -34,7 +34,7 @@ def crf_log_partition(potentials: Tensor) -> Tensor:
         Log partition in nats, of shape `(batch,)`.
 
     Raises:
-        ValueError: if `potentials` has another shape.
+        ValueError: If `potentials` has another shape.
 
     Example:
 
@@ -52,22 +52,22 @@ def crf_log_partition(potentials: Tensor) -> Tensor:
 
 
 def crf_log_likelihood(potentials: Tensor, tags: Tensor) -> Tensor:
-    """Log probability of the given tag sequences.
+    """Log probability of tag sequences.
 
-    `log p(y) = sum_t potentials[t, y_{t-1}, y_t] - log Z`, over the steps that count.
+    `log p(y) = sum_t potentials[t, y_{t-1}, y_t] - log Z`, over the valid steps.
 
     Args:
         potentials: Log potentials from `CRF`, `(batch, time, num_tags, num_tags)`.
-        tags: Integer tags of shape `(batch, time)`. Negative tags mark the steps that do not
-            count, which have to be those that were masked for the layer: where the layer was not
-            told, a negative tag counts as the tag before it, and a tag at a step that the layer
-            masked costs up to 1e30. A tag of `num_tags` or more makes the result of its row NaN.
+        tags: Integer tags of shape `(batch, time)`, negative at exactly those steps that were
+            masked for the layer. At any other step, a negative tag counts as the tag before it, and
+            a tag at a masked step costs up to 1e30. A tag of `num_tags` or more makes the result of
+            its row NaN.
 
     Returns:
         Log-likelihood in nats, at most 0, of shape `(batch,)`; 0 for a row without tags.
 
     Raises:
-        ValueError: if the shapes do not fit.
+        ValueError: If the shapes are inconsistent.
 
     Example: see `CRF`.
 
@@ -99,11 +99,11 @@ def viterbi_decode(potentials: Tensor) -> Tensor:
         potentials: Log potentials from `CRF`, `(batch, time, num_tags, num_tags)`.
 
     Returns:
-        Tags of shape `(batch, time)`, int32. At masked steps a neighbouring tag or 0; of several
-        best sequences one.
+        Tags of shape `(batch, time)`, int32; at masked steps a neighbouring tag or 0. If several
+        sequences are equally good, one of them.
 
     Raises:
-        ValueError: if `potentials` has another shape.
+        ValueError: If `potentials` has another shape.
 
     Example: see `CRF`.
 
@@ -128,10 +128,10 @@ def crf_marginals(potentials: Tensor) -> Tensor:
 
     Returns:
         Probabilities of shape `(batch, time, num_tags)` that sum to 1 over the tags. Masked steps
-        repeat those of the valid step before them; in front of the first it is tag 0.
+        repeat those of the valid step before them; before the first it is tag 0.
 
     Raises:
-        ValueError: if `potentials` has another shape.
+        ValueError: If `potentials` has another shape.
 
     Example:
 
@@ -145,7 +145,7 @@ def crf_marginals(potentials: Tensor) -> Tensor:
 
     Reference:
         [Rabiner, 1989](https://doi.org/10.1109/5.18626), section III; here the backward pass
-        smooths probabilities and has no scores of its own.
+        smooths probabilities instead of computing scores of its own.
     """
     steps = _time_major(check_potentials(potentials))
     before, last, _ = _filter(steps, _sum_step)
@@ -155,10 +155,10 @@ def crf_marginals(potentials: Tensor) -> Tensor:
 
 @custom_gradient
 def _log_partition_above(potentials: Tensor, baseline: Tensor) -> tuple[Tensor, Backward]:
-    """Log partition minus the sum of `baseline` `(batch, time)`, and the gradients for both.
+    """Log partition minus the sum of `baseline` `(batch, time)`, and the gradients of both.
 
     The difference is taken step by step: the likelihood is a small difference of two large sums,
-    and in float32 would lose its digits in long sentences.
+    which in float32 would lose its digits in long sentences.
     """
     steps = _time_major(potentials)
     before, last, increments = _filter(steps, _sum_step)
@@ -179,15 +179,15 @@ def _log_partition_above(potentials: Tensor, baseline: Tensor) -> tuple[Tensor, 
 def _filter(
     steps: Tensor, step: Callable[[Any, Tensor], tuple[Any, Any]]
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Forward recursion from tag 0, the scores kept at maximum 0.
+    """Forward recursion from tag 0, with scores shifted to a maximum of 0.
 
     Args:
         steps: Log potentials, time first.
         step: `_sum_step` or `_max_step`.
 
     Returns:
-        The scores in front of every step `(time, batch, num_tags)`, those after the last step
-        `(batch, num_tags)`, and what was taken off at every step `(time, batch)`.
+        The scores before every step `(time, batch, num_tags)`, those after the last step
+        `(batch, num_tags)`, and the shift at every step `(time, batch)`.
     """
     start = np.where(np.arange(steps.shape[-1]) == 0, 0.0, IMPOSSIBLE)
     start = ops.convert_to_tensor(start, dtype=steps.dtype) + ops.zeros_like(steps[0, :, 0])
@@ -199,7 +199,7 @@ def _smooth(steps: Tensor, before: Tensor, last: Tensor) -> tuple[Tensor, Tensor
     """Backward pass: `m_{t-1}[i] = sum_j p(i before j at t) m_t[j]`.
 
     Returns:
-        Probability of the tag before, given the tag `(time, batch, num_tags, num_tags)`, and
+        Probability of the previous tag given the tag `(time, batch, num_tags, num_tags)`, and
         marginal probability of the tag `(time, batch, num_tags)`.
     """
     arrivals = _softmax(before[..., None] + steps, axis=-2)
@@ -222,7 +222,7 @@ def _max_step(carry: tuple[Tensor, Tensor], step: Tensor) -> tuple[Any, Any]:
 
 def _renormalise(scores: Tensor) -> tuple[Any, Any]:
     highest = ops.max(scores, axis=-1)
-    # The scan of the TensorFlow backend wants outputs of the structure of the carry.
+    # On TensorFlow the outputs of a scan need the structure of its carry.
     carry = (scores - highest[:, None], highest)
     return carry, carry
 
@@ -242,13 +242,13 @@ def _log_sum_exp(x: Tensor) -> Tensor:
 
 
 def _softmax(x: Tensor, axis: int) -> Tensor:
-    """Softmax without the warning of Keras about an axis of size 1, which one tag makes."""
+    """Softmax without Keras's warning about an axis of size 1, as with a single tag."""
     weights = ops.exp(x - ops.max(x, axis=axis, keepdims=True))
     return weights / ops.sum(weights, axis=axis, keepdims=True)
 
 
 def _carry_forward(tags: Tensor) -> Tensor:
-    """Replace negative tags by the last tag before that is not negative, or by 0."""
+    """Replace negative tags by the last non-negative tag before, or by 0."""
     valid = ops.greater_equal(tags, 0)
     count = ops.cumsum(ops.cast(valid, "int32"), axis=1)
     time = ops.shape(tags)[1]

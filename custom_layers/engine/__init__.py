@@ -1,1 +1,1 @@
-"""How layers run: loops and recurrences with backward passes written out, and shared checks."""
+"""Shared by all layers: loops over time with written-out gradients, masks, argument checks."""

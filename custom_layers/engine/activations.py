@@ -19,14 +19,14 @@ _DERIVATIVES: dict[Callable[..., Any], Callable[[Any], Any]] = {
 
 
 def derivative_from_output(activation: Callable[..., Any]) -> Callable[[Any], Any] | None:
-    """f' as a function of y = f(x), for a backward pass that keeps the states and no more.
+    """f' as a function of y = f(x), for a backward pass that keeps only the states.
 
     Args:
         activation: A function of `keras.activations`.
 
     Returns:
-        A function of the output of `activation`, or `None` where the derivative is not a function
-        of the output, or is not known: the loop over time is then differentiated by the backend.
+        A function of the output of `activation`. `None` where the derivative is unknown, or not a
+        function of the output; the backend then differentiates the loop over time.
 
     Example:
 

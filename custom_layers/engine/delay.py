@@ -37,9 +37,9 @@ def delay_recurrence(
     Args:
         projected: `p`, `(batch, time, units)`.
         past: States before the first step, in the order of time, `(batch, max(delays), units)`.
-        kernel: `W_d`, one below the other in the order of `delays`, `(len(delays) * units, units)`.
+        kernel: `W_d`, stacked in the order of `delays`, `(len(delays) * units, units)`.
         delays: The delays `d`.
-        activation: `f`. Where its derivative is not known from its output, the backend
+        activation: `f`. If its derivative is not a known function of its output, the backend
             differentiates the loop.
         valid: Optional booleans `(batch, time)`; where `False` the state is zero.
         recurrent_dropout_mask: `r`, `(batch, units)`.
@@ -76,9 +76,9 @@ def _forward(
     valid: Tensor | None = None,
     dropout: Tensor | None = None,
 ) -> Tensor:
-    """With `zero_at_once` the states at steps that are not valid are made zero inside the loop.
+    """The states. With `zero_at_once`, those of invalid steps are set to zero inside the loop.
 
-    It is slower, but where the backend differentiates the loop nothing in it may overflow.
+    That is slower, but needed where the backend differentiates the loop: nothing may overflow.
     """
 
     def product(states: Tensor, kernel: Tensor, steps: int) -> Tensor:
@@ -109,7 +109,7 @@ def _backward(
     valid: Tensor | None = None,
     dropout: Tensor | None = None,
 ) -> dict[str, Tensor]:
-    """The equations of the module's docstring, by the names of the arguments."""
+    """The gradients of the arguments, by name: see the equations at the top of this file."""
     depth = past.shape[1]
     slope = derivative(states) if valid is None else derivative(states) * valid
     transposed = {d: ops.transpose(w) for d, w in _by_delay(kernel, delays).items()}

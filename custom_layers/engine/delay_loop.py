@@ -1,10 +1,10 @@
-"""A loop over time whose steps depend on outputs of several steps ago, of which it shifts no copy.
+"""A loop over time whose steps read outputs of several steps ago, without a shifting buffer.
 
-One step needs the outputs of `min(delays)` steps before it and earlier ones, so that many steps are
-computed at once, in one matrix product: a stage. A longer delay likewise contributes to as many
-steps at once as it is long: with delays 1 and 4, four steps take one product with the kernel of 4
-and four with that of 1. An iteration of the loop computes a block of some stages; outputs are read
-from the blocks in which they were written.
+A step depends on outputs at least `min(delays)` steps back, so that many steps can be computed at
+once, in one matrix product: a stage. Likewise a longer delay can be applied to as many steps at
+once as it is long: with delays 1 and 4, four steps take one product with the kernel of 4 and four
+with that of 1. An iteration of the loop computes a block of several stages, and later blocks read
+the outputs from the block that wrote them.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from custom_layers.engine.loops import Iteration, pad, side_by_side, split
 from custom_layers.engine.tensor import Tensor
 
 FEWEST, MOST = 5, 16
-"""Stages (steps that are computed at once) to an iteration of the loop: more take XLA longer to
-compile than they gain, unless a long delay had the loop carry many blocks."""
+"""Stages per iteration of the loop. More would cost more in XLA compilation than they gain, unless
+a long delay would make the loop carry many blocks."""
 
 BLOCKS_KEPT = 4
-"""Blocks that the loop carries, as long as `MOST` allows."""
+"""Blocks that the loop carries, as far as `MOST` allows."""
 
 AT_ONCE = 32
-"""Most steps in a stage where the length is unknown: a stage is padded."""
+"""Most steps in a stage if the length is unknown, as sequences are padded to whole stages."""
 
 
 def delay_loop(
@@ -41,27 +41,27 @@ def delay_loop(
 
     Args:
         inputs: `(batch, time, units)`.
-        extra: `None` or of the shape of `inputs`.
+        extra: `None`, or a tensor of the shape of `inputs`.
         past: `y` before the first step, in the order of time, `(batch, max(kernels), units)`.
         kernels: Kernels by delay.
         product: Function of `(batch, steps * units)`, a kernel and the number of steps.
-        finish: Function of one tensor or, with `extra`, of two, element by element.
+        finish: Elementwise function of one tensor or, with `extra`, of two.
 
     Returns:
         `(batch, time, units)`.
     """
     depth, units = past.shape[1:]
-    given = [inputs] if extra is None else [inputs, extra]
+    tensors = [inputs] if extra is None else [inputs, extra]
     time = ops.shape(inputs)[1]
     widths, block, blocks = _plan(sorted(kernels), inputs.shape[1], time)
 
     def iteration(x: Tensor, history: Sequence[Tensor]) -> Tensor:
-        parts = split(x, [block * units] * len(given))
+        parts = split(x, [block * units] * len(tensors))
         return _block(parts, history, block, widths, kernels, product, finish)
 
-    given = [pad(x, blocks * block - time) for x in given]
+    tensors = [pad(x, blocks * block - time) for x in tensors]
     if isinstance(blocks, int) and blocks == 1:
-        x = side_by_side([ops.reshape(x, (-1, block * units)) for x in given])
+        x = side_by_side([ops.reshape(x, (-1, block * units)) for x in tensors])
         after = iteration(x, [ops.reshape(past, (-1, depth * units))])
     else:
         kept = -(-depth // block)
@@ -75,7 +75,7 @@ def delay_loop(
             y = iteration(x, carry)
             return y, [*carry[1:], y]
 
-        x = side_by_side([ops.reshape(x, (-1, blocks, block * units)) for x in given])
+        x = side_by_side([ops.reshape(x, (-1, blocks, block * units)) for x in tensors])
         cell = Iteration(step, [block * units] * kept)
         loop = keras.layers.RNN(cell, return_sequences=True, name="loop")
         _, after, _ = loop.inner_loop(x, carry, mask=None)
@@ -91,14 +91,16 @@ def _block(
     product: Callable[[Tensor, Tensor, int], Tensor],
     finish: Callable[..., Tensor],
 ) -> Tensor:
-    """The outputs of a block of steps, which are counted from its start.
+    """The outputs of a block of steps, numbered from its first step.
 
     Args:
-        parts: Inputs and, if any, what else `finish` takes, `(batch, steps * units)`.
+        parts: Inputs and any other argument of `finish`, `(batch, steps * units)`.
         history: Outputs up to step -1, in the order of time, `(batch, any * units)`.
         steps: Number of steps.
-        widths: Each delay, longest first, with its number of steps at once.
-        kernels: As in `delay_loop`, like the rest.
+        widths: Each delay, longest first, and the number of steps it is applied to at once.
+        kernels: As in `delay_loop`.
+        product: As in `delay_loop`.
+        finish: As in `delay_loop`.
     """
     units = next(iter(kernels.values())).shape[-1]
     chunks: list[tuple[int, int, Tensor]] = []  # first step, the step after the last, outputs
@@ -107,17 +109,17 @@ def _block(
         chunks.insert(0, (first - values.shape[-1] // units, first, values))
 
     def outputs(start: int, stop: int) -> Tensor:
-        found = []
+        pieces = []
         for first, last, values in chunks:
             a, b = max(start, first), min(stop, last)
             if (a, b) == (first, last):
-                found.append(values)
+                pieces.append(values)
             elif a < b:
-                found.append(values[:, (a - first) * units : (b - first) * units])
-        return side_by_side(found)
+                pieces.append(values[:, (a - first) * units : (b - first) * units])
+        return side_by_side(pieces)
 
     def advance(remaining: list[tuple[int, int]], parts: list[Tensor], a: int, b: int) -> None:
-        """Steps `a..b-1`, of which `parts` holds the inputs, longer delays included."""
+        """Compute steps `a..b-1` from `parts`, their inputs with the longer delays added."""
         if not remaining:
             chunks.append((a, b, finish(*parts)))
             return
@@ -136,14 +138,14 @@ def _block(
 def _plan(
     delays: Sequence[int], static_time: int | None, time: Any
 ) -> tuple[list[tuple[int, int]], int, Any]:
-    """Each delay, longest first, with its number of steps at once; a block's steps; the blocks."""
+    """Each delay, longest first, with its steps at once; steps per block; number of blocks."""
     if static_time is None:
         at_once = min(delays[0], AT_ONCE)
     else:
         at_once = -(-static_time // -(-static_time // delays[0]))
     widths = [(delays[0], at_once)]
     for delay in delays[1:]:
-        # A multiple of the next shorter one's: where this ends, that one ends.
+        # A multiple of the next shorter delay's width, so that both end at the same step.
         width = widths[-1][1]
         widths.append((delay, delay // width * width))
     stages = min(max(FEWEST, -(-delays[-1] // (BLOCKS_KEPT * at_once))), MOST)
@@ -156,7 +158,7 @@ def _plan(
 
 
 def product_per_step(x: Tensor, kernel: Tensor, steps: int) -> Tensor:
-    """Every one of the steps in `x`, `(batch, steps * units)`, times the kernel."""
+    """Each of the steps in `x`, `(batch, steps * units)`, times the kernel."""
     if steps == 1:
         return ops.matmul(x, kernel)
     units = kernel.shape[-1]
@@ -164,7 +166,7 @@ def product_per_step(x: Tensor, kernel: Tensor, steps: int) -> Tensor:
 
 
 def times_per_step(x: Tensor, factor: Tensor | None, steps: int) -> Tensor:
-    """Every one of the steps in `x`, `(batch, steps * units)`, times a factor `(batch, units)`."""
+    """Each of the steps in `x`, `(batch, steps * units)`, times a factor `(batch, units)`."""
     if factor is None:
         return x
     return x * (factor if steps == 1 else ops.tile(factor, (1, steps)))

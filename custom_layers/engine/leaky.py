@@ -4,12 +4,12 @@
 
 `p` is the projected input, `r` an optional factor on the state (recurrent dropout), and the rate
 `k_t` is 1 (the plain RNN), one number per unit, or the logistic of the second half of `z_t`.
-A masked step has rate 0. With `g_t = dL/ds_t` from outside, the equations of backpropagation
-through time are, from the last step to the first::
+A masked step has rate 0. With `g_t = dL/ds_t` from outside, backpropagation through
+time is, from the last step to the first::
 
-    d_t = g_t + e_{t+1}                                  all that reaches s_t
+    d_t = g_t + e_{t+1}                                  the whole gradient of s_t
     dz_t = d_t k_t f'(z_t)                               and d_t (c_t - s_{t-1}) k_t (1 - k_t)
-    e_t = (1 - k_t) d_t + r * (dz_t W^T)                 what goes on to s_{t-1}
+    e_t = (1 - k_t) d_t + r * (dz_t W^T)                 passed on to s_{t-1}
     dp_t = dz_t     dW = sum_t (r * s_{t-1})^T dz_t      dk_t = d_t (c_t - s_{t-1})
 """
 
@@ -37,7 +37,7 @@ from custom_layers.engine.tensor import Tensor
 def leaky_step(
     state: Tensor, z: Tensor, rate: Tensor | None, activation: Callable[[Tensor], Tensor]
 ) -> Tensor:
-    """`s + k (f(z) - s)`; `rate` `None` is 1; where `z` has a second half, it gives the rate."""
+    """`s + k (f(z) - s)`. A `rate` of `None` is 1; a second half of `z` gives the rate."""
     units = state.shape[-1]
     if z.shape[-1] == 2 * units:
         gate = ops.sigmoid(z[..., units:])
@@ -59,16 +59,16 @@ def leaky_recurrence(
     """All states of the leaky recurrence.
 
     Args:
-        projected: `p`, `(batch, time, units)`; `(batch, time, 2 units)` where the rate is chosen at
-            each step.
+        projected: `p`, `(batch, time, units)`, or `(batch, time, 2 units)` if the rate is chosen
+            at each step.
         initial: `s_0`, `(batch, units)`.
         kernel: `W`, `(units, units)` or `(units, 2 units)`.
-        activation: `f`. Where its derivative is not known from its output, the backend
+        activation: `f`. If its derivative is not a known function of its output, the backend
             differentiates the loop.
-        rate: `k`, `(units,)`; `None` for 1, or where it is chosen at each step.
+        rate: `k`, `(units,)`. `None` for 1, or if it is chosen at each step.
         mask: Booleans `(batch, time)`.
         recurrent_dropout_mask: `r`, `(batch, units)`.
-        product: Another way to multiply a state by `W`, where it is sparse.
+        product: Optional function that multiplies a state by `W`, for a sparse `W`.
 
     Returns:
         `s_1..s_T`, `(batch, time, units)`.
@@ -118,7 +118,7 @@ def _forward(
 
 
 def _rate(rate: Tensor | None, valid: Tensor) -> Tensor | None:
-    """The rate at a step, 0 where it is masked; `valid` is of width 0 without a mask."""
+    """The rate at a step, 0 if it is masked. Without a mask, `valid` has width 0."""
     if valid.shape[-1] == 0:
         return rate
     return valid if rate is None else rate * valid
@@ -137,7 +137,7 @@ def _backward(
     valid: Tensor | None = None,
     dropout: Tensor | None = None,
 ) -> dict[str, Tensor]:
-    """The equations of the module's docstring, by the names of the arguments."""
+    """The gradients of the arguments, by name: see the equations at the top of this file."""
     units = initial.shape[-1]
     adaptive = kernel.shape[-1] == 2 * units
     upstream = time_first(upstream)

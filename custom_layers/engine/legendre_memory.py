@@ -1,13 +1,13 @@
 """The Legendre memory in discrete time, and its recurrence with the backward pass written out.
 
-**Discretisation.** `theta dm/dt = A' m + B' u` with an input that is held for a step each is, with
-`E = exp(A' / theta) - 1`, exactly `m_t = m_{t-1} + E m_{t-1} + B u_t`. As the first column of `A'`
-is `-B'`, `B = A'^{-1} E B' = -E e_1`, the first column of `E` once more. `E` and not `A = 1 + E` is
-what is kept: its entries are of the order of 1 / theta, and rounding them shortens the memory by
-far less than rounding `A` would.
+**Discretisation.** If the input is constant within each step, `theta dm/dt = A' m + B' u` is
+exactly `m_t = m_{t-1} + E m_{t-1} + B u_t` with `E = exp(A' / theta) - 1`. The first column of `A'`
+is `-B'`, so `B = A'^{-1} E B' = -E e_1` is minus the first column of `E`. We keep `E` rather than
+`A = 1 + E`: its entries are of the order of 1 / theta, and rounding them shortens the memory by far
+less than rounding `A` would.
 
-**Recurrence.** Substituting `m_t` in the equation of `h_t`, one matrix product does for both. With
-the states side by side, `s = [h | m]`, and an optional factor `r` on them (recurrent dropout)::
+**Recurrence.** With `m_t` substituted into the equation of `h_t`, one matrix product serves both.
+With the states side by side, `s = [h | m]`, and an optional factor `r` on them (dropout)::
 
     z_t = p_t + (r * s_{t-1}) K                               p and K: see `LegendreMemoryCell`
     s_t = [0 | m_{t-1}] + [f(z_t's first part) | its second part]
@@ -16,9 +16,9 @@ A masked step carries `s` over: with `v_t` 1 or 0, `k_t = [1 - v_t | 1]` and `g_
 outside, backpropagation through time is, from the last step to the first::
 
     s_t = k_t * s_{t-1} + v_t [f(..) | ..]
-    d_t = g_t + e_{t+1}                                       all that reaches s_t
+    d_t = g_t + e_{t+1}                                       the whole gradient of s_t
     dz_t = d_t * v_t [f' | 1]
-    e_t = k_t * d_t + r * (dz_t K^T)                          what goes on to s_{t-1}
+    e_t = k_t * d_t + r * (dz_t K^T)                          passed on to s_{t-1}
     dp_t = dz_t     dK = sum_t (r * s_{t-1})^T dz_t
 """
 
@@ -45,7 +45,7 @@ from custom_layers.engine.loops import (
 from custom_layers.engine.tensor import Tensor
 
 _TERMS = 10
-"""Of the Taylor series, for matrices of a norm of at most 1/8: more change nothing in float64."""
+"""Terms of the Taylor series. For a norm of at most 1/8, more change nothing in float64."""
 
 
 def legendre_matrix(order: int) -> np.ndarray:
@@ -61,10 +61,10 @@ def expm1(x: Any, squarings: int) -> Any:
 
     Args:
         x: The matrix.
-        squarings: How often it is halved beforehand: to a norm of at most 1/8.
+        squarings: How often to halve it first, to reach a norm of at most 1/8.
 
     Returns:
-        A matrix of the type of `x`, small where `x` is, with small errors.
+        A matrix of the type of `x`; its small entries are accurate, too.
     """
     x = x * 0.5**squarings
     result = x / _TERMS
@@ -76,12 +76,12 @@ def expm1(x: Any, squarings: int) -> Any:
 
 
 def zero_order_hold(order: int, theta: float) -> np.ndarray:
-    """`E^T` of the memory of `theta` steps, in float64."""
+    """`E^T` of a memory of `theta` steps, in float64."""
     return expm1(legendre_matrix(order).T / theta, _squarings(order, theta))
 
 
 def trained_zero_order_hold(log_theta: Tensor, order: int) -> Tensor:
-    """`E^T` of the memory of `exp(log_theta)` steps, at least one, with its exact gradient.
+    """`E^T` of a memory of `exp(log_theta)` steps, at least one, with its exact gradient.
 
     `E` and `A'` commute: `dE / d log theta = -(A' / theta) (1 + E)`.
     """
@@ -98,7 +98,7 @@ def trained_zero_order_hold(log_theta: Tensor, order: int) -> Tensor:
 
 
 def _squarings(order: int, theta: float) -> int:
-    """The 1-norm of `A'` is the square of the order."""
+    """Squarings for `expm1`: the 1-norm of `A'` is the square of the order."""
     return max(0, math.ceil(math.log2(8 * order**2 / theta)))
 
 
@@ -111,15 +111,15 @@ def legendre_recurrence(
     mask: Tensor | None = None,
     recurrent_dropout_mask: Tensor | None = None,
 ) -> Tensor:
-    """All states of the recurrence, side by side: `width = units + order`.
+    """All states of the recurrence, `[h | m]`, of width `units + order`.
 
     Args:
         projected: `p`, `(batch, time, width)`.
         initial: `s_0`, `(batch, width)`.
         kernel: `K`, `(width, width)`.
-        activation: `f`. Where its derivative is not known from its output, the backend
+        activation: `f`. If its derivative is not a known function of its output, the backend
             differentiates the loop.
-        units: How many of the states pass through `f`, the first ones.
+        units: Width of `h`.
         mask: Booleans `(batch, time)`.
         recurrent_dropout_mask: `r`, `(batch, units)`.
 
@@ -175,7 +175,7 @@ def _forward(
 
 
 def _replaced(units: int, width: int, dtype: Any) -> Tensor:
-    """1 for the states that a step replaces, 0 for those that it adds to: `1 - k`."""
+    """1 for the states that a step replaces, 0 for those it adds to: `1 - k`."""
     return ops.cast(np.arange(width) < units, dtype)
 
 
@@ -191,14 +191,14 @@ def _backward(
     valid: Tensor | None = None,
     dropout: Tensor | None = None,
 ) -> dict[str, Tensor]:
-    """The equations of the module's docstring, by the names of the arguments."""
+    """The gradients of the arguments, by name: see the equations at the top of this file."""
     upstream, states = time_first(upstream), time_first(states)
     before = previous(initial, states)
     seen = before if dropout is None else before * dropout
     hidden, memory = states[..., :units], states[..., units:]
     if valid is not None:
         valid = time_first(valid)
-        hidden = hidden * valid  # at a masked step it is no output of f
+        hidden = hidden * valid  # at a masked step it is not an output of f
     slope = ops.concatenate([derivative(hidden), ops.ones_like(memory)], axis=-1)
     slope = slope if valid is None else slope * valid
     replaced = _replaced(units, projected.shape[-1], projected.dtype)

@@ -1,20 +1,20 @@
-"""The linear recurrence `h_t = a_t * h_{t-1} + b_t`, elementwise, with all its steps at once.
+"""The elementwise linear recurrence `h_t = a_t * h_{t-1} + b_t`, solved for all steps at once.
 
-What MinGRU, MinLSTM and LRU are made of: their gates do not look at the state, so `a` and `b` are
-known for all steps beforehand, and the recurrence need not be followed one step after the other.
-Two steps taken together are again one such step,
+MinGRU, MinLSTM and LRU are built on it: their gates do not depend on the state, so `a` and `b` are
+known for all steps in advance, and there is no need to go step by step. Two steps combine into one
+of the same form,
 
     h_t = (a_t * a_{t-1}) * h_{t-2} + (a_t * b_{t-1} + b_t)
 
-so time is cut into short blocks, the steps of a block are put together in all blocks at once, the
-shorter recurrence over whole blocks is solved in the same way, and from the state in front of each
-block its steps are followed, again in all blocks at once. For `T` steps that is of the order of
-`log T` operations on large tensors. There are products and sums only, no logarithms and no
-divisions by cumulative products, so decays near 0 and near 1 keep their digits.
+so we cut time into short blocks, combine the steps of each block (in all blocks at once), solve the
+shorter recurrence over whole blocks in the same way, and go through each block from the state
+before it (again in all blocks at once). For `T` steps this takes on the order of `log T` operations
+on large tensors. There are only products and sums, no logarithms and no division by cumulative
+products, so decays near 0 and near 1 keep their digits.
 
-`keras.ops.associative_scan` does the same in pairs and gives the same numbers. It is not used: in
-Keras 3.15 XLA cannot compile it on TensorFlow, it does not take an unknown time there, on PyTorch
-it computes in float32 whatever the dtype, and on JAX, where it works, blocks were faster.
+`keras.ops.associative_scan` does the same in pairs and gives the same numbers. We do not use it: in
+Keras 3.15, XLA cannot compile it on TensorFlow, where it does not take an unknown time either; on
+PyTorch it computes in float32 whatever the dtype; and on JAX, where it works, blocks were faster.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ Number = tuple[Tensor, ...]
 """A real number `(x,)` or a complex number `(re, im)`, elementwise."""
 
 _BLOCK_LENGTHS = (5, 6, 7, 8, 4)
-"""Lengths of blocks in order of preference; taken is the first that pads the time the least."""
+"""Block lengths, the preferred ones first. The one that needs the least padding is taken."""
 
 _LEVELS = 2
-"""How often an unknown time is cut into blocks before a loop goes over what is left of it."""
+"""How often an unknown time is cut into blocks before a loop goes over the rest."""
 
 
 def linear_recurrence(
@@ -43,29 +43,27 @@ def linear_recurrence(
 ) -> Tensor:
     """Elementwise linear recurrence over time.
 
-    `h_t = a_t * h_{t-1} + b_t` for `t = 1..T`, from a given `h_0`.
+    `h_t = a_t * h_{t-1} + b_t` for `t = 1..T`, from `h_0`.
 
-    The gradient is the same recurrence backwards in time,
-    `d_t = g_t + a_{t+1} * d_{t+1}`, with `g` the gradient that arrives at `h`; then `b_t` has
-    `d_t`, `a_t` has `d_t * h_{t-1}` and `h_0` has `a_1 * d_1`. Nothing is differentiated through
-    the scan or the loop, which is faster, and XLA can compile it for unknown lengths. It can be
-    differentiated once only.
+    The gradient is the same recurrence backwards in time, `d_t = g_t + a_{t+1} * d_{t+1}`, with `g`
+    the upstream gradient of `h`. The gradient of `b_t` is `d_t`, that of `a_t` is `d_t * h_{t-1}`
+    and that of `h_0` is `a_1 * d_1`. The scan itself is not differentiated: this is faster, and XLA
+    can compile it for unknown lengths. There are no second derivatives.
 
-    A step with `a_t = 1` and `b_t = 0` keeps the state: this is how to mask.
+    To mask a step, set `a_t = 1` and `b_t = 0`: it then keeps the state.
 
     Args:
         a: Coefficients `(batch, time, n)`, or `(n,)` if they are the same at every step. Meant for
-            `|a| <= 1`: products of `a` over many steps are formed, and where they overflow the
-            result is not finite.
+            `|a| <= 1`: if a product of `a` over many steps overflows, the result is not finite.
         b: Inputs `(batch, time, n)`. `batch` and `time` may be unknown.
-        h0: State in front of the first step `(batch, n)`. Defaults to `None`, zeros.
-        parallel: Whether to solve all steps together, or to go through them one by one. Both give
-            the same up to rounding; one by one needs a little less memory and time grows with the
-            number of steps. Defaults to `True`.
+        h0: State before the first step `(batch, n)`. Defaults to `None`, zeros.
+        parallel: Whether to solve all steps together rather than one by one. Both give the same
+            result up to rounding; one by one needs slightly less memory, but its time grows with
+            the number of steps. Defaults to `True`.
 
     Returns:
-        The states `h_1..h_T` of shape `(batch, time, n)`, in the dtype of the arguments. They are
-        computed in float32 at least.
+        The states `h_1..h_T` of shape `(batch, time, n)`, in the dtype of the arguments; computed
+        at least in float32.
 
     Raises:
         ValueError: if the shapes do not fit, or there is no step.
@@ -79,9 +77,8 @@ def linear_recurrence(
     [1.    1.5   1.75  1.875]
 
     Reference:
-        [Blelloch, 1990](https://www.cs.cmu.edu/~guyb/papers/Ble93.pdf), with blocks of several
-        steps in place of pairs;
-        [Martin and Cundy, 2018](https://arxiv.org/abs/1709.04057), who use it for networks.
+        [Blelloch, 1990](https://www.cs.cmu.edu/~guyb/papers/Ble93.pdf), with blocks instead of
+        pairs; [Martin and Cundy, 2018](https://arxiv.org/abs/1709.04057) for its use in networks.
     """
     a, b = ops.convert_to_tensor(a), ops.convert_to_tensor(b)
     _check("b", b, (None, None, None))
@@ -92,25 +89,24 @@ def linear_recurrence(
 def complex_linear_recurrence(
     re: Tensor, im: Tensor, b: Tensor, h0: Tensor | None = None, parallel: bool = True
 ) -> Tensor:
-    """Elementwise linear recurrence of complex numbers with coefficients that stay the same.
+    """Elementwise linear recurrence of complex numbers with constant coefficients.
 
-    `h_t = (re + i im) * h_{t-1} + b_t` for `t = 1..T`, from a given `h_0`; `b` and `h` are complex.
+    `h_t = (re + i im) * h_{t-1} + b_t` for `t = 1..T`, from `h_0`; `b` and `h` are complex.
 
-    `n` complex numbers are `2 n` real ones on the last axis, first the real parts and then the
-    imaginary parts, so that a single real matrix product leads into the recurrence and another
-    one out of it. The gradient is that of `linear_recurrence` with conjugates of coefficients and
-    states.
+    `n` complex numbers are stored as `2 n` real ones on the last axis, the real parts first, so
+    that one real matrix product leads into the recurrence and one out of it. The gradient is that
+    of `linear_recurrence` with the conjugates of coefficients and states.
 
     Args:
         re: Real parts of the coefficients `(n,)`. Meant for `|re + i im| <= 1`.
         im: Imaginary parts of the coefficients `(n,)`.
         b: Inputs `(batch, time, 2 n)`. `batch` and `time` may be unknown.
-        h0: State in front of the first step `(batch, 2 n)`. Defaults to `None`, zeros.
+        h0: State before the first step `(batch, 2 n)`. Defaults to `None`, zeros.
         parallel: As in `linear_recurrence`. Defaults to `True`.
 
     Returns:
-        The states `h_1..h_T` of shape `(batch, time, 2 n)`, in the dtype of the arguments. They are
-        computed in float32 at least.
+        The states `h_1..h_T` of shape `(batch, time, 2 n)`, in the dtype of the arguments; computed
+        at least in float32.
 
     Raises:
         ValueError: if the shapes do not fit, or there is no step.
@@ -153,16 +149,16 @@ def _recurrence(a: Tensor, b: Tensor, h0: Tensor | None, parallel: bool, parts: 
 
 
 def _check(name: str, x: Tensor, shape: tuple[int | None, ...]) -> None:
-    """Whether the known sizes are those of `shape`, and that of the last axis is known."""
-    found = tuple(x.shape)
-    if len(found) == len(shape) and found[-1] is not None:
-        if all(None in pair or pair[0] == pair[1] for pair in zip(found, shape, strict=True)):
+    """Check a shape as far as it is known. The size of the last axis has to be known."""
+    actual = tuple(x.shape)
+    if len(actual) == len(shape) and actual[-1] is not None:
+        if all(None in pair or pair[0] == pair[1] for pair in zip(actual, shape, strict=True)):
             return
-    raise ValueError(f"`{name}` must have shape {shape}, where None is any size, found {found}.")
+    raise ValueError(f"`{name}` must have shape {shape}, where None is any size, found {actual}.")
 
 
 def _differentiable(solve: Callable[..., Tensor], parts: int) -> Callable[..., Tensor]:
-    """The solver as a function of `a`, `b` and `h0` with its gradient."""
+    """The solver as a function of `a`, `b` and `h0`, with its gradient."""
 
     @custom_gradient
     def run(a: Tensor, b: Tensor, h0: Tensor) -> tuple[Tensor, Backward]:
@@ -191,15 +187,15 @@ def _differentiable(solve: Callable[..., Tensor], parts: int) -> Callable[..., T
 def _parallel(
     a: Tensor, b: Tensor, h: Tensor, parts: int, reverse: bool = False, level: int = 1
 ) -> Tensor:
-    """All blocks of steps at once: first what each block does, then the states within it.
+    """Solve all blocks at once: first the effect of each block, then the states within it.
 
     Args:
         a: `(batch, time, parts * n)` or `(parts * n,)`.
         b: `(batch, time, parts * n)`.
-        h: State to begin with `(batch, parts * n)`; zeros if `reverse`.
+        h: State to start from `(batch, parts * n)`; zeros if `reverse`.
         parts: 1 for real numbers, 2 for complex ones.
         reverse: Whether to go from the last step to the first.
-        level: How many times time has been cut, this one included.
+        level: How often time has been cut into blocks, this time included.
     """
     time, block = b.shape[1], _block_length(b.shape[1])
     b_steps = _steps(_blocks(b, block, parts), 2, parts, reverse)
@@ -224,7 +220,7 @@ def _parallel(
 
 
 def _sequential(a: Tensor, b: Tensor, h: Tensor, parts: int, reverse: bool = False) -> Tensor:
-    """Step after step."""
+    """Solve step by step."""
     width = h.shape[-1]
     steps = ops.concatenate([ops.broadcast_to(a, ops.shape(b)), b], axis=-1)
 
@@ -255,7 +251,7 @@ def _block_length(time: int | None) -> int:
 
 
 def _blocks(x: Tensor, block: int, parts: int) -> Tensor:
-    """Cut `(batch, time, parts * n)` into `(batch, blocks, block * parts, n)`, padded by zeros."""
+    """Cut `(batch, time, parts * n)` into `(batch, blocks, block * parts, n)`, zero-padded."""
     time, n = x.shape[1], x.shape[2] // parts
     if time is None:
         blocks = (ops.shape(x)[1] + block - 1) // block
@@ -276,7 +272,7 @@ def _join(states: Tensor, like: Tensor) -> Tensor:
 
 
 def _steps(x: Tensor, axis: int, parts: int, reverse: bool) -> list[Number]:
-    """The numbers along an axis, in the order in which they are gone through."""
+    """The numbers along an axis, in the order of the steps taken."""
     flat = ops.unstack(x, axis=axis)
     steps = [tuple(flat[i : i + parts]) for i in range(0, len(flat), parts)]
     return steps[::-1] if reverse else steps

@@ -1,16 +1,16 @@
-"""Loops over time, several steps to an iteration, with room for a written-out backward pass.
+"""Loops over time with several steps per iteration, for recurrences with written-out gradients.
 
-A recurrence is computed as `states = forward_loop(step, initial, inputs)`, and its gradient, which
-is another recurrence from the last step to the first, with `backward_loop`. Between the two, what
-is the same for all steps is done at once: the weights' gradients are one matrix product over batch
-and time. Two things make this quicker than differentiating the loop:
+A recurrence is computed as `states = forward_loop(step, initial, inputs)`. Its gradient is another
+recurrence, from the last step to the first, computed by `backward_loop`. Everything else is done
+for all steps at once: the gradient of a kernel is one matrix product over batch and time. This is
+faster than differentiating the loop, because
 
-* nothing is accumulated or kept in a list per step of the backward pass;
+* the backward pass neither accumulates gradients nor stores intermediate results at each step;
 * an iteration of a TensorFlow loop costs tens of microseconds whatever it computes, so
   `STEPS_PER_ITERATION` steps share one.
 
-Where nothing is differentiated and the sequence is large, `in_chunks` goes over it a piece at a
-time: what is computed on the way stays in the cache, and only outputs and last states are kept.
+For large sequences that are not differentiated, `in_chunks` works on a piece at a time:
+intermediate results stay in the cache, and only outputs and last states are kept.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from keras import ops
 from custom_layers.engine.tensor import Tensor
 
 STEPS_PER_ITERATION = 5
-"""More gain little in a TensorFlow graph and cost under XLA, which copies a block when it ends."""
+"""More gain little in a TensorFlow graph, and cost time under XLA, which copies finished blocks."""
 
 
 def forward_loop(
@@ -35,18 +35,18 @@ def forward_loop(
 ) -> list[Tensor]:
     """All states of `states = step(states, inputs[:, t])`, t = 1..T.
 
-    Runs in the loop of `keras.layers.RNN`, which also converts to ONNX and LiteRT.
+    Uses the loop of `keras.layers.RNN`, which also converts to ONNX and LiteRT.
 
     Args:
         step: Function of the list of states, each `(batch, size)`, and the input of a step
             `(batch, features)`; returns the next states, of the same shapes and dtypes.
         initial: States before the first step.
         inputs: `(batch, time, features)`.
-        steps_per_iteration: Steps of an iteration. XLA may compute a step again for each one after
-            it in the iteration, unless there is a matrix product between them.
+        steps_per_iteration: Steps per iteration. XLA may recompute a step for each later one in
+            the same iteration, unless there is a matrix product between them.
 
     Returns:
-        For each state its values after every step, `(batch, time, size)`.
+        For each state, its values after every step, `(batch, time, size)`.
     """
     batch, time, features = ops.shape(inputs)
     sizes = [state.shape[-1] for state in initial]
@@ -78,31 +78,31 @@ def backward_loop(
     """All states of `states = step(states, [x[t] for x in inputs])`, t = T..1, time first.
 
     Args:
-        step: As in `forward_loop`, but with a list of inputs. With zero states and zero inputs it
-            has to return zeros, as the adjoint of any recurrence does: the time axis is padded.
+        step: As in `forward_loop`, but with a list of inputs. Because the time axis is padded, it
+            must map zero states and zero inputs to zeros, as the adjoint of any recurrence does.
         initial: States after the last step: zeros.
         inputs: Tensors of shape `(time, batch, size)`.
 
     Returns:
-        For each state its values after every step, `(time, batch, size)`, in the order of time:
-        at index 0 the last one computed.
+        For each state, its values after every step, `(time, batch, size)`, in the order of time:
+        the last one computed is at index 0.
     """
     time, batch = ops.shape(inputs[0])[0], ops.shape(inputs[0])[1]
     block, blocks = _blocks(inputs[0].shape[0], time, STEPS_PER_ITERATION)
 
     sizes = [x.shape[-1] for x in inputs]
-    if inputs[0].shape[0] is None:  # TensorFlow's scan takes no two tensors of unknown length
+    if inputs[0].shape[0] is None:  # TensorFlow's scan takes only one tensor of unknown length
         inputs = [side_by_side(inputs)]
 
     def iteration(carry: Sequence[Tensor], xs: Sequence[Tensor]) -> Any:
         states = [c[0] for c in carry]
         after: list[list[Tensor]] = []
         for i in reversed(range(block)):
-            given = [x[i] for x in xs]
-            states = step(states, given if len(given) == len(sizes) else split(given[0], sizes))
+            values = [x[i] for x in xs]
+            states = step(states, values if len(values) == len(sizes) else split(values[0], sizes))
             after.insert(0, states)
-        stacked = [ops.stack(values) for values in zip(*after, strict=True)]
-        return stacked, stacked  # of one structure, as TensorFlow's scan demands
+        stacked = [ops.stack(state) for state in zip(*after, strict=True)]
+        return stacked, stacked  # of the same structure, as TensorFlow's scan requires
 
     xs = [
         ops.reshape(pad(x, blocks * block - time, axis=0), (blocks, block, batch, x.shape[-1]))
@@ -123,15 +123,15 @@ def in_chunks(
     mask: Tensor | None,
     steps: int,
 ) -> tuple[Tensor, list[Tensor]]:
-    """What `run` gives for a whole sequence, from `steps` steps at a time.
+    """The result of `run` for a whole sequence, computed `steps` steps at a time.
 
     Args:
-        run: Function of inputs `(batch, some steps, features)`, the list of states before them and
-            their mask; returns outputs `(batch, some steps, units)` and the states after them.
-        inputs: `(batch, time, features)`, of known time.
+        run: Function of inputs `(batch, any, features)`, the list of states before them and their
+            mask; returns outputs `(batch, any, units)` and the states after them.
+        inputs: `(batch, time, features)`, with a known time.
         initial: States before the first step.
         mask: Optional booleans `(batch, time)`.
-        steps: Length of a chunk; the last one is what is left.
+        steps: Length of a chunk; the last one may be shorter.
 
     Returns:
         Outputs `(batch, time, units)`, and the states after the last step.
@@ -162,7 +162,7 @@ def in_chunks(
 
 
 def assumed_batch(inputs: Tensor) -> int:
-    """Rows of a batch; 32, as `fit` and `predict` have them by default, where they are unknown."""
+    """Rows of the batch; if unknown 32, the default of `fit` and `predict`."""
     return inputs.shape[0] or 32
 
 
@@ -172,12 +172,12 @@ def time_first(x: Tensor) -> Tensor:
 
 
 def previous(initial: Tensor, states: Tensor) -> Tensor:
-    """Time first: the states before every step, given those after it and the initial one."""
+    """The states before every step from those after it, time first."""
     return ops.concatenate([initial[None], states[:-1]], axis=0)
 
 
 def following(states: Tensor) -> Tensor:
-    """Time first: what comes back to every step from the one after it, zero to the last."""
+    """The values of the step after every step, time first; zero for the last one."""
     return ops.concatenate([states[1:], ops.zeros_like(states[:1])], axis=0)
 
 
@@ -197,7 +197,7 @@ def outer(left: Tensor, right: Tensor) -> Tensor:
 
 
 class Iteration:
-    """What `keras.layers.RNN` needs of a cell: a function and the sizes of its states."""
+    """A cell, as `keras.layers.RNN` needs it, of a function and the sizes of its states."""
 
     def __init__(self, function: Callable[..., Any], state_size: list[int]) -> None:
         self.call = function
@@ -208,13 +208,13 @@ class Iteration:
 
 
 def _blocks(static_time: int | None, time: Any, block: int) -> tuple[int, Any]:
-    """Steps to an iteration, and how many iterations."""
+    """Steps per iteration, and the number of iterations."""
     block = block if static_time is None else min(block, static_time)
     return block, (time + block - 1) // block
 
 
 def pad(x: Tensor, steps: Any, axis: int = 1, front: bool = False) -> Tensor:
-    """`x` with that many steps of zeros at the end, or in front, of the time axis."""
+    """`x` with that many zeros at the end, or at the front, of the time axis."""
     if isinstance(steps, int) and steps == 0:
         return x
     shape = list(ops.shape(x))
@@ -229,6 +229,6 @@ def side_by_side(parts: Sequence[Tensor]) -> Tensor:
 
 
 def split(x: Tensor, sizes: Sequence[int]) -> list[Tensor]:
-    """Reverse of `side_by_side`; the last part is what is left."""
+    """Reverse of `side_by_side`. The last part takes the rest."""
     bounds = [sum(sizes[: i + 1]) for i in range(len(sizes) - 1)]
     return ops.split(x, bounds, axis=-1) if bounds else [x]

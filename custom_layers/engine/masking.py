@@ -1,4 +1,4 @@
-"""Which steps of a sequence count: masks by length, the last valid step, valid steps first."""
+"""Masks of sequences: from lengths, the last valid step, valid steps first."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ def first_steps(x: Tensor, count: Tensor) -> Tensor:
     """Booleans of the shape of `x`, `(batch, time)`: `True` at the first `count` of each row.
 
     Args:
-        x: `(batch, time)`, of which the shape counts.
+        x: `(batch, time)`. Only its shape matters.
         count: Integers `(batch,)`.
     """
     return ops.cumsum(ops.ones_like(x, dtype="int32"), axis=1) <= ops.expand_dims(count, 1)
@@ -35,13 +35,13 @@ def zero_masked(x: Tensor, mask: Tensor) -> Tensor:
 
 
 def last_valid(valid: Tensor) -> Tensor:
-    """1 where it is the last time along axis 1 that `valid`, of zeros and ones, is 1; else 0."""
+    """1 at the last 1 of `valid`, of zeros and ones, along axis 1; 0 elsewhere."""
     passed = ops.cumsum(valid, axis=1)
     return valid * ops.cast(passed == ops.max(passed, axis=1, keepdims=True), valid.dtype)
 
 
 def valid_first(mask: Tensor) -> Tensor:
-    """Indices of the valid steps of every row, in order, and after them of the masked ones.
+    """Indices of the valid steps of every row, in order, followed by those of the masked ones.
 
     Args:
         mask: Booleans `(batch, time)`.
@@ -61,7 +61,7 @@ def valid_first(mask: Tensor) -> Tensor:
 
 
 def take_steps(x: Tensor, indices: Tensor) -> Tensor:
-    """`x[b, indices[b, t]]`: steps of sequences, others for every row.
+    """`x[b, indices[b, t]]`: selected steps of each sequence.
 
     Args:
         x: `(batch, time, size)`.

@@ -1,22 +1,21 @@
 """The LSTM that walks over an image, with its backward pass written out.
 
-At step `t` all positions `p` of a row or of a diagonal are computed at once. `N` puts one after the
-other what a position sees of the hidden states of the step before, those of the positions
-`p + offset`; `S` moves cell states from each position to the next one, or leaves them::
+A step `t` computes all positions `p` of a row or of a diagonal at once. `N` concatenates the hidden
+states that a position sees of the step before, those of the positions `p + offset`. `S` moves cell
+states from each position to the next one, or leaves them::
 
     z_t = p_t + W^T N(h_{t-1})                [i, f, o] = sigmoid(z), g = tanh(z), by quarters
     c_t = f S(c_{t-1}) + i g                  h_t = o tanh(c_t)
 
-With `G_t`, `H_t` the gradients that arrive at `c_t` and `h_t` from outside, from the last step to
-the first::
+With `G_t` and `H_t` the upstream gradients of `c_t` and `h_t`, from the last step to the first::
 
     dh = H_t + eh_{t+1}                       dc = G_t + ec_{t+1} + dh o (1 - tanh(c_t)^2)
     dz_t = [dc g i(1-i), dc S(c_{t-1}) f(1-f), dh tanh(c_t) o(1-o), dc i (1-g^2)]
     ec_t = S^T(f dc)                          eh_t = N^T(W dz_t)
     dp_t = dz_t                               dW = sum_t N(h_{t-1}) dz_t^T
 
-Everything is kept as `(time, features, positions, batch)`: gates, neighbours and states are then
-cut and joined in whole blocks of memory, and what is computed for each number runs along the batch.
+Tensors are stored as `(time, features, positions, batch)`: gates, neighbours and states are then
+split and joined in whole blocks of memory, and elementwise operations run along the batch.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ from custom_layers.engine.tensor import Tensor
 
 
 def lstm_step(z: Tensor, cell: Tensor, axis: int = -1) -> tuple[Tensor, Tensor]:
-    """Hidden and cell states after a step, from the gates before their activations."""
+    """Hidden and cell states after a step, from the pre-activations of the gates."""
     take, keep, give, candidate = ops.split(z, 4, axis=axis)
     cell = ops.sigmoid(keep) * cell + ops.sigmoid(take) * ops.tanh(candidate)
     return ops.sigmoid(give) * ops.tanh(cell), cell
@@ -50,15 +49,15 @@ def pixel_recurrence(
     """The hidden states of the walk.
 
     Args:
-        gates: `p`, what the gates see of the inputs, `(steps, 4 * units, positions, batch)`.
+        gates: `p`, the contribution of the inputs, `(steps, 4 * units, positions, batch)`.
         hidden: `h_0`, `(units,)`.
         cell: `c_0`, `(units,)`.
         kernel: `W`, `(len(offsets) * units, 4 * units)`.
-        offsets: Which positions of the step before a position sees, relative to itself.
-        diagonal: Where `h_0` and `c_0` stand. If false, at all positions before the first step;
-            there is nothing beside the positions, and cell states stay where they are. If true, in
-            front of the first position at all steps; there is nothing before the first step, and
-            cell states go to the next position.
+        offsets: The positions of the step before that a position sees, relative to itself.
+        diagonal: If false, `h_0` and `c_0` are the states of all positions before the first step;
+            beyond the edges there are zeros, and cell states stay at their position. If true, they
+            are the states in front of the first position at all steps; before the first step there
+            are zeros, and cell states move to the next position.
 
     Returns:
         `h`, `(steps, units, positions, batch)`.
@@ -71,12 +70,12 @@ def pixel_recurrence(
 
 
 def neighbours(x: Tensor, offsets: Sequence[int], fill: Tensor) -> Tensor:
-    """At each position `p` the features of the positions `p + offset` one after the other.
+    """At each position `p`, the concatenated features of the positions `p + offset`.
 
     Args:
         x: `(..., features, positions, batch)`.
         offsets: Relative to each position.
-        fill: What is seen where there is no such position, of a shape that broadcasts.
+        fill: Features of positions that do not exist, of a shape that broadcasts.
 
     Returns:
         `(..., len(offsets) * features, positions, batch)`.
@@ -93,7 +92,7 @@ def times(matrix: Tensor, x: Tensor) -> Tensor:
 
 
 class _Walk:
-    """A walk. Its states are hidden and cell states in one tensor."""
+    """A walk over an image. Its state is the hidden and cell states in one tensor."""
 
     def __init__(self, units: int, offsets: tuple[int, ...], diagonal: bool) -> None:
         self.units, self.offsets, self.diagonal = units, offsets, diagonal
@@ -112,7 +111,7 @@ class _Walk:
             state = ops.reshape(ops.concatenate(new, axis=0), (2 * self.units, positions * batch))
             return state, [state]
 
-        # Features are what `keras.layers.RNN` takes for the batch.
+        # `keras.layers.RNN` takes the features for the batch.
         inputs = ops.reshape(time_first(gates), (4 * self.units, steps, positions * batch))
         first = ops.reshape(start, (2 * self.units, positions * batch))
         loop = keras.layers.RNN(Iteration(iteration, [1]), return_sequences=True, name="walk")
@@ -150,7 +149,7 @@ class _Walk:
         def adjoints(
             e: Tensor, slope_c: Tensor, slopes: Tensor, axis: int = 0
         ) -> tuple[Tensor, Tensor]:
-            """`dz` and `dc`, where `e` is all that arrives at hidden and cell states."""
+            """`dz` and `dc` from `e`, the whole gradient of the hidden and cell states."""
             dh, dc = _halves(e, axis)
             dc = dc + dh * slope_c
             return ops.concatenate([dc, dc, dh, dc], axis=axis) * slopes, dc
@@ -162,8 +161,8 @@ class _Walk:
             e = ops.concatenate([back, self._moved_back(keep * dc)], axis=0)
             return e, e
 
-        given = (upstream, keep, slope_c, slopes)
-        _, e = ops.scan(step, ops.zeros_like(start), given, reverse=True)
+        inputs = (upstream, keep, slope_c, slopes)
+        _, e = ops.scan(step, ops.zeros_like(start), inputs, reverse=True)
         dz, dc = adjoints(following(e) + upstream, slope_c, slopes, axis=1)
         if self.diagonal:
             by_hidden = self._lost(times(kernel, dz))
@@ -179,12 +178,12 @@ class _Walk:
         return ops.broadcast_to(both, (2 * self.units, positions, batch))
 
     def _seen(self, hidden: Tensor, start: Tensor) -> Tensor:
-        """`N(h)`, of `(..., units, positions, batch)`."""
+        """`N(h)` of hidden states `(..., units, positions, batch)`."""
         beside = start if self.diagonal else ops.zeros_like(start)
         return neighbours(hidden, self.offsets, beside[:, None, None])
 
     def _unseen(self, gradient: Tensor) -> Tensor:
-        """`N^T`, of `(..., len(offsets) * units, positions, batch)`."""
+        """`N^T` of a gradient `(..., len(offsets) * units, positions, batch)`."""
         parts = ops.split(gradient, len(self.offsets), axis=-3)
         zero = ops.zeros((1, 1, 1), gradient.dtype)
         total = ops.zeros_like(parts[0])
@@ -193,7 +192,7 @@ class _Walk:
         return total
 
     def _lost(self, gradient: Tensor) -> Tensor:
-        """What `N^T` gives back to no position but to `h_0`, `(units,)`."""
+        """The part of `N^T` that belongs to `h_0` instead of a position, `(units,)`."""
         parts = ops.split(gradient, len(self.offsets), axis=-3)
         lost = [
             ops.sum(part[..., :-offset, :], axis=(0, 2, 3))
@@ -224,7 +223,7 @@ def _outer(left: Tensor, right: Tensor) -> Tensor:
 
 
 def _shifted(x: Tensor, offset: int, fill: Tensor) -> Tensor:
-    """At position `p` what `x` has at `p + offset`, and `fill` where there is no such position."""
+    """`x` shifted so that position `p` holds `p + offset`, or `fill` beyond the edge."""
     if offset == 0:
         return x
     steps = min(abs(offset), x.shape[-2])

@@ -1,1 +1,1 @@
-"""Images, pixel after pixel: masked convolutions, row and diagonal LSTMs."""
+"""Images, pixel by pixel: masked convolutions, row and diagonal LSTMs."""

@@ -1,4 +1,4 @@
-"""PixelRNN's convolution, which sees nothing of the pixels to come."""
+"""PixelRNN's masked convolution, which does not see later pixels."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from custom_layers.images.walk import MaskType, PixelByPixel, check_groups, pixe
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
 class MaskedConv2D(PixelByPixel):
-    """Convolution that sees, at a pixel, the pixels before it in raster order.
+    """Convolution that sees only earlier pixels in raster order.
 
-    With inputs `x`, kernel `K`, and the mask `M` of `pixel_mask`::
+    With the inputs `x`, kernel `K`, and the mask `M` of `pixel_mask`::
 
         y[i, j] = sum_{a, b} (M * K)[a, b]^T x[i + a - height // 2, j + b - width // 2] + bias
 
     Args:
         filters: Number of output channels.
-        kernel_size: Odd height and width, one number or two.
-        mask_type: `"A"`, for the first layer: a channel group sees the groups before it in its own
-            pixel; or `"B"`, for all others: it also sees itself. Defaults to `"B"`.
-        channel_groups: 3 for RGB, where channels belong to red, green and blue by thirds; 1 for
-            grey. Defaults to `1`.
-        use_bias: Whether there is a bias. Defaults to `True`.
-        kernel_initializer: Of `K`, before masking. Defaults to `"glorot_uniform"`.
-        bias_initializer: Defaults to `"zeros"`.
-        **kwargs: Those of `keras.layers.Layer`.
+        kernel_size: Height and width, one or two odd numbers.
+        mask_type: `"A"` for the first layer: of its own pixel, a channel group sees the groups
+            before it; or `"B"` for all others: it also sees itself. Defaults to `"B"`.
+        channel_groups: 3 for RGB, where a third of the channels each belongs to red, green and
+            blue; 1 for greyscale. Defaults to `1`.
+        use_bias: Whether to add a bias. Defaults to `True`.
+        kernel_initializer: Initialiser of `K`, before masking. Defaults to `"glorot_uniform"`.
+        bias_initializer: Initialiser of the bias. Defaults to `"zeros"`.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
         images: `(batch, height, width, channels)`.
@@ -40,13 +40,13 @@ class MaskedConv2D(PixelByPixel):
         `(batch, height, width, filters)`.
 
     Raises:
-        ValueError: if an argument does not fit.
+        ValueError: If an argument is invalid.
 
     Example:
 
     >>> import numpy as np
     >>> layer = MaskedConv2D(1, 3, mask_type="A", kernel_initializer="ones")
-    >>> ones = layer(np.ones((1, 2, 3, 1), dtype="float32"))  # how many pixels are seen
+    >>> ones = layer(np.ones((1, 2, 3, 1), dtype="float32"))  # the number of pixels seen
     >>> keras.ops.convert_to_numpy(ones)[0, :, :, 0].tolist()
     [[0.0, 1.0, 1.0], [2.0, 4.0, 3.0]]
 
@@ -111,7 +111,7 @@ class MaskedConv2D(PixelByPixel):
         return outputs if self.bias is None else outputs + self.bias
 
     def begin(self, batch: Any, width: int) -> Tensor:
-        """The inputs of the rows above that the kernel sees, side by side."""
+        """The inputs of the rows above that the kernel sees, concatenated."""
         return ops.zeros((batch, width, self.kernel_size[0] // 2 * self.kernel.shape[2]))
 
     def above(self, memory: Tensor) -> Tensor:
@@ -125,7 +125,7 @@ class MaskedConv2D(PixelByPixel):
         return self._convolve(rows, self._masked_kernel()[:height], padding="valid")[:, 0]
 
     def carry(self, batch: Any) -> Tensor:
-        """The inputs on the left that the kernel sees, side by side."""
+        """The inputs on the left that the kernel sees, concatenated."""
         return ops.zeros((batch, self.kernel_size[1] // 2 * self.kernel.shape[2]))
 
     def pixel(self, x: Tensor, above: Tensor, carry: Tensor) -> tuple[Tensor, Tensor, Tensor]:

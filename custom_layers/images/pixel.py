@@ -1,7 +1,7 @@
 """PixelRNN's LSTMs over the rows and the diagonals of images.
 
-What they return at a pixel depends on the pixels before it in raster order and on the pixel itself,
-where a channel group sees itself and the groups before it.
+Their output at a pixel depends on the pixels before it in raster order and on the pixel itself, of
+which a channel group sees itself and the groups before it.
 """
 
 from __future__ import annotations
@@ -20,31 +20,32 @@ from custom_layers.engine.tensor import Tensor
 from custom_layers.images.walk import PixelLSTM, check_image, skew, unskew
 
 _CLOSED = 1e4
-"""The sigmoid of minus this is 0, in float16 as well."""
+"""The sigmoid of minus this is 0, even in float16."""
 
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
 class RowLSTM(PixelLSTM):
     """LSTM over the rows of an image, from the top, all pixels of a row at once.
 
-    With inputs `x`, at row `i`, where `*` is a convolution along the row::
+    With the inputs `x`, at row `i`, where `*` is a convolution along the row::
 
         [i, f, o] = sigmoid(K * x_i + W * h_{i-1} + b)        K masked ("B"), W not
         g = tanh(K_g * x_i + W_g * h_{i-1} + b_g)
         c_i = f c_{i-1} + i g          h_i = o tanh(c_i)      h_0 and c_0 learned, for all columns
 
-    A pixel sees a triangle of the rows above it, as wide as `kernel_size` lets it grow.
+    A pixel sees a triangle of the rows above it, which `kernel_size` widens at each row.
 
     Args:
         units: Number of features of each pixel.
         kernel_size: Odd width of both convolutions. Defaults to `3`.
-        channel_groups: 3 for RGB, 1 for grey. Defaults to `1`.
-        kernel_initializer: Of `K`, before masking. Defaults to `"glorot_uniform"`.
-        recurrent_initializer: Of `W`, a matrix `(kernel_size * units, 4 * units)`. Defaults to
-            `"orthogonal"`.
-        bias_initializer: Of `b`. Defaults to `"zeros"`.
-        unit_forget_bias: Add 1 to the forget gate's bias at the start. Defaults to `True`.
-        **kwargs: Those of `keras.layers.Layer`.
+        channel_groups: 3 for RGB, 1 for greyscale. Defaults to `1`.
+        kernel_initializer: Initialiser of `K`, before masking. Defaults to `"glorot_uniform"`.
+        recurrent_initializer: Initialiser of `W`, a matrix `(kernel_size * units, 4 * units)`.
+            Defaults to `"orthogonal"`.
+        bias_initializer: Initialiser of `b`. Defaults to `"zeros"`.
+        unit_forget_bias: Whether to add 1 to the initial bias of the forget gate. Defaults to
+            `True`.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
         images: `(batch, height, width, channels)`, height and width known.
@@ -53,7 +54,7 @@ class RowLSTM(PixelLSTM):
         `(batch, height, width, units)`.
 
     Raises:
-        ValueError: if an argument does not fit.
+        ValueError: If an argument is invalid.
 
     Example:
 
@@ -104,7 +105,7 @@ class RowLSTM(PixelLSTM):
         return ops.concatenate([z, cell], axis=-1)
 
     def carry(self, batch: Any) -> Tensor:
-        """The inputs on the left that the kernel sees, side by side."""
+        """The inputs on the left that the kernel sees, concatenated."""
         return ops.zeros((batch, self.kernel_size // 2 * self._weights.kernel.shape[2]))
 
     def pixel(self, x: Tensor, above: Tensor, carry: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -127,26 +128,27 @@ class RowLSTM(PixelLSTM):
 class DiagonalBiLSTM(PixelLSTM):
     """Two LSTMs over the diagonals of an image, from the top left and from the top right.
 
-    With inputs `x`, at pixel `(i, j)`, from the left::
+    With the inputs `x`, at pixel `(i, j)`, from the left::
 
         [i, f, o] = sigmoid(K x_{i,j} + W [h_{i,j-1}, h_{i-1,j}] + b)      K masked ("B")
         g = tanh(K_g x_{i,j} + W_g [h_{i,j-1}, h_{i-1,j}] + b_g)
         c_{i,j} = f c_{i,j-1} + i g          h_{i,j} = o tanh(c_{i,j})
 
-    with learned `h` and `c` outside the image; from the right the same on the mirrored image, with
-    weights of its own, shifted down by a row, so that it tells a pixel of nothing but the rows
-    above it. The outputs are added. A pixel sees all pixels before it, in `height + width - 1`
-    steps.
+    with learned `h` and `c` outside the image. From the right the same on the mirrored image, with
+    weights of its own and shifted down by a row, so that a pixel gets information only from the
+    rows above it. The outputs are added. A pixel sees all pixels before it, in
+    `height + width - 1` steps.
 
     Args:
         units: Number of features of each pixel.
-        channel_groups: 3 for RGB, 1 for grey. Defaults to `1`.
-        kernel_initializer: Of `K`, before masking. Defaults to `"glorot_uniform"`.
-        recurrent_initializer: Of `W`, a matrix `(2 * units, 4 * units)`, first the rows for the
-            pixel on the left. Defaults to `"orthogonal"`.
-        bias_initializer: Of `b`. Defaults to `"zeros"`.
-        unit_forget_bias: Add 1 to the forget gate's bias at the start. Defaults to `True`.
-        **kwargs: Those of `keras.layers.Layer`.
+        channel_groups: 3 for RGB, 1 for greyscale. Defaults to `1`.
+        kernel_initializer: Initialiser of `K`, before masking. Defaults to `"glorot_uniform"`.
+        recurrent_initializer: Initialiser of `W`, a matrix `(2 * units, 4 * units)`, whose first
+            rows are for the pixel on the left. Defaults to `"orthogonal"`.
+        bias_initializer: Initialiser of `b`. Defaults to `"zeros"`.
+        unit_forget_bias: Whether to add 1 to the initial bias of the forget gate. Defaults to
+            `True`.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
         images: `(batch, height, width, channels)`, height and width known.
@@ -155,7 +157,7 @@ class DiagonalBiLSTM(PixelLSTM):
         `(batch, height, width, units)`.
 
     Raises:
-        ValueError: if an argument does not fit.
+        ValueError: If an argument is invalid.
 
     Example:
 
@@ -179,8 +181,8 @@ class DiagonalBiLSTM(PixelLSTM):
         return ops.cast(ops.transpose(left + below, (3, 2, 1, 0)), self.compute_dtype)
 
     def begin(self, batch: Any, width: int) -> Tensor:
-        """Of the row above: hidden states from the left, from the right, and what the latter say
-        of it to the row below; there is no row above the first one."""
+        """For the row above: the hidden states from the left and from the right, and the output of
+        the latter to the row below, which is zero above the first row."""
         n = self.units
         start = ops.concatenate([self._left.hidden, self._right.hidden, ops.zeros((n,))])
         return ops.broadcast_to(start, (batch, width, 3 * n))
@@ -204,7 +206,7 @@ class DiagonalBiLSTM(PixelLSTM):
         return hidden + above[:, -n:], carry, ops.concatenate([hidden, x], axis=-1)
 
     def end_row(self, memory: Tensor, kept: Tensor) -> Tensor:
-        """Goes back over the row from the right, now that all of it is known."""
+        """Goes over the row from the right, now that all of it is known."""
         n = self.units
         before = memory[:, :, n : 2 * n]
         z = ops.matmul(kept[:, :, n:], self.input_kernel(self._right)[0, 0])
@@ -221,12 +223,17 @@ class DiagonalBiLSTM(PixelLSTM):
         return ops.concatenate([kept[:, :, :n], right, right], axis=-1)
 
     def _walk_both(self, *images: Tensor) -> list[Tensor]:
-        """Hidden states of both walks from the top left, `(units, width, height, batch)`, of images
-        `(channels, width, height, batch)`.
+        """Hidden states of both walks from the top left.
 
-        They go together, as one LSTM of twice the units whose kernel is zero between the two. Step
-        `t` is at row `t - j` of column `j`. Where that is outside the image, closed gates keep the
-        states at zero; what the first row sees of `h` above it is put into its gates.
+        They run together, as one LSTM of twice the units whose kernel is zero between the two. Step
+        `t` is at row `t - j` of column `j`. Outside the image, closed gates keep the states at
+        zero. What the first row sees of `h` above it is added to its gates.
+
+        Args:
+            *images: Two images, `(channels, width, height, batch)`.
+
+        Returns:
+            Two tensors `(units, width, height, batch)`.
         """
         n, walks = self.units, (self._left, self._right)
         width, height = images[0].shape[1:3]
@@ -257,8 +264,8 @@ class DiagonalBiLSTM(PixelLSTM):
 
 
 def _side_by_side(kernels: Sequence[Tensor], units: int) -> Tensor:
-    """The kernel of two LSTMs that know nothing of each other, from those of each: rows by
-    neighbour, columns by gate, and among these first those of the first one."""
+    """The kernel of two independent LSTMs as one: its rows are ordered by neighbour and its columns
+    by gate, and among these the first LSTM comes first."""
     left, right = (ops.reshape(w, (2, units, 4, units)) for w in kernels)
     nothing = ops.zeros_like(left)
     whole = [

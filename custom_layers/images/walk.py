@@ -1,7 +1,7 @@
-"""What the layers of PixelRNN are made of: masks, the LSTM that walks over an image, diagonals.
+"""Parts of the PixelRNN layers: masks, the LSTM that walks over an image, diagonals.
 
-Pixels stand in raster order, row after row from the left, and within a pixel the channel groups
-(red, green, blue). Feature `c` of `n` belongs to group `c * groups // n`.
+Pixels are ordered row by row from the left, and within a pixel by channel group (red, green, blue).
+Feature `c` of `n` belongs to group `c * groups // n`.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def pixel_mask(
     mask_type: MaskType,
     channel_groups: int = 1,
 ) -> np.ndarray:
-    """1 where a kernel may look, 0 at the pixels to come, `(height, width, inputs, filters)`."""
+    """1 where a kernel may look, 0 at later pixels, `(height, width, inputs, filters)`."""
     height, width = kernel_size
     mask = np.zeros((height, width, inputs, filters), "float32")
     mask[: height // 2] = 1
@@ -39,7 +39,7 @@ def pixel_mask(
 
 
 class WalkWeights(NamedTuple):
-    """Of a walk over the image; gates stand in the order input, forget, output, candidate."""
+    """Weights of a walk over the image. Gates are in the order input, forget, output, candidate."""
 
     kernel: Any
     recurrent: Any
@@ -49,11 +49,11 @@ class WalkWeights(NamedTuple):
 
 
 class PixelByPixel(keras.layers.Layer):
-    """A layer that can also be followed pixel by pixel, which is how images are sampled.
+    """A layer that can also run pixel by pixel, which is how images are sampled.
 
-    What a row gets from the rows above it is known before its first pixel, for all its columns at
-    once; from the pixels on the left it gets a carry. So every pixel is the same work. In the
-    order of the calls, with `x` the inputs of a pixel::
+    The contribution of the rows above is computed before the first pixel of a row, for all columns
+    at once; that of the pixels on the left is a carry. So every pixel costs the same. In the order
+    of the calls, with `x` the inputs of a pixel::
 
         memory = begin(batch, width)                              (batch, width, ...)
         for each row:    above, carry = above(memory), carry(batch)
@@ -62,28 +62,28 @@ class PixelByPixel(keras.layers.Layer):
     """
 
     def begin(self, batch: Any, width: int) -> Tensor:
-        """What the first row is told, `(batch, width, any)`."""
+        """The memory before the first row, `(batch, width, any)`."""
         raise NotImplementedError
 
     def above(self, memory: Tensor) -> Tensor:
-        """What each pixel of a row gets from the rows above, `(batch, width, any)`."""
+        """The contribution of the rows above to each pixel of a row, `(batch, width, any)`."""
         raise NotImplementedError
 
     def carry(self, batch: Any) -> Tensor:
-        """What the first pixel of a row gets from the left, `(batch, any)`."""
+        """The carry before the first pixel of a row, `(batch, any)`."""
         raise NotImplementedError
 
     def pixel(self, x: Tensor, above: Tensor, carry: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Outputs at a pixel, the carry to the next one, and what is kept for `end_row`."""
+        """The outputs at a pixel, the carry to the next one, and what to keep for `end_row`."""
         raise NotImplementedError
 
     def end_row(self, memory: Tensor, kept: Tensor) -> Tensor:
-        """What the next row is told, from what the pixels kept, `(batch, width, any)`."""
+        """The memory for the next row, from what the pixels kept, `(batch, width, any)`."""
         raise NotImplementedError
 
 
 class PixelLSTM(PixelByPixel):
-    """The LSTM that walks over an image, a row or a diagonal at a step, all its pixels at once."""
+    """An LSTM that walks over an image, one row or diagonal per step, all its pixels at once."""
 
     def __init__(
         self,
@@ -134,24 +134,24 @@ class PixelLSTM(PixelByPixel):
         return values + ops.cast(ops.convert_to_tensor(forget), values.dtype)
 
     def input_kernel(self, weights: WalkWeights) -> Tensor:
-        """The kernel of the inputs: mask "B", each gate with its own groups."""
+        """The kernel of the inputs with mask "B", for the channel groups of each gate."""
         kernel = ops.convert_to_tensor(weights.kernel)
         _, width, channels, _ = kernel.shape
         mask = pixel_mask((1, width), channels, self.units, "B", self.channel_groups)
         return kernel * ops.convert_to_tensor(np.tile(mask, 4), kernel.dtype)
 
     def see_inputs(self, x: Tensor, weights: WalkWeights) -> Tensor:
-        """What the gates see of the inputs, their bias included.
+        """The contribution of the inputs to the gates, including the bias.
 
         Args:
             x: `(steps, channels, positions, batch)`.
-            weights: Of `add_walk`.
+            weights: Result of `add_walk`.
 
         Returns:
             `(steps, 4 * units, positions, batch)`.
         """
         kernel = self.input_kernel(weights)[0]
-        # The mask leaves nothing of what the kernel sees on the right.
+        # The mask is zero for everything on the right.
         width, channels, gates = kernel.shape[0] // 2 + 1, kernel.shape[1], kernel.shape[2]
         matrix = ops.transpose(ops.reshape(kernel[:width], (width * channels, gates)))
         seen = neighbours(x, range(1 - width, 1), ops.zeros((1, 1, 1), kernel.dtype))
@@ -202,7 +202,7 @@ def unskew(images: Tensor) -> Tensor:
 
 
 def _another(initializer: Any) -> Any:
-    """A copy: an initialiser draws the same numbers each time it is used."""
+    """A copy of an initialiser, which would draw the same numbers each time it is used."""
     if isinstance(initializer, keras.initializers.Initializer):
         return initializer.clone()
     return initializer

@@ -15,21 +15,21 @@ from custom_layers.engine.tensor import Tensor
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
 class AttentionPooling1D(keras.layers.Layer):
-    """Mean of a sequence over time, weighted by additive attention: a vector for a sequence.
+    """Mean of a sequence over time, weighted by additive attention.
 
-    With input `x`, kernel `W`, bias `b` and query `v`, over the valid steps `t`::
+    With the input `x`, kernel `W`, bias `b` and query `v`, over the valid steps `t`::
 
         e_t = v . tanh(W x_t + b)
         a_t = exp(e_t) / sum_s exp(e_s)
         y   = sum_t a_t x_t
 
-    On top of a recurrent layer it takes the place of the last state or of the mean over time, and
-    its weights `a` show which steps the output was made from.
+    On top of a recurrent layer it replaces the last state or the mean over time, and its weights
+    `a` show how much each step contributes to the output.
 
     Args:
         units: Width of the hidden layer of the score, at least 1. Defaults to `None`, the number of
             features.
-        use_bias: Whether the score has the bias `b`. Defaults to `True`.
+        use_bias: Whether to add the bias `b`. Defaults to `True`.
         kernel_initializer: Initialiser of `W`. Defaults to `"glorot_uniform"`.
         query_initializer: Initialiser of `v`. Defaults to `"glorot_uniform"`.
         bias_initializer: Initialiser of `b`. Defaults to `"zeros"`.
@@ -41,22 +41,21 @@ class AttentionPooling1D(keras.layers.Layer):
 
     Call arguments:
         inputs: Tensor of shape `(batch, time, features)`.
-        mask: Optional boolean tensor of shape `(batch, time)`, `True` at the steps that count.
+        mask: Optional booleans `(batch, time)`, `True` at valid steps.
 
     Input shape:
-        `(batch, time, features)`, both `batch` and `time` may be unknown.
+        `(batch, time, features)`; `batch` and `time` may be unknown.
 
     Output shape:
-        `(batch, features)`. With `return_attention_scores=True` a pair of it and of the weights,
-        `(batch, time)`. Both have the compute dtype of the policy; softmax and mean are computed
-        in float32 at least.
+        `(batch, features)`. With `return_attention_scores=True`, a pair of this and of the weights,
+        `(batch, time)`. In the compute dtype; softmax and mean are computed at least in float32.
 
     Masking:
-        Steps may be masked anywhere: their weight is exactly 0 and what they hold, NaN included,
-        has no influence. A row that is masked wholly gives zeros. The mask is not passed on.
+        Steps may be masked anywhere: their weight is exactly 0, and their values, NaN included,
+        have no influence. A fully masked row gives zeros. The mask is not passed on.
 
     Raises:
-        ValueError: if an argument, the shape of the inputs or that of the mask does not fit.
+        ValueError: If an argument, or the shape of the inputs or of the mask, is invalid.
 
     Example:
 
@@ -132,16 +131,16 @@ class AttentionPooling1D(keras.layers.Layer):
         hidden = ops.matmul(inputs, self.kernel)
         if self.use_bias:
             hidden = ops.add(hidden, self.bias)
-        # Not in half precision, in which sums over time lose their digits.
+        # Not in half precision, where sums over time lose digits.
         precise = at_least_float32(self.compute_dtype)
         scores = ops.cast(ops.matmul(ops.tanh(hidden), self.query), precise)
         if mask is not None:
             scores = ops.where(mask, scores, IMPOSSIBLE)
-        # Written out because `ops.softmax` warns of sequences of a single step.
+        # Written out because `ops.softmax` warns about sequences of a single step.
         highest = ops.stop_gradient(ops.max(scores, axis=-1, keepdims=True))
         weights = ops.exp(scores - highest)
         if mask is not None:
-            weights = ops.where(mask, weights, 0.0)  # they are 1 in a row that is masked wholly
+            weights = ops.where(mask, weights, 0.0)  # they are 1 in a fully masked row
         total = ops.sum(weights, axis=-1, keepdims=True)
         weights = weights / ops.where(ops.equal(total, 0.0), 1.0, total)
         outputs = ops.einsum("bt,btf->bf", weights, ops.cast(inputs, precise))

@@ -1,4 +1,4 @@
-"""A vector for a sequence: its last step, its ends, its mean or its maximum."""
+"""Pooling of a sequence: its last step, both ends, its mean or its maximum."""
 
 from __future__ import annotations
 
@@ -17,36 +17,36 @@ PoolingMode = Literal["last", "ends", "mean", "max"]
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
 class SequencePooling1D(keras.layers.Layer):
-    """Last step, both ends, mean or maximum of a sequence over the steps that count.
+    """Last step, both ends, mean or maximum of a sequence over its valid steps.
 
-    With input `x` and the valid steps `V`::
+    With the input `x` and the valid steps `V`::
 
         last   y = x_l                 l = max V
         ends   y = [x_l, x_f]          f = min V, where the backward half of a bidirectional
-                                       layer has read all of the sequence
+                                       layer has read the whole sequence
         mean   y = sum_{t in V} x_t / |V|
         max    y = max_{t in V} x_t    for each feature
 
-    Unlike Keras's pooling layers it heeds masks in all modes, and a row without valid steps gives
-    zeros.
+    Unlike Keras's pooling layers it respects masks in all modes, and a row without valid steps
+    gives zeros.
 
     Args:
-        mode: As above. Defaults to `"last"`.
-        **kwargs: Those of `keras.layers.Layer`.
+        mode: `"last"`, `"ends"`, `"mean"` or `"max"`. Defaults to `"last"`.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
-        inputs: `(batch, time, features)`, batch and time may be unknown.
-        mask: Optional booleans `(batch, time)`, `True` at the steps that count.
+        inputs: `(batch, time, features)`; batch and time may be unknown.
+        mask: Optional booleans `(batch, time)`, `True` at valid steps.
 
     Output shape:
-        `(batch, features)`, for `"ends"` `(batch, 2 * features)`, of the compute dtype.
+        `(batch, features)`, or `(batch, 2 * features)` for `"ends"`, in the compute dtype.
 
     Masking:
-        Steps may be masked anywhere; what they hold, NaN included, has no influence. A row that is
-        masked wholly gives zeros. The mask is not passed on.
+        Steps may be masked anywhere; their values, NaN included, have no influence. A fully masked
+        row gives zeros. The mask is not passed on.
 
     Raises:
-        ValueError: if the mode is unknown.
+        ValueError: If the mode is unknown.
 
     Example:
 
@@ -72,7 +72,7 @@ class SequencePooling1D(keras.layers.Layer):
             return zero_masked(highest, ops.any(mask, axis=1))
         valid = ops.cast(mask, "int32")
         if self.mode == "mean":
-            # Not in half precision, in which sums over time lose their digits.
+            # Not in half precision, where sums over time lose digits.
             precise = at_least_float32(self.compute_dtype)
             total = ops.sum(ops.cast(inputs, precise), axis=1)
             count = ops.maximum(ops.sum(valid, axis=1, keepdims=True), 1)
@@ -85,7 +85,7 @@ class SequencePooling1D(keras.layers.Layer):
 
     @property
     def _lowest(self) -> float:
-        """Below every number, and finite: ONNX multiplies it by 0 where it is not taken."""
+        """Less than any value, and finite, as ONNX multiplies it by 0 where it is not used."""
         return -6e4 if self.compute_dtype == "float16" else -3e38
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
@@ -100,5 +100,5 @@ class SequencePooling1D(keras.layers.Layer):
 
 
 def _chosen(inputs: Tensor, step: Tensor) -> Tensor:
-    """The one step of each row that is marked; zeros where none is."""
+    """The marked step of each row, or zeros if there is none."""
     return ops.sum(zero_masked(inputs, step), axis=1)

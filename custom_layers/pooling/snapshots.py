@@ -1,4 +1,4 @@
-"""A vector for a sequence: some of its steps, at equal distances."""
+"""Pooling of a sequence: a few of its steps, at equal distances."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from custom_layers.engine.tensor import Tensor
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
 class SequenceSnapshots1D(keras.layers.Layer):
-    """A fixed number of steps of a sequence, at equal distances up to the last, side by side.
+    """A fixed number of steps of a sequence, at equal distances up to the last, concatenated.
 
-    With input `x` and `l` valid steps, numbered from 1::
+    With the input `x` and `l` valid steps, numbered from 1::
 
         y = [x_{t_1}, ..., x_{t_n}],    t_i = ceil(i l / n)
 
-    A state after a half of a sequence still knows what the last one has forgotten, so a linear
-    readout of snapshots sees more of a sequence than one of the last state. They follow the length:
-    sequences of any length give vectors of one width, with steps repeated where `l < n`.
+    A state halfway through a sequence still knows what the last one has forgotten, so a linear
+    readout of snapshots sees more of the sequence than one of the last state. Sequences of any
+    length give vectors of the same width; steps are repeated if `l < n`.
 
     Args:
         count: Number of snapshots `n`. Defaults to `8`.
-        **kwargs: Those of `keras.layers.Layer`.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
-        inputs: `(batch, time, features)`, batch and time may be unknown.
-        mask: Optional booleans `(batch, time)`, `True` at the steps that count.
+        inputs: `(batch, time, features)`; batch and time may be unknown.
+        mask: Optional booleans `(batch, time)`, `True` at valid steps.
 
     Output shape:
-        `(batch, count * features)`, of the compute dtype.
+        `(batch, count * features)`, in the compute dtype.
 
     Masking:
-        Steps may be masked anywhere; what they hold, NaN included, has no influence. A row that is
-        masked wholly gives zeros. The mask is not passed on.
+        Steps may be masked anywhere; their values, NaN included, have no influence. A fully masked
+        row gives zeros. The mask is not passed on.
 
     Raises:
-        ValueError: if `count` is no positive integer.
+        ValueError: If `count` is not a positive integer.
 
     Example:
 
@@ -62,9 +62,9 @@ class SequenceSnapshots1D(keras.layers.Layer):
     def call(self, inputs: Tensor, mask: Tensor | None = None) -> Tensor:
         mask = valid_steps(inputs, mask)
         length = ops.sum(ops.cast(mask, "int32"), axis=1, keepdims=True)
-        numbers = ops.arange(1, self.count + 1, dtype="int32")[None, :]
-        among = ops.maximum((numbers * length + self.count - 1) // self.count - 1, 0)
-        steps = ops.take_along_axis(ops.cast(valid_first(mask), "int32"), among, axis=1)
+        snapshot = ops.arange(1, self.count + 1, dtype="int32")[None, :]
+        among_valid = ops.maximum((snapshot * length + self.count - 1) // self.count - 1, 0)
+        steps = ops.take_along_axis(ops.cast(valid_first(mask), "int32"), among_valid, axis=1)
         chosen = take_steps(inputs, steps)
         chosen = ops.where(length[:, :, None] > 0, chosen, ops.zeros_like(chosen))
         return ops.reshape(chosen, (-1, self.count * inputs.shape[-1]))

@@ -1,4 +1,4 @@
-"""The base of the recurrent layers here: Keras's RNN with a loop over time that a cell writes."""
+"""The base of the recurrent layers: Keras's RNN with a loop over time that the cell provides."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from custom_layers.engine.tensor import Tensor
 from custom_layers.initializers import PerGateOrthogonal
 
 _CACHE = 2**18
-"""Numbers of all states at all steps that stay in a cache with all that is computed from them."""
+"""How many state values, over all steps, fit into the cache with everything computed from them."""
 
 _CHUNK = (10, 50)
-"""Fewest and most steps of a chunk: the fewer, the more counts starting the operations."""
+"""Fewest and most steps of a chunk. In short chunks, launching the operations dominates."""
 
 _MANY_ROWS = 8
-"""Rows of a batch, from which on the operations of a step take longer than starting them."""
+"""Batch size from which the operations of a step take longer than launching them."""
 
 _GET = {
     "initializer": (keras.initializers.get, keras.initializers.serialize),
@@ -60,24 +60,24 @@ class UnseededOptions(CellOptions, total=False):
 
 
 class RecurrentOptions(UnseededOptions, total=False):
-    """Options that the recurrent layers share: of the cell's weights and of `RecurrentLayer`."""
+    """Options that all recurrent layers share: of the cell's weights and of `RecurrentLayer`."""
 
     seed: int | None
 
 
 class RecurrentCell(keras.layers.Layer):
-    """One step of a recurrence (`call`, as `keras.layers.RNN` wants it) and all of them (`scan`).
+    """One step of a recurrence (`call`, for `keras.layers.RNN`) and all of them (`scan`).
 
-    Subclasses set `state_size` and write `build`, `call` and `scan`. Both compute the same numbers:
-    `call` in the fewest lines, `scan` fast. `infer` is `scan` unless there is a faster order for
-    large sequences that are not trained on. The output is the first state, so that a masked step,
-    which carries all states over, repeats the output before it. A cell draws no random numbers:
-    dropout is the layer's.
+    Subclasses set `state_size` and implement `build`, `call` and `scan`. `call` and `scan` compute
+    the same numbers: `call` in the fewest lines, `scan` fast. `infer` is `scan` unless another
+    order is faster for large sequences in inference. The output is the first state, so that a
+    masked step, which carries all states over, repeats the output before it. A cell draws no random
+    numbers: dropout belongs to the layer.
 
     Args:
         units: Width of the output.
-        **kwargs: For every kind of weight in `default_initializers` its `*_initializer`,
-            `*_regularizer` and `*_constraint`, and the keyword arguments of `keras.layers.Layer`.
+        **kwargs: The `*_initializer`, `*_regularizer` and `*_constraint` of every kind of weight in
+            `default_initializers`, and the keyword arguments of `keras.layers.Layer`.
     """
 
     default_initializers: ClassVar[Mapping[str, Callable[[], Any] | str]] = {
@@ -85,13 +85,13 @@ class RecurrentCell(keras.layers.Layer):
         "recurrent": PerGateOrthogonal,
         "bias": "zeros",
     }
-    """Kinds of weights and how they start."""
+    """The kinds of weights and their default initialisers."""
 
     takes_recurrent_dropout: ClassVar[bool] = True
-    """Whether there are connections between states that dropout could thin out."""
+    """Whether there are connections between states for recurrent dropout to act on."""
 
     output_is_not_read: ClassVar[bool] = False
-    """Whether the first state is the output alone, which no later step reads."""
+    """Whether the first state is only the output, which no later step reads."""
 
     state_size: int | list[int]
 
@@ -126,7 +126,7 @@ class RecurrentCell(keras.layers.Layer):
         return self.units
 
     def get_initial_state(self, batch_size: Any = None) -> list[Tensor]:
-        """Zeros, a tensor `(batch_size, size)` for each state."""
+        """A tensor of zeros `(batch_size, size)` for each state."""
         sizes = [self.state_size] if isinstance(self.state_size, int) else self.state_size
         return [ops.zeros((batch_size, size), dtype=self.compute_dtype) for size in sizes]
 
@@ -137,12 +137,12 @@ class RecurrentCell(keras.layers.Layer):
         mask: Tensor | None = None,
         recurrent_dropout_mask: Tensor | None = None,
     ) -> tuple[Tensor, list[Tensor]]:
-        """Run through whole sequences.
+        """Process whole sequences.
 
         Args:
             inputs: `(batch, time, features)`, finite at masked steps.
-            initial_state: As many tensors `(batch, size)` as there are states.
-            mask: Optional booleans `(batch, time)`; where `False` all states are carried over.
+            initial_state: A tensor `(batch, size)` for each state.
+            mask: Optional booleans `(batch, time)`. Where `False`, all states are carried over.
             recurrent_dropout_mask: Optional factors `(batch, units)` on the state wherever it
                 enters a matrix product.
 
@@ -154,13 +154,13 @@ class RecurrentCell(keras.layers.Layer):
     def infer(
         self, inputs: Tensor, initial_state: list[Tensor], mask: Tensor | None = None
     ) -> tuple[Tensor, list[Tensor]]:
-        """`scan` for inference: where it pays, in another order of the same operations."""
+        """`scan` for inference, possibly with the same operations in a faster order."""
         return self.scan(inputs, initial_state, mask)
 
     def in_chunks(
         self, inputs: Tensor, initial_state: list[Tensor], mask: Tensor | None = None
     ) -> tuple[Tensor, list[Tensor]]:
-        """`scan` over pieces of the sequence where all of it at once would leave the cache."""
+        """`scan`, in pieces if the whole sequence would not fit into the cache."""
         sizes = [self.state_size] if isinstance(self.state_size, int) else self.state_size
         rows, time = assumed_batch(inputs), inputs.shape[1]
         fitting = _CACHE // (rows * sum(sizes))
@@ -172,7 +172,7 @@ class RecurrentCell(keras.layers.Layer):
     def in_steps(
         self, inputs: Tensor, initial_state: list[Tensor], mask: Tensor | None = None
     ) -> tuple[Tensor, list[Tensor]]:
-        """`scan` by one `call` after the other, as Keras does, where a step is work enough."""
+        """`scan`, by one `call` per step as in Keras if a step is large enough."""
         rows, time = assumed_batch(inputs), inputs.shape[1]
         if time is None or rows < _MANY_ROWS or keras.config.backend() == "torch":
             return self.scan(inputs, initial_state, mask)
@@ -195,21 +195,21 @@ class RecurrentCell(keras.layers.Layer):
 
 
 class RecurrentLayer(keras.layers.RNN):
-    """`keras.layers.RNN` around a `RecurrentCell`: same options, same numbers, the cell's own loop.
+    """`keras.layers.RNN` around a `RecurrentCell`: same options and numbers, but a faster loop.
 
     Masked steps (left, right, between, whole rows) carry all states over; the output there is the
     output of the step before, or the initial state's before the first valid step.
 
     Args:
         cell: The cell.
-        dropout: Share of the inputs that is dropped in training, the same inputs at all steps of a
-            sequence (Gal and Ghahramani, 2016). Defaults to `0.0`.
-        recurrent_dropout: Share of the states that is dropped on their way into the recurrent
-            connections, likewise. Defaults to `0.0`.
-        seed: Integer seed of the dropout. Defaults to `None`, a seed is drawn.
+        dropout: Share of the inputs to drop in training, the same ones at all steps of a sequence
+            (Gal and Ghahramani, 2016). Defaults to `0.0`.
+        recurrent_dropout: Share of the states to drop at the recurrent connections, likewise.
+            Defaults to `0.0`.
+        seed: Integer seed of the dropout. Defaults to `None`, a random seed.
         **kwargs: Keyword arguments of `keras.layers.RNN`: `return_sequences`, `return_state`,
-            `go_backwards`, `zero_output_for_mask`, and those of `keras.layers.Layer`. Instead of
-            `stateful`, which three backends understand in three ways, pass states explicitly:
+            `go_backwards`, `zero_output_for_mask`, and those of `keras.layers.Layer`. `stateful`
+            behaves differently on each backend and is not supported: pass states explicitly, with
             `return_state=True` and `initial_state=`.
     """
 
@@ -247,7 +247,7 @@ class RecurrentLayer(keras.layers.RNN):
     def split_options(
         options: Mapping[str, Any],
     ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The keyword arguments of a layer, apart: those of its cell, and those of the loop."""
+        """Split the keyword arguments of a layer into those of its cell and those of the loop."""
         shared = ("trainable", "dtype")
         of_cell = {k: v for k, v in options.items() if k in CellOptions.__annotations__}
         of_loop = {k: v for k, v in options.items() if k not in of_cell or k in shared}
@@ -268,7 +268,7 @@ class RecurrentLayer(keras.layers.RNN):
             mask = ops.cast(mask, "bool")
             if len(mask.shape) == 3:
                 mask = mask[:, :, 0]
-            # What stands at masked steps may be anything, NaN included.
+            # Masked steps may hold anything, NaN included.
             sequences = zero_masked(sequences, mask)
         if self.go_backwards:
             sequences = ops.flip(sequences, axis=1)

@@ -1,4 +1,4 @@
-"""Delayed connections: recurrent units that also see their states of many steps ago."""
+"""Delayed connections: recurrent units that also see their states from many steps ago."""
 
 from __future__ import annotations
 
@@ -27,9 +27,8 @@ class DelayCell(RecurrentCell):
 
     Call arguments:
         inputs: `(batch, features)`.
-        states: A list of `h_{t-1}`, `(batch, units)`, and, where the longest delay `D` is above 1,
-            of the states before it side by side, `[h_{t-2} | ... | h_{t-D}]`,
-            `(batch, (D - 1) * units)`.
+        states: List of `h_{t-1}`, `(batch, units)`, and, if the longest delay `D` is above 1, of
+            the states before it, `[h_{t-2} | ... | h_{t-D}]`, `(batch, (D - 1) * units)`.
 
     Example:
 
@@ -55,7 +54,7 @@ class DelayCell(RecurrentCell):
     ) -> None:
         _check(delays)
         if use_delay_weights and kwargs.get("recurrent_initializer") is None:
-            # The shares start out as 1 / len(delays).
+            # The shares start as 1 / len(delays).
             kwargs["recurrent_initializer"] = keras.initializers.Orthogonal(gain=float(len(delays)))
         super().__init__(units, **kwargs)
         self.delays = [int(delay) for delay in delays]
@@ -100,7 +99,7 @@ class DelayCell(RecurrentCell):
     ) -> tuple[Tensor, list[Tensor]]:
         past, valid = self._in_order(initial_state), None
         if mask is not None:
-            # Delays count valid steps: the masked ones are taken out, and put back in the end.
+            # Delays count valid steps: take the masked ones out, and put them back at the end.
             inputs = take_steps(inputs, valid_first(mask))
             count = ops.cumsum(ops.cast(mask, "int32"), axis=1)
             length = count[:, -1:]
@@ -137,7 +136,7 @@ class DelayCell(RecurrentCell):
         return ops.concatenate([ops.flip(older, axis=1), states[0][:, None]], axis=1)
 
     def _as_states(self, past: Tensor) -> list[Tensor]:
-        """What `_in_order` was made from."""
+        """Reverse of `_in_order`."""
         if self.depth == 1:
             return [past[:, -1]]
         older = ops.flip(past[:, :-1], axis=1)
@@ -155,56 +154,56 @@ class DelayCell(RecurrentCell):
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
 class DelayRNN(RecurrentLayer):
-    """Recurrent layer with delayed connections: it also sees its states of many steps ago.
+    """Recurrent layer with delayed connections, which also sees its states from many steps ago.
 
     With inputs `x_t`, states `h_t`, a list of delays `d` and an activation `f`::
 
         h_t = f(U x_t + sum_d p_d W_d h_{t-d} + b)
 
-    A connection with delay `d` carries information, and the gradient back, over `d` steps at once:
-    over a distance of `n` steps it vanishes as in a plain network over `n / d`.
+    A connection with delay `d` carries information, and the gradient, over `d` steps at once: over
+    `n` steps the gradient vanishes as over `n / d` steps of a plain network.
 
-    `p_d = 1`, or a learned share. `delays=(1,)` is the plain recurrent network, exactly
-    `keras.layers.SimpleRNN`; `delays=(d,)` is the dilated one, `d` plain networks that take turns.
-    The latter is also faster, as `min(delays)` steps are computed at once.
+    `p_d` is 1, or a learned share. `delays=(1,)` is the plain recurrent network, exactly
+    `keras.layers.SimpleRNN`. `delays=(d,)` is the dilated one, `d` plain networks that take turns;
+    it is also faster, as `min(delays)` steps are computed at once.
 
     Args:
         units: Number of units.
-        delays: Different integers, at least 1, in steps. Defaults to `(1, 4, 16)`.
+        delays: Distinct positive integers, in steps. Defaults to `(1, 4, 16)`.
         activation: `f`. Defaults to `"tanh"`.
-        use_bias: Whether there is a `b`. Defaults to `True`.
-        use_delay_weights: Weigh the delays by `p = softmax(v)`, which sums to 1, with a trainable
-            vector `v`, which starts at zeros. Defaults to `False`.
+        use_bias: Whether to add the bias `b`. Defaults to `True`.
+        use_delay_weights: Whether to weight the delays by `p = softmax(v)` with a trainable vector
+            `v` that starts at zero. Defaults to `False`.
         **kwargs: `kernel_initializer` (of `U`, defaults to `"glorot_uniform"`),
             `recurrent_initializer` (of all `W_d`, a kernel `(len(delays) * units, units)` in the
-            order of `delays`; defaults to `"orthogonal"`, with which `sum_d W_d W_d^T = I`: the sum
-            over the delays is as large as one state if they are unrelated; with
-            `use_delay_weights=True` it is multiplied by `len(delays)`, so that this holds with the
-            first shares too), `bias_initializer` (defaults to `"zeros"`), and for each a
-            `*_regularizer` and a `*_constraint`;
-            `dropout` and `recurrent_dropout`, shares of the inputs and of the states entering the
-            `W_d` that are dropped, the same at all steps of a sequence (defaults `0.0`), and their
+            order of `delays`; defaults to `"orthogonal"`, so that `sum_d W_d W_d^T = I` and the sum
+            over the delays is as large as one state if they are uncorrelated; multiplied by
+            `len(delays)` if `use_delay_weights=True`, so that this holds for the initial shares,
+            too), `bias_initializer` (defaults to `"zeros"`), and for each a `*_regularizer` and a
+            `*_constraint`;
+            `dropout` and `recurrent_dropout`, the shares of the inputs and of the states entering
+            the `W_d` to drop, the same at all steps of a sequence (defaults `0.0`), and their
             `seed`; `return_sequences`, `return_state`, `go_backwards` and `zero_output_for_mask` as
             in `keras.layers.RNN` (defaults `False`); and those of `keras.layers.Layer`.
 
     Call arguments:
         sequences: `(batch, time, features)`.
-        initial_state: Optional states before the first step: a list of `h_0`, `(batch, units)`,
-            and, where the longest delay `D` is above 1, of `[h_{-1} | h_{-2} | ... | h_{1-D}]`,
-            `(batch, (D - 1) * units)`; zeros otherwise.
+        initial_state: Optional list of the states before the first step: `h_0`, `(batch, units)`,
+            and, if the longest delay `D` is above 1, `[h_{-1} | h_{-2} | ... | h_{1-D}]`,
+            `(batch, (D - 1) * units)`. Zeros by default.
         mask: Optional booleans `(batch, time)`.
-        training: Whether to drop anything.
+        training: Whether to apply dropout.
 
     Output shape:
-        `(batch, units)`, with `return_sequences` `(batch, time, units)`; with `return_state`
+        `(batch, units)`, or `(batch, time, units)` with `return_sequences`. With `return_state`,
         followed by the last states, of the shapes of `initial_state`.
 
     Masking:
         Masked steps (left, right, between, whole rows) carry all states over, so that delays count
-        valid steps; the output there is the output before.
+        valid steps, and repeat the output before.
 
     Raises:
-        ValueError: if an argument does not fit.
+        ValueError: If an argument is invalid.
 
     Example:
 
@@ -212,16 +211,16 @@ class DelayRNN(RecurrentLayer):
     >>> layer = DelayRNN(1, delays=(3,), activation="linear", kernel_initializer="ones",
     ...                  recurrent_initializer=keras.initializers.Constant(0.5),
     ...                  return_sequences=True)
-    >>> impulse = np.eye(1, 7, dtype="float32")[:, :, None]  # comes back after 3 steps, halved
+    >>> impulse = np.eye(1, 7, dtype="float32")[:, :, None]  # returns every 3 steps, halved
     >>> keras.ops.convert_to_numpy(layer(impulse))[0, :, 0].tolist()
     [1.0, 0.0, 0.0, 0.5, 0.0, 0.0, 0.25]
 
     Reference:
         [Lin et al., 1996](https://doi.org/10.1109/72.548162), whose NARX networks feed back delayed
-        outputs instead of states, [El Hihi and Bengio, 1995](https://papers.neurips.cc/paper/1995/hash/c667d53acd899a97a85de0c201ba99be-Abstract.html)
+        outputs instead of states; [El Hihi and Bengio, 1995](https://papers.neurips.cc/paper/1995/hash/c667d53acd899a97a85de0c201ba99be-Abstract.html)
         and section 10.9 of [Goodfellow et al., 2016](https://www.deeplearningbook.org/contents/rnn.html);
-        [Chang et al., 2017](https://arxiv.org/abs/1710.02224) for the dilated network, which stacks
-        layers of one delay each, growing exponentially. In the MIST RNN
+        [Chang et al., 2017](https://arxiv.org/abs/1710.02224) for the dilated network, a stack of
+        layers with one exponentially growing delay each. In the MIST RNN
         ([DiPietro et al., 2017](https://arxiv.org/abs/1702.07805)) the softmax depends on input and
         state and the delayed states share one matrix.
     """
@@ -253,5 +252,5 @@ def _check(delays: Any) -> None:
     fits = isinstance(delays, (list, tuple)) and all(is_integer(delay, 1) for delay in delays)
     if not fits or not delays or len(set(delays)) < len(delays):
         raise ValueError(
-            f"`delays` must be one or more different integers, each at least 1, found {delays!r}."
+            f"`delays` must be one or more distinct positive integers, found {delays!r}."
         )

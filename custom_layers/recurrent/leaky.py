@@ -28,7 +28,7 @@ class LeakyCell(RecurrentCell):
 
     Call arguments:
         inputs: `(batch, features)`.
-        states: A list of the state, `(batch, units)`.
+        states: List of the state, `(batch, units)`.
 
     Example:
 
@@ -63,7 +63,7 @@ class LeakyCell(RecurrentCell):
         constants = np.asarray(self.time_constant, dtype="float64")
         if constants.shape not in ((), (self.units,)):
             raise ValueError(
-                f"`time_constant` must be a number or one for each of the {self.units} units, "
+                f"`time_constant` must be one number or one for each of the {self.units} units, "
                 f"found {self.time_constant!r}."
             )
         if not (constants >= 1).all():
@@ -72,13 +72,13 @@ class LeakyCell(RecurrentCell):
             )
         if self.adaptive and self.trainable_time_constant:
             raise ValueError(
-                "`adaptive=True` chooses the time constant at every step: it cannot be combined "
+                "`adaptive=True` chooses the time constant at every step and cannot be combined "
                 "with `trainable_time_constant=True`."
             )
         if self.adaptive and not (constants > 1).all():
             raise ValueError(
-                "`time_constant` must be above 1 with `adaptive=True`, where it is what the "
-                f"logistic gate starts from, found {self.time_constant!r}."
+                "`time_constant` must be above 1 with `adaptive=True`, where it sets the initial "
+                f"bias of a logistic gate, found {self.time_constant!r}."
             )
         if self.trainable_time_constant and not (constants <= self.max_time_constant).all():
             raise ValueError(
@@ -147,7 +147,7 @@ class LeakyCell(RecurrentCell):
         return project(inputs, self.kernel, bias)
 
     def _rate(self) -> Tensor | None:
-        """1/T; `None` where it is 1 at all times, or chosen at every step."""
+        """1/T, or `None` if it is always 1 or chosen at every step."""
         if self.adaptive:
             return None
         if self.trainable_time_constant:
@@ -175,48 +175,49 @@ class LeakyRNN(RecurrentLayer):
 
         s_t = (1 - 1/T) s_{t-1} + (1/T) f(W s_{t-1} + U x_t + b)
 
-    A unit forgets with a time constant of about `T` steps: what it holds, and the gradient that
-    flows back through it, shrinks by `1 - 1/T` a step on the direct path, however small `W` is.
-    `T = 1` is the plain recurrent network, exactly `keras.layers.SimpleRNN`.
+    A unit forgets with a time constant of about `T` steps: on the direct path its state, and the
+    gradient flowing back through it, shrink by a factor of `1 - 1/T` per step, however small `W`
+    is. `T = 1` is the plain recurrent network, exactly `keras.layers.SimpleRNN`.
 
     Args:
         units: Number of units.
-        time_constant: `T` in steps, at least 1: a number, or one for each unit. Defaults to `2.0`.
+        time_constant: `T` in steps, at least 1: one number or one per unit. Defaults to `2.0`.
         activation: `f`. Defaults to `"tanh"`.
-        use_bias: Whether there is a `b`. Defaults to `True`.
-        trainable_time_constant: Learn `T`, one for each unit, from `time_constant` on, between 1
-            and `max_time_constant`. The weight is `log T`. Defaults to `False`.
+        use_bias: Whether to add the bias `b`. Defaults to `True`.
+        trainable_time_constant: Whether to learn a `T` for each unit, starting from
+            `time_constant`, between 1 and `max_time_constant`. The weight is `log T`. Defaults to
+            `False`.
         max_time_constant: Upper bound of a learned `T`, in steps. Defaults to `1000.0`.
-        adaptive: Choose `1/T` for each unit at each step, from input and state::
+        adaptive: Whether to choose `1/T` for each unit at each step, from input and state::
 
                 1/T_t = sigmoid(W' s_{t-1} + U' x_t + b')
 
-            with `b'` such that `T` starts out as `time_constant`. The kernels then hold `[U, U']`
-            and `[W, W']`. Defaults to `False`.
+            with an initial `b'` that makes `T` start at `time_constant`. The kernels then hold
+            `[U, U']` and `[W, W']`. Defaults to `False`.
         **kwargs: `kernel_initializer` (of `U`, defaults to `"glorot_uniform"`),
             `recurrent_initializer` (of `W`, defaults to `PerGateOrthogonal()`), `bias_initializer`
             (defaults to `"zeros"`), and for each a `*_regularizer` and a `*_constraint`;
-            `dropout` and `recurrent_dropout`, shares of the inputs and of the states entering `W`
-            that are dropped, the same at all steps of a sequence (defaults `0.0`), and their
+            `dropout` and `recurrent_dropout`, the shares of the inputs and of the states entering
+            `W` to drop, the same at all steps of a sequence (defaults `0.0`), and their
             `seed`; `return_sequences`, `return_state`, `go_backwards` and `zero_output_for_mask` as
             in `keras.layers.RNN` (defaults `False`); and those of `keras.layers.Layer`.
 
     Call arguments:
         sequences: `(batch, time, features)`.
-        initial_state: Optional state before the first step, `(batch, units)`; zeros otherwise.
+        initial_state: Optional state before the first step, `(batch, units)`. Zeros by default.
         mask: Optional booleans `(batch, time)`.
-        training: Whether to drop anything.
+        training: Whether to apply dropout.
 
     Output shape:
-        `(batch, units)`, with `return_sequences` `(batch, time, units)`; with `return_state`
+        `(batch, units)`, or `(batch, time, units)` with `return_sequences`. With `return_state`,
         followed by the last state, `(batch, units)`.
 
     Masking:
-        Masked steps (left, right, between, whole rows) carry the state over; the output there is
-        the state.
+        Masked steps (left, right, between, whole rows) carry the state over, which is also the
+        output there.
 
     Raises:
-        ValueError: if an argument does not fit.
+        ValueError: If an argument is invalid.
 
     Example:
 
@@ -230,7 +231,7 @@ class LeakyRNN(RecurrentLayer):
     Reference:
         [Jaeger et al., 2007](https://doi.org/10.1016/j.neunet.2007.04.016) for leaky integrators,
         whose leak rate is `1/T`; [Mozer, 1992](https://proceedings.neurips.cc/paper/1991/hash/53fde96fcc4b4ce72d7739202324cd49-Abstract.html)
-        for time constants per unit. With `adaptive=True` and `f = tanh` this is the GRU without a
+        for a time constant per unit. With `adaptive=True` and `f = tanh` this is the GRU without a
         reset gate.
     """
 

@@ -1,4 +1,4 @@
-"""The Legendre memory unit: a recurrent layer that holds its last steps as a polynomial."""
+"""The Legendre memory unit: a recurrent layer that stores its past as a polynomial."""
 
 from __future__ import annotations
 
@@ -29,17 +29,18 @@ from custom_layers.recurrent.base import (
 class LegendreMemoryCell(RecurrentCell):
     """One step of `LegendreMemory`, which has the equations and the arguments.
 
-    With `E = A - 1`, the memory's equation in that of the hidden state gives what `scan` computes,
+    With `E = A - 1` and the memory's equation substituted into that of the hidden state, `scan`
+    computes
     `[h_t | m_t] = [0 | m_{t-1}] + [f | 1](x_t K_x + [h_{t-1} | m_{t-1}] K + [b | 0])` with::
 
-        w = [B^T W_m | B^T]                            what a unit of u_t adds
+        w = [B^T W_m | B^T]                            the effect of u_t = 1
         K_x = [W_x | 0] + e_x w
-        K = [W_h | 0] + e_h w                          its rows for h, and for m
+        K = [W_h | 0] + e_h w                          the rows for h, then those for m
             [W_m + E^T W_m | E^T] + e_m w
 
     Call arguments:
         inputs: `(batch, features)`.
-        states: A list of `h`, `(batch, units)`, and `m`, `(batch, order)`.
+        states: List of `h`, `(batch, units)`, and `m`, `(batch, order)`.
 
     Example:
 
@@ -110,7 +111,7 @@ class LegendreMemoryCell(RecurrentCell):
                 name="log_theta",
                 shape=(),
                 initializer=keras.initializers.Constant(math.log(self.theta)),
-                constraint=keras.constraints.NonNeg(),  # a step at least
+                constraint=keras.constraints.NonNeg(),  # at least one step
                 autocast=False,
             )
         else:
@@ -119,8 +120,8 @@ class LegendreMemoryCell(RecurrentCell):
     def _add_another(
         self, kind: str, shape: tuple[int, ...], name: str, initializer: Any = None
     ) -> Any:
-        """A second weight of a kind: an initialiser draws the same numbers every time it is used,
-        a copy of it, unless it is seeded, others."""
+        """Add a second weight of a kind, initialised by a copy: an initialiser draws the same
+        numbers at every use, an unseeded copy draws others."""
         if initializer is None:
             initializer = getattr(self, f"{kind}_initializer")
             if isinstance(initializer, keras.initializers.Initializer):
@@ -181,7 +182,7 @@ class LegendreMemoryCell(RecurrentCell):
         return self.in_steps(inputs, initial_state, mask)
 
     def _kernels(self) -> tuple[Tensor, Tensor]:
-        """`K_x` and `K` of the docstring."""
+        """`K_x` and `K`, see the docstring of the class."""
         held, b = self._memory()
         memory_kernel = ops.convert_to_tensor(self.memory_kernel)
         added = ops.concatenate([ops.matmul(b, memory_kernel), b], axis=-1)
@@ -199,7 +200,7 @@ class LegendreMemoryCell(RecurrentCell):
         return of_input, ops.concatenate([of_hidden, of_memory], axis=0)
 
     def _memory(self) -> tuple[Tensor, Tensor]:
-        """`E^T` and `B^T`, which is minus its first row."""
+        """`E^T`, and `B^T`, which is minus its first row."""
         if self.trainable_theta:
             held = ops.cast(trained_zero_order_hold(self.log_theta, self.order), self.compute_dtype)
         else:
@@ -207,7 +208,7 @@ class LegendreMemoryCell(RecurrentCell):
         return held, -held[:1]
 
     def _pad(self, weight: Tensor) -> Tensor:
-        """Zeros for the columns of the memory."""
+        """The weight with columns of zeros for the memory."""
         weight = ops.convert_to_tensor(weight)
         return ops.pad(weight, [(0, 0)] * (len(weight.shape) - 1) + [(0, self.order)])
 
@@ -235,10 +236,10 @@ class LegendreMemory(RecurrentLayer):
         m_t = A m_{t-1} + B u_t
         h_t = f(W_x x_t + W_h h_{t-1} + W_m m_t + b)
 
-    `m` holds the last `theta` steps of `u` as the coefficients of a polynomial: `u_{t-r}` is about
+    `m` stores the last `theta` steps of `u` as the coefficients of a polynomial: `u_{t-r}` is about
     `sum_i P_i((2 r + 1) / theta - 1) m_{t,i}`, with the Legendre polynomials `P_i` and `r < theta`.
-    `A` and `B` follow from `order` and `theta` and are not learned: the exact solution, for an `u`
-    that is held for a step each (zero-order hold), of::
+    `A` and `B` follow from `order` and `theta` and are not learned. They are the exact solution,
+    for a `u` that is constant within each step (zero-order hold), of::
 
         theta dm/dt = A' m + B' u                A = exp(A' / theta), B = A'^{-1} (A - 1) B'
         A'_ij = (2 i + 1) (-1 if i < j else (-1)^(i - j + 1)), B'_i = (2 i + 1) (-1)^i
@@ -247,45 +248,45 @@ class LegendreMemory(RecurrentLayer):
         units: Number of hidden units.
         order: Number of coefficients in the memory. Defaults to `32`.
         theta: Length of the window in steps, at least 1. Defaults to `100.0`.
-        trainable_theta: Learn `theta`, from this value on, with the exact gradient. The weight is
-            `log(theta)`, kept at 0 or above. Defaults to `False`.
+        trainable_theta: Whether to learn `theta`, starting from this value, with the exact
+            gradient. The weight is `log(theta)`, kept non-negative. Defaults to `False`.
         activation: `f`. Defaults to `"tanh"`.
-        use_bias: Whether there is a `b`. Defaults to `True`.
-        input_to_hidden: Whether there is a `W_x`. Defaults to `True`.
-        hidden_to_memory: Whether there is an `e_h`. Defaults to `True`.
-        memory_to_memory: Whether there is an `e_m`. Without it and `e_h`, the memory is that of the
+        use_bias: Whether to add the bias `b`. Defaults to `True`.
+        input_to_hidden: Whether to use `W_x`. Defaults to `True`.
+        hidden_to_memory: Whether to use `e_h`. Defaults to `True`.
+        memory_to_memory: Whether to use `e_m`. Without it and `e_h`, the memory depends on the
             inputs alone. Defaults to `True`.
-        encoder_initializer: Of `e_x` and `e_h`; `e_m` starts at zero, so that the memory starts as
-            a window. Defaults to `"lecun_uniform"`.
-        encoder_regularizer: Of `e_x`, `e_h` and `e_m`. Defaults to `None`.
-        encoder_constraint: Of `e_x`, `e_h` and `e_m`. Defaults to `None`.
+        encoder_initializer: Initialiser of `e_x` and `e_h`; `e_m` starts at zero, so that the
+            memory starts as a window. Defaults to `"lecun_uniform"`.
+        encoder_regularizer: Regulariser of `e_x`, `e_h` and `e_m`. Defaults to `None`.
+        encoder_constraint: Constraint of `e_x`, `e_h` and `e_m`. Defaults to `None`.
         **kwargs: `kernel_initializer` (of `W_x` and `W_m`, defaults to `"glorot_normal"`),
             `recurrent_initializer` (of `W_h`, defaults to `"glorot_normal"`), `bias_initializer`
             (defaults to `"zeros"`), and for each a `*_regularizer` and a `*_constraint`;
-            `dropout` and `recurrent_dropout`, shares of the inputs and of the hidden states
-            entering `W_h` and `e_h` that are dropped, the same at all steps of a sequence (defaults
-            `0.0`), and their `seed`; `return_sequences`, `return_state`, `go_backwards` and
+            `dropout` and `recurrent_dropout`, the shares of the inputs and of the hidden states
+            entering `W_h` and `e_h` to drop, the same at all steps of a sequence (defaults `0.0`),
+            and their `seed`; `return_sequences`, `return_state`, `go_backwards` and
             `zero_output_for_mask` as in `keras.layers.RNN` (defaults `False`); and those of
-            `keras.layers.Layer`. Half precision rounds a long memory away: with `theta` of more
-            than about 100 (bfloat16) or 1,000 (float16), give this layer `dtype="float32"`.
+            `keras.layers.Layer`. Half precision is too coarse for a long memory: if `theta` is
+            above about 100 (bfloat16) or 1,000 (float16), use `dtype="float32"` for this layer.
 
     Call arguments:
         sequences: `(batch, time, features)`.
-        initial_state: Optional states before the first step, `h`, `(batch, units)`, and `m`,
-            `(batch, order)`; zeros otherwise.
+        initial_state: Optional list of the states before the first step, `h`, `(batch, units)`,
+            and `m`, `(batch, order)`. Zeros by default.
         mask: Optional booleans `(batch, time)`.
-        training: Whether to drop anything.
+        training: Whether to apply dropout.
 
     Output shape:
-        `(batch, units)`, with `return_sequences` `(batch, time, units)`: the hidden states; with
-        `return_state` followed by the last states, `(batch, units)` and `(batch, order)`.
+        Hidden states `(batch, units)`, or `(batch, time, units)` with `return_sequences`. With
+        `return_state`, followed by the last states, `(batch, units)` and `(batch, order)`.
 
     Masking:
-        Masked steps (left, right, between, whole rows) carry both states over, and no time passes
-        in the memory; the output there is the hidden state.
+        Masked steps (left, right, between, whole rows) carry both states over: no time passes in
+        the memory. The output there is the hidden state.
 
     Raises:
-        ValueError: if an argument does not fit.
+        ValueError: If an argument is invalid.
 
     Example:
 
@@ -298,7 +299,7 @@ class LegendreMemory(RecurrentLayer):
 
     Reference:
         [Voelker, Kajić and Eliasmith, 2019](https://proceedings.neurips.cc/paper/2019/hash/952285b9b7e7a1be5aa7849f32ffff05-Abstract.html),
-        whose initialisers these are; there is no `b` there.
+        whose initialisers these are. Their layer has no `b`.
     """
 
     cell_class = LegendreMemoryCell

@@ -28,8 +28,8 @@ class LRUCell(RecurrentCell):
 
     Call arguments:
         inputs: `(batch, features)`.
-        states: A list of the last output, `(batch, units)`, and of real and imaginary parts of the
-            state side by side, `(batch, 2 * state_units)`.
+        states: List of the last output, `(batch, units)`, and of the real and imaginary parts of
+            the state, `(batch, 2 * state_units)`.
     """
 
     default_initializers: ClassVar = {"kernel": "glorot_uniform", "bias": "zeros"}
@@ -53,7 +53,7 @@ class LRUCell(RecurrentCell):
             state_units = require_integer("state_units", state_units)
         if not 0 <= r_min < r_max <= 1:
             raise ValueError(
-                "`r_min` and `r_max` must be radii with 0 <= r_min < r_max <= 1, "
+                "`r_min` and `r_max` must satisfy 0 <= r_min < r_max <= 1, "
                 f"found {r_min!r} and {r_max!r}."
             )
         self.state_units = state_units
@@ -73,7 +73,7 @@ class LRUCell(RecurrentCell):
         features, width = input_shape[-1], self._width
         uniform = keras.initializers.RandomUniform(0.0, 1.0)
         draws = ops.convert_to_numpy(uniform((2, width))).astype("float64")
-        # |lambda|^2 uniform between the squares of the radii: lambda uniform on the ring.
+        # With |lambda|^2 uniform between the squared radii, lambda is uniform on the ring.
         square = draws[0] * (self.r_max**2 - self.r_min**2) + self.r_min**2
         square = np.clip(square, 1e-8, 1 - 1e-8)
         self.nu_log = self._parameter("nu_log", np.log(-0.5 * np.log(square)))
@@ -106,7 +106,7 @@ class LRUCell(RecurrentCell):
         return radius * ops.cos(phase), radius * ops.sin(phase)
 
     def _drive(self, inputs: Tensor) -> Tensor:
-        """`gamma * B x`, real and imaginary parts side by side."""
+        """`gamma * B x`, real parts first."""
         gamma = ops.exp(self.gamma_log)
         return project(inputs, self.input_kernel * ops.concatenate([gamma, gamma]))
 
@@ -141,7 +141,7 @@ class LRUCell(RecurrentCell):
         outputs = self._read(states, inputs)
         if mask is None:
             return outputs, [outputs[:, -1], states[:, -1]]
-        # After n valid steps stands what the n-th left, after none the initial state.
+        # After n valid steps it is the n-th state, after none the initial one.
         count = ops.cumsum(ops.cast(mask, "int32"), axis=1)
         outputs = ops.concatenate([initial_state[0][:, None], outputs], axis=1)
         states = ops.concatenate([initial_state[1][:, None], states], axis=1)
@@ -172,51 +172,51 @@ class LRU(RecurrentLayer):
 
     With inputs `x_t`, complex states `s_t`, outputs `y_t` and an activation `f`::
 
-        lambda = exp(-exp(nu) + i exp(theta))                  |lambda| < 1 whatever is learned
-        s_t = lambda * s_{t-1} + exp(gamma) * (B x_t)          element by element, B complex
+        lambda = exp(-exp(nu) + i exp(theta))                  |lambda| < 1 for any parameters
+        s_t = lambda * s_{t-1} + exp(gamma) * (B x_t)          elementwise, B complex
         y_t = f(Re(C s_t) + D x_t + b)                         C complex
 
-    The eigenvalues start on a ring in the unit circle, and `gamma` such that the state is as large
-    as the input, `exp(gamma) = sqrt(1 - |lambda|^2)`. All steps are found at once, in about log T
-    rounds. With the default `f` the layer is linear in its inputs: what is not linear comes from
-    `f`, or from what stands between the layers of a stack.
+    The eigenvalues start on a ring within the unit circle, and `gamma` so that the state is as
+    large as the input, `exp(gamma) = sqrt(1 - |lambda|^2)`. All steps are computed in parallel, in
+    about log T rounds. With the default `f` the layer is linear in its inputs: the nonlinearity has
+    to come from `f`, or from the layers between those of a stack.
 
     Args:
         units: Width of the output.
         state_units: Number of complex entries of the state. Defaults to `None`, `units`.
-        r_min: Smallest `|lambda|` at the start. Near 1 for long memory. Defaults to `0.0`.
-        r_max: Largest `|lambda|` at the start. Defaults to `1.0`.
-        max_phase: Largest phase of `lambda` at the start, in radians. Small for slow signals.
-            Defaults to 2 pi.
+        r_min: Smallest initial `|lambda|`. Near 1 for a long memory. Defaults to `0.0`.
+        r_max: Largest initial `|lambda|`. Defaults to `1.0`.
+        max_phase: Largest initial phase of `lambda`, in radians. Small for slow signals. Defaults
+            to 2 pi.
         activation: `f`. Defaults to `"linear"`.
-        use_bias: Whether there is a `b`. Defaults to `True`.
-        parallel: Run all steps of a sequence at once, block by block, instead of one
-            after the other. The numbers are the same. Defaults to `True`.
+        use_bias: Whether to add the bias `b`. Defaults to `True`.
+        parallel: Whether to compute all steps of a sequence at once, in blocks, instead of one by
+            one. The numbers are the same. Defaults to `True`.
         **kwargs: `kernel_initializer` (of `D`, defaults to `"glorot_uniform"`), `bias_initializer`
             (defaults to `"zeros"`), and for each a `*_regularizer` and a `*_constraint`; `dropout`,
-            the share of the inputs that is dropped, the same at all steps of a sequence (defaults
-            to `0.0`), and its `seed`; `return_sequences`, `return_state`, `go_backwards` and
+            the share of the inputs to drop, the same at all steps of a sequence (defaults to
+            `0.0`), and its `seed`; `return_sequences`, `return_state`, `go_backwards` and
             `zero_output_for_mask` as in `keras.layers.RNN` (defaults `False`); and those of
-            `keras.layers.Layer`. There is no recurrent dropout: the state enters no matrix product
-            on its way to the next step.
+            `keras.layers.Layer`. There is no recurrent dropout, as no matrix product is applied to
+            the state on its way to the next step.
 
     Call arguments:
         sequences: `(batch, time, features)`.
-        initial_state: Optional list of the output before the first step, `(batch, units)`, which
-            is only what masked steps repeat, and of the state, `(batch, 2 * state_units)`, real
-            parts first; zeros otherwise.
+        initial_state: Optional list of the output before the first step, `(batch, units)`, used
+            only if the first steps are masked, and of the state, `(batch, 2 * state_units)`, real
+            parts first. Zeros by default.
         mask: Optional booleans `(batch, time)`.
-        training: Whether to drop anything.
+        training: Whether to apply dropout.
 
     Output shape:
-        `(batch, units)`, with `return_sequences` `(batch, time, units)`; with `return_state`
-        followed by the last output and the last state as in `initial_state`.
+        `(batch, units)`, or `(batch, time, units)` with `return_sequences`. With `return_state`,
+        followed by the last output and the last state, as in `initial_state`.
 
     Masking:
         Masked steps (left, right, between, whole rows) carry the state over and repeat the output.
 
     Raises:
-        ValueError: if an argument does not fit.
+        ValueError: If an argument is invalid.
 
     Example:
 
@@ -226,7 +226,7 @@ class LRU(RecurrentLayer):
     (2, 6, 4)
 
     Reference:
-        [Orvieto et al., 2023](https://arxiv.org/abs/2303.06349). There `D` is diagonal, as wide as
+        [Orvieto et al., 2023](https://arxiv.org/abs/2303.06349). Their `D` is diagonal, as wide as
         the input; here it is a matrix, so that the widths may differ, and there is a bias.
     """
 

@@ -1,4 +1,4 @@
-"""Minimal GRU and LSTM: gates that do not see the state, so that time can be run in parallel."""
+"""Minimal GRU and LSTM, whose gates do not see the state: all steps run in parallel."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class MinGRUCell(_MinimalCell):
 
     Call arguments:
         inputs: `(batch, features)`.
-        states: A list of the state, `(batch, units)`.
+        states: List of the state, `(batch, units)`.
     """
 
     gates = 1
@@ -112,14 +112,14 @@ class MinLSTMCell(_MinimalCell):
 
     Call arguments:
         inputs: `(batch, features)`.
-        states: A list of the state, `(batch, units)`.
+        states: List of the state, `(batch, units)`.
     """
 
     gates = 2
 
     def _gates(self, z: Tensor) -> tuple[Tensor, Tensor]:
         forget, take = z[..., : self.units], z[..., self.units :]
-        # f / (f + i) = sigmoid(log f - log i), which does not divide by a sum that may vanish.
+        # f / (f + i) = sigmoid(log f - log i), without a division by a sum that may vanish.
         keep = ops.sigmoid(ops.softplus(-take) - ops.softplus(-forget))
         return keep, 1 - keep
 
@@ -128,33 +128,33 @@ _ARGUMENTS = """
     Args:
         units: Number of units.
         activation: `f`. Defaults to `"linear"`.
-        use_bias: Whether there are `b`. Defaults to `True`.
-        parallel: Run all steps of a sequence at once, block by block, instead of one
-            after the other. The numbers are the same. Defaults to `True`.
+        use_bias: Whether to add biases. Defaults to `True`.
+        parallel: Whether to compute all steps of a sequence at once, in blocks, instead of one by
+            one. The numbers are the same. Defaults to `True`.
         **kwargs: `kernel_initializer` (of all `U`, defaults to `"glorot_uniform"`),
             `bias_initializer` (defaults to `"zeros"`), and for each a `*_regularizer` and a
-            `*_constraint`; `dropout`, the share of the inputs that is dropped, the same at all
-            steps of a sequence (defaults to `0.0`), and its `seed`; `return_sequences`,
-            `return_state`, `go_backwards` and `zero_output_for_mask` as in `keras.layers.RNN`
-            (defaults `False`); and those of `keras.layers.Layer`. There is no recurrent dropout:
-            the state enters no matrix product.
+            `*_constraint`; `dropout`, the share of the inputs to drop, the same at all steps of a
+            sequence (defaults to `0.0`), and its `seed`; `return_sequences`, `return_state`,
+            `go_backwards` and `zero_output_for_mask` as in `keras.layers.RNN` (defaults `False`);
+            and those of `keras.layers.Layer`. There is no recurrent dropout, as no matrix product
+            is applied to the state.
 
     Call arguments:
         sequences: `(batch, time, features)`.
-        initial_state: Optional state before the first step, `(batch, units)`; zeros otherwise.
+        initial_state: Optional state before the first step, `(batch, units)`. Zeros by default.
         mask: Optional booleans `(batch, time)`.
-        training: Whether to drop anything.
+        training: Whether to apply dropout.
 
     Output shape:
-        `(batch, units)`, with `return_sequences` `(batch, time, units)`; with `return_state`
+        `(batch, units)`, or `(batch, time, units)` with `return_sequences`. With `return_state`,
         followed by the last state, `(batch, units)`.
 
     Masking:
-        Masked steps (left, right, between, whole rows) carry the state over; the output there is
-        the state.
+        Masked steps (left, right, between, whole rows) carry the state over, which is also the
+        output there.
 
     Raises:
-        ValueError: if an argument does not fit.
+        ValueError: If an argument is invalid.
 """
 
 
@@ -183,9 +183,9 @@ class MinGRU(_MinimalLayer):
         z_t = sigmoid(U_z x_t + b_z)
         h_t = (1 - z_t) h_{{t-1}} + z_t f(U_h x_t + b_h)
 
-    The gate of a GRU without its view of the state: what is left is linear in the state, so that
-    all steps are found at once, in about log T rounds. What the state has to decide is left to the
-    next layer: use two layers or more. The kernel holds `[U_h, U_z]`.
+    A GRU whose gate does not see the state. The recurrence is then linear in the state, so that all
+    steps are computed in parallel, in about log T rounds. Only the next layer can make decisions
+    that depend on the state, so use at least two layers. The kernel holds `[U_h, U_z]`.
     {_ARGUMENTS}
     Example:
 
@@ -196,8 +196,8 @@ class MinGRU(_MinimalLayer):
 
     Reference:
         [Feng et al., 2024](https://arxiv.org/abs/2410.01201), with the candidate as in their
-        section 3.1; the positive activation of their appendix, which scanning in logarithms wants,
-        is not needed here.
+        section 3.1. The positive activation of their appendix, which a scan in log space needs, is
+        not needed here.
     """
 
     cell_class = MinGRUCell
@@ -212,10 +212,10 @@ class MinLSTM(_MinimalLayer):
         f_t = sigmoid(U_f x_t + b_f)        i_t = sigmoid(U_i x_t + b_i)
         h_t = f_t / (f_t + i_t) h_{{t-1}} + i_t / (f_t + i_t) f(U_h x_t + b_h)
 
-    The forget and input gates of an LSTM without their view of the state, normalised so that the
-    size of the state does not depend on the length. Linear in the state: all steps are found at
-    once, in about log T rounds. What the state has to decide is left to the next layer: use two
-    layers or more. The kernel holds `[U_h, U_f, U_i]`.
+    An LSTM whose forget and input gates do not see the state, normalised so that the size of the
+    state does not depend on the length. The recurrence is linear in the state, so that all steps
+    are computed in parallel, in about log T rounds. Only the next layer can make decisions that
+    depend on the state, so use at least two layers. The kernel holds `[U_h, U_f, U_i]`.
     {_ARGUMENTS}
     Example:
 

@@ -22,11 +22,11 @@ from custom_layers.recurrent.base import (
 )
 
 _CONNECTIONS = 10
-"""Connections of a unit where no density is given (Lukosevicius, 2012)."""
+"""Connections per unit if no density is given (Lukosevicius, 2012)."""
 
 _SPARSE = 20
-"""A kernel is kept sparse where only one in that many entries of a column, or fewer, are not 0: a
-gathered entry takes about as long as that many of a matrix product."""
+"""A kernel is stored as sparse if at most one in this many entries of a column is nonzero: a gather
+costs about as much per entry as this many entries of a matrix product."""
 
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
@@ -35,7 +35,7 @@ class ReservoirCell(RecurrentCell):
 
     Call arguments:
         inputs: `(batch, features)`, the fed-back outputs last.
-        states: A list of the state, `(batch, units)`.
+        states: List of the state, `(batch, units)`.
     """
 
     default_initializers: ClassVar = {}
@@ -101,7 +101,7 @@ class ReservoirCell(RecurrentCell):
         )
 
     def _add_recurrent_kernel(self) -> None:
-        """One square, or, where few are not 0, the entries of every column and their rows."""
+        """Add a square matrix, or, if it is sparse, the entries of each column and their rows."""
         square = (self.units, self.units)
         kernel = ops.convert_to_numpy(self._initializers["recurrent_kernel"](square))
         connections = int((kernel != 0).sum(axis=0).max())
@@ -120,7 +120,7 @@ class ReservoirCell(RecurrentCell):
             name="recurrent_sources",
             shape=sources.shape,
             initializer=given(sources),
-            # TensorFlow keeps variables of 32 bits on the host, JAX has none of 64.
+            # TensorFlow keeps int32 variables on the host, and JAX does not have int64.
             dtype="int64" if keras.config.backend() == "tensorflow" else "int32",
             trainable=False,
         )
@@ -137,7 +137,7 @@ class ReservoirCell(RecurrentCell):
         return ops.scatter(places, values, (self.units, self.units))
 
     def _times_kernel(self, state: Tensor) -> Tensor:
-        """`state @ W` of a sparse `W`: gathered from the transpose, where batches lie together."""
+        """`state @ W` for a sparse `W`: gathers rows of the transpose, which are contiguous."""
         sources = ops.reshape(ops.convert_to_tensor(self._sources), (-1,))
         seen = ops.take(ops.transpose(state), sources, axis=0)
         seen = ops.reshape(seen, (*self._values.shape, ops.shape(state)[0]))
@@ -206,61 +206,61 @@ class ReservoirCell(RecurrentCell):
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
 class Reservoir(RecurrentLayer):
-    """Reservoir of an echo state network: a recurrent layer whose weights are drawn and stay.
+    """Reservoir of an echo state network: a recurrent layer with fixed random weights.
 
     With inputs `x_t`, states `h_t`, fed-back outputs `y_t`, a leak rate `a` and an activation `f`::
 
         h_t = (1 - a) h_{t-1} + a f(W h_{t-1} + U x_t + V y_{t-1} + b)
 
-    `W` is scaled so that its largest absolute eigenvalue equals `spectral_radius`, after what is
-    not connected was set to zero. Nothing here is trained; what is learned is a linear readout of
-    the states, in closed form: see `zoo.fit_readout`. Layers stack to deep reservoirs, and a
-    gradient flows through them to what comes before.
+    `W` is scaled so that its largest absolute eigenvalue equals `spectral_radius`, after missing
+    connections were set to zero. None of this is trained; only a linear readout of the states is
+    learned, in closed form: see `zoo.fit_readout`. Layers can be stacked to deep reservoirs, and
+    gradients flow through them to earlier layers.
 
     Args:
         units: Number of units.
-        spectral_radius: Largest absolute eigenvalue of `W`. Below 1 the state usually forgets where
-            it started (the echo state property); the closer to 1, the longer the memory. Defaults
-            to `0.9`.
-        leak_rate: `a`, above 0 and at most 1: the share of the state renewed at a step, `1/T` of
+        spectral_radius: Largest absolute eigenvalue of `W`. Below 1 the state usually forgets its
+            initial value (the echo state property); the closer to 1, the longer the memory.
+            Defaults to `0.9`.
+        leak_rate: `a`, above 0 and at most 1: the share of the state renewed at each step, `1/T` of
             `LeakyRNN`. Defaults to `1.0`.
         input_scaling: Entries of `U` are uniform between minus this and this. Defaults to `1.0`.
-        bias_scaling: The same of `b`. Defaults to `0.0`, there is no bias.
-        density: Share of the entries of `W` that are not zero, for the random topology, the same
-            for every unit. Defaults to `None`, ten for each unit. A sparse `W` is kept and
-            multiplied as such where that is quicker, from 200 units on with ten connections.
-        input_density: Share of the entries of `U` that are not zero. Defaults to `1.0`.
+        bias_scaling: As `input_scaling`, but for `b`. Defaults to `0.0`, no bias.
+        density: Share of nonzero entries of `W` with the random topology, the same for every unit.
+            Defaults to `None`, ten for each unit. A sparse `W` is stored and multiplied as such if
+            that is faster, with ten connections from 200 units on.
+        input_density: Share of nonzero entries of `U`. Defaults to `1.0`.
         topology: `"random"` (normal entries at random places), `"orthogonal"` (a random orthogonal
-            matrix times the spectral radius: all eigenvalues on one circle) or `"ring"` (every unit
-            feeds the next with the weight `spectral_radius`). Defaults to `"random"`.
+            matrix times the spectral radius: all eigenvalues on one circle) or `"ring"` (each unit
+            feeds the next one with the weight `spectral_radius`). Defaults to `"random"`.
         activation: `f`. Defaults to `"tanh"`.
-        feedback_units: Number of outputs fed back: the last that many features of the inputs are
-            `y_{t-1}`, the true outputs while the readout is learned (teacher forcing), the
-            predicted ones when the network runs freely. Defaults to `0`.
-        feedback_scaling: As `input_scaling`, of `V`. Defaults to `1.0`.
-        seed: Integer seed of all weights, and of dropout: the same seed draws the same weights on
-            every backend. Defaults to `None`, a seed is drawn.
-        **kwargs: `dropout` and `recurrent_dropout`, shares of the inputs and of the states entering
-            `W` that are dropped in training (defaults `0.0`); `return_sequences`, `return_state`,
+        feedback_units: Number of outputs fed back. The last `feedback_units` features of the inputs
+            are `y_{t-1}`: the true outputs while the readout is fitted (teacher forcing), the
+            predicted ones in a free run. Defaults to `0`.
+        feedback_scaling: As `input_scaling`, but for `V`. Defaults to `1.0`.
+        seed: Integer seed of all weights and of dropout. The same seed gives the same weights on
+            every backend. Defaults to `None`, a random seed.
+        **kwargs: `dropout` and `recurrent_dropout`, the shares of the inputs and of the states
+            entering `W` to drop in training (defaults `0.0`); `return_sequences`, `return_state`,
             `go_backwards` and `zero_output_for_mask` as in `keras.layers.RNN` (defaults `False`);
             and those of `keras.layers.Layer`.
 
     Call arguments:
         sequences: `(batch, time, features)`, the fed-back outputs last.
-        initial_state: Optional state before the first step, `(batch, units)`; zeros otherwise.
+        initial_state: Optional state before the first step, `(batch, units)`. Zeros by default.
         mask: Optional booleans `(batch, time)`.
-        training: Whether to drop anything.
+        training: Whether to apply dropout.
 
     Output shape:
-        `(batch, units)`, with `return_sequences` `(batch, time, units)`; with `return_state`
+        `(batch, units)`, or `(batch, time, units)` with `return_sequences`. With `return_state`,
         followed by the last state, `(batch, units)`.
 
     Masking:
-        Masked steps (left, right, between, whole rows) carry the state over; the output there is
-        the state.
+        Masked steps (left, right, between, whole rows) carry the state over, which is also the
+        output there.
 
     Raises:
-        ValueError: if an argument does not fit.
+        ValueError: If an argument is invalid.
 
     Example:
 
@@ -274,10 +274,10 @@ class Reservoir(RecurrentLayer):
     []
 
     Reference:
-        [Jaeger, 2001](https://www.ai.rug.nl/minds/uploads/EchoStatesTechRep.pdf), leaky units from
-        [Jaeger et al., 2007](https://doi.org/10.1016/j.neunet.2007.04.016), the ring from
-        [Rodan and Tino, 2011](https://doi.org/10.1109/TNN.2010.2089641), where the signs of the
-        inputs follow a fixed pattern and here are random.
+        [Jaeger, 2001](https://www.ai.rug.nl/minds/uploads/EchoStatesTechRep.pdf), with leaky units
+        from [Jaeger et al., 2007](https://doi.org/10.1016/j.neunet.2007.04.016) and the ring from
+        [Rodan and Tino, 2011](https://doi.org/10.1109/TNN.2010.2089641), whose input signs follow a
+        fixed pattern; here they are random.
     """
 
     cell_class = ReservoirCell

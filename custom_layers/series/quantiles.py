@@ -1,4 +1,4 @@
-"""Quantiles of a forecast that never cross, and the loss that makes them quantiles."""
+"""Quantile forecasts that never cross, and the loss to train them."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ from custom_layers.engine.tensor import Tensor
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
 class MonotoneQuantiles(keras.layers.Layer):
-    """Quantiles in order, of numbers in any order.
+    """Maps arbitrary numbers to ordered quantiles.
 
-    With levels `l_1 < ... < l_n`, the middle one `l_m = 0.5`, and inputs `x_1, ..., x_n`::
+    With the levels `l_1 < ... < l_n`, the middle one `l_m = 0.5`, and inputs `x_1, ..., x_n`::
 
         q_m = x_m
         q_i = q_{i-1} + softplus(x_i)     for i > m
         q_i = q_{i+1} - softplus(x_i)     for i < m
 
-    so the median is a number of its own and no other input can move it.
+    so the median depends on its own input only.
 
     Args:
-        quantiles: The levels, ascending, each above 0 and below 1, with 0.5 among them.
-        **kwargs: Those of `keras.layers.Layer`.
+        quantiles: The levels, ascending, each above 0 and below 1, including 0.5.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
         inputs: `(..., levels)`.
 
     Output shape:
-        As the inputs.
+        That of the inputs.
 
     Raises:
-        ValueError: If the levels do not fit, or there are not as many as the last axis is wide.
+        ValueError: If the levels are invalid, or their number is not the size of the last axis.
 
     Example:
 
@@ -51,7 +51,7 @@ class MonotoneQuantiles(keras.layers.Layer):
         super().__init__(**kwargs)
         self.quantiles = checked_quantiles(quantiles)
         if not self.quantiles:
-            raise ValueError("`quantiles` must hold at least 0.5, found none.")
+            raise ValueError("`quantiles` must include 0.5, found no quantiles.")
         self.middle = self.quantiles.index(0.5)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -79,25 +79,25 @@ class MonotoneQuantiles(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
 class ForecastLoss(keras.losses.Loss):
-    """The loss of quantile forecasts, or of forecasts of the mean; a missing truth counts as 0.
+    """The loss of quantile forecasts, or of forecasts of the mean. It is 0 where truth is missing.
 
-    With truth `y` and the forecast `q_i` of level `l_i`, the pinball loss::
+    With the truth `y` and the forecast `q_i` of level `l_i`, the pinball loss::
 
         L = mean_i max(l_i (y - q_i), (l_i - 1) (y - q_i))
 
-    is least in expectation where `q_i` is the `l_i` quantile; of 0.5 alone it is half the absolute
-    error. Without levels `L = (y - q)^2`, least at the mean.
+    is minimal in expectation if `q_i` is the `l_i` quantile; for 0.5 alone it is half the absolute
+    error. Without levels `L = (y - q)^2`, minimal at the mean.
 
     Args:
-        quantiles: The levels; empty for the mean.
-        **kwargs: Those of `keras.losses.Loss`.
+        quantiles: The levels. Defaults to `()`, the mean.
+        **kwargs: Keyword arguments of `keras.losses.Loss`.
 
     Call arguments:
         y_true: `(batch, horizon, targets)`, NaN where the truth is missing.
-        y_pred: `(batch, horizon, targets, levels)`; without levels the last axis is 1.
+        y_pred: `(batch, horizon, targets, levels)`; without levels the last axis has size 1.
 
     Raises:
-        ValueError: If a level does not fit, or there are not as many as the last axis is wide.
+        ValueError: If a level is invalid, or their number is not the size of the last axis.
 
     Reference:
         [Koenker and Bassett, 1978](https://doi.org/10.2307/1913643);
@@ -116,7 +116,7 @@ class ForecastLoss(keras.losses.Loss):
             )
         y_true = ops.cast(ops.convert_to_tensor(y_true), y_pred.dtype)[..., None]
         known = ops.logical_not(ops.isnan(y_true))
-        miss = ops.where(known, y_true, y_pred) - y_pred  # 0 where missing, and so its gradient
+        miss = ops.where(known, y_true, y_pred) - y_pred  # 0 where missing, as is its gradient
         if not self.quantiles:
             return ops.square(miss)[..., 0]
         levels = ops.convert_to_tensor(np.asarray(self.quantiles, "float32"), dtype=miss.dtype)
@@ -127,7 +127,7 @@ class ForecastLoss(keras.losses.Loss):
 
 
 def checked_quantiles(quantiles: Sequence[float]) -> tuple[float, ...]:
-    """Levels that are above 0, below 1, ascending, with 0.5 among them; or none.
+    """Check that levels are ascending, above 0 and below 1, and include 0.5, unless there are none.
 
     Raises:
         ValueError: If they are not.
@@ -136,7 +136,6 @@ def checked_quantiles(quantiles: Sequence[float]) -> tuple[float, ...]:
     ascending = all(a < b for a, b in itertools.pairwise(levels))
     if levels and not (ascending and 0 < levels[0] and levels[-1] < 1 and 0.5 in levels):
         raise ValueError(
-            "`quantiles` must be ascending, above 0 and below 1, with 0.5 among them, "
-            f"found {levels}."
+            f"`quantiles` must be ascending, above 0 and below 1, and include 0.5, found {levels}."
         )
     return levels

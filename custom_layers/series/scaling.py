@@ -1,4 +1,4 @@
-"""Scaling of time series inside the model, by the training part or by the window itself."""
+"""Scaling of time series inside the model, by the training data or by the window itself."""
 
 from __future__ import annotations
 
@@ -19,40 +19,40 @@ _LARGEST = 3e38
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
 class SeriesScaling(keras.layers.Layer):
-    """Centre and scale of each feature of a window, with room for missing values (NaN, infinite).
+    """Scales each feature of a window; values may be missing (NaN or infinite).
 
     With `K` the steps at which a feature `x` of a window is known::
 
-        train    c = mean of the training part       s = its standard deviation
+        train    c = mean of the training data       s = its standard deviation
         window   c = mean_{t in K} x_t               s = sqrt(mean_{t in K} (x_t - c)^2)
         last     c = x_l, l = max K                  s as for "window"
 
         y_t = (x_t - c) / s at known steps, 0 at missing ones
 
-    What is computed from `y` goes back to the data's unit as `c + s y`. `"window"` and `"last"`
-    follow a level that the training part never reached, and treat series of different sizes alike.
-    There `s` is at least `epsilon` times the standard deviation of the training part, and where
-    nothing is known `c` and `s` are those of the training part.
+    Results computed from `y` return to the unit of the data as `c + s y`. `"window"` and `"last"`
+    can follow levels that the training data never reached, and treat series of different sizes
+    alike. With these, `s` is at least `epsilon` times the standard deviation of the training data,
+    and `c` and `s` are those of the training data if no value is known.
 
-    The training part is told to `adapt`; its mean and deviation are weights that do not train.
+    Pass the training data to `adapt`; its mean and deviation are non-trainable weights.
 
     Args:
-        mode: As above. Defaults to `"window"`.
-        epsilon: Least scale of a window, as a share of the deviation in the training part. Defaults
-            to `1e-3`.
-        **kwargs: Those of `keras.layers.Layer`. Computes in float32 unless `dtype` is given: large
-            values with small changes have no place in half precision.
+        mode: `"train"`, `"window"` or `"last"`. Defaults to `"window"`.
+        epsilon: Smallest scale of a window, relative to the deviation of the training data.
+            Defaults to `1e-3`.
+        **kwargs: Keyword arguments of `keras.layers.Layer`. `dtype` defaults to `"float32"`: half
+            precision is too coarse for large values with small changes.
 
     Call arguments:
         inputs: `(batch, time, features)`, NaN or infinite where a value is missing.
-        mask: Booleans `(batch, time)`; where it is `False` every value counts as missing.
+        mask: Booleans `(batch, time)`; where `False`, every value counts as missing.
 
     Returns:
-        Scaled values `(batch, time, features)`; whether each is known, 1 or 0, of the same shape;
-        `c` and `s`, both `(batch, 1, features)`.
+        Scaled values `(batch, time, features)`; 1 or 0 for known or missing, of the same shape; `c`
+        and `s`, both `(batch, 1, features)`.
 
     Raises:
-        ValueError: If an argument, or what is given to `adapt`, does not fit.
+        ValueError: If an argument, or one of `adapt`, is invalid.
 
     Example:
 
@@ -63,8 +63,9 @@ class SeriesScaling(keras.layers.Layer):
     ([-1, 0, 1], 2.0)
 
     Reference:
-        `"window"` without its trained shift and factor is the instance normalisation of
-        [Kim et al., 2022](https://openreview.net/forum?id=cGDAkQo1C0p).
+        `"window"` is the instance normalisation of
+        [Kim et al., 2022](https://openreview.net/forum?id=cGDAkQo1C0p) without its trained shift
+        and factor.
     """
 
     def __init__(self, mode: ScalingMode = "window", epsilon: float = 1e-3, **kwargs: Any) -> None:
@@ -83,9 +84,9 @@ class SeriesScaling(keras.layers.Layer):
         self.built = True
 
     def adapt(self, values: Any) -> None:
-        """Take mean and standard deviation of the training part, in float64.
+        """Set mean and standard deviation of the training data, computed in float64.
 
-        A feature that never changes there, or is never known, gets the deviation 1.
+        The deviation of a feature that never changes, or is never known, is set to 1.
 
         Args:
             values: `(time, features)`, NaN or infinite where a value is missing.
@@ -99,7 +100,7 @@ class SeriesScaling(keras.layers.Layer):
         count = np.maximum(known.sum(axis=0), 1)
         mean = np.where(known, values, 0).sum(axis=0) / count
         deviation = np.sqrt((np.where(known, values - mean, 0) ** 2).sum(axis=0) / count)
-        # What rounding alone makes of equal values is no change.
+        # Rounding errors of equal values are not a change.
         changing = deviation > 1e-9 * np.abs(mean)
         self.mean.assign(mean)
         self.deviation.assign(np.where(changing, deviation, 1.0))
@@ -111,7 +112,7 @@ class SeriesScaling(keras.layers.Layer):
         if mask is not None:
             known = ops.logical_and(known, mask[:, :, None])
         valid = ops.cast(known, inputs.dtype)
-        # In ONNX the side of a choice that is not taken counts 0 times, unless it asks for NaN.
+        # ONNX multiplies the side of a `where` that is not taken by 0, except for `isnan`.
         filled = ops.where(ops.isnan(inputs), ops.zeros_like(inputs), inputs)
         filled = valid * ops.clip(filled, -_LARGEST, _LARGEST)
         each = ops.zeros_like(inputs[:, :1])  # of the shape (batch, 1, features)
@@ -119,16 +120,17 @@ class SeriesScaling(keras.layers.Layer):
         centre, scale = mean, deviation
         if self.mode != "train":
             count = ops.sum(valid, axis=1, keepdims=True)
-            some, divisor = count > 0, ops.maximum(count, 1)
-            # Sums of what is left of a rough centre: a large level costs no digits.
+            any_known, divisor = count > 0, ops.maximum(count, 1)
+            # Sums of deviations from a rough centre, so that a large level costs no digits.
             rough = _first(filled, valid)
             within = rough + ops.sum(valid * (filled - rough), axis=1, keepdims=True) / divisor
-            # In units of the deviation: squares of very large or small values are no numbers.
+            # In units of the deviation: squares of huge values overflow, those of tiny ones vanish.
             units = valid * (filled - within) / deviation
             spread = ops.sum(ops.square(units), axis=1, keepdims=True) / divisor
             scale = deviation * ops.sqrt(ops.maximum(spread, self.epsilon**2))
             level = within if self.mode == "window" else _last(filled, valid)
-            centre, scale = ops.where(some, level, mean), ops.where(some, scale, deviation)
+            centre = ops.where(any_known, level, mean)
+            scale = ops.where(any_known, scale, deviation)
         return valid * (filled - centre) / scale, valid, centre, scale
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
@@ -144,12 +146,12 @@ class SeriesScaling(keras.layers.Layer):
 
 
 def _first(values: Tensor, valid: Tensor) -> Tensor:
-    """The first known value of each feature, 0 where there is none."""
+    """The first known value of each feature, or 0 if there is none."""
     passed = ops.cumsum(valid, axis=1)
     chosen = valid * ops.cast(passed == 1, values.dtype)
     return ops.sum(chosen * values, axis=1, keepdims=True)
 
 
 def _last(values: Tensor, valid: Tensor) -> Tensor:
-    """The last known value of each feature, 0 where there is none."""
+    """The last known value of each feature, or 0 if there is none."""
     return ops.sum(last_valid(valid) * values, axis=1, keepdims=True)

@@ -1,8 +1,7 @@
-"""From a waveform to the features that speech models read: log-mel energies, cepstra, deltas.
+"""From a waveform to the features of speech models: log-mel energies, cepstra, deltas.
 
-Frame i is samples `[i * frame_step, i * frame_step + frame_length)`; beyond its end a clip goes on
-with zeros. A clip of n samples has `n // frame_step` frames, which do not depend on how much it is
-padded.
+Frame i consists of the samples `[i * frame_step, i * frame_step + frame_length)`, with zeros beyond
+the end of the clip. A clip of n samples has `n // frame_step` frames, however much it is padded.
 """
 
 from __future__ import annotations
@@ -28,8 +27,8 @@ def mel_filters(
 ) -> np.ndarray:
     """Triangular filters, evenly spaced on HTK's mel scale, `(fft_length // 2 + 1, num_mels)`.
 
-    `mel(f) = 2595 log10(1 + f / 700)`. A filter is 1 at its middle, and falls to 0, linearly in Hz,
-    at the middles of its neighbours: `librosa.filters.mel(htk=True, norm=None)`, transposed.
+    `mel(f) = 2595 log10(1 + f / 700)`. A filter is 1 at its centre and falls linearly (in Hz) to 0
+    at the centres of its neighbours: `librosa.filters.mel(htk=True, norm=None)`, transposed.
 
     Raises:
         ValueError: If a filter is so narrow that it lies between two frequencies of the transform.
@@ -44,8 +43,8 @@ def mel_filters(
     if empty.size:
         raise ValueError(
             f"`num_mels` {num_mels} is too many: filter {empty[0]} holds none of the frequencies "
-            f"that `fft_length` {fft_length} tells apart at {sampling_rate} Hz; take fewer, or a "
-            "longer transform."
+            f"of a transform of `fft_length` {fft_length} at {sampling_rate} Hz. Use fewer filters "
+            "or a longer transform."
         )
     return filters
 
@@ -60,40 +59,39 @@ class LogMel(keras.layers.Layer):
         p_i    = |rfft(w * e_i, fft_length)|^2
         y_i    = log(max(p_i M, floor))           natural logarithm
 
-    Emphasis, window and transform are one linear map, and are computed as one strided convolution
-    with fixed kernels. That is as fast as an FFT for frames of speech, and converts to ONNX and
-    LiteRT.
+    Pre-emphasis, window and transform are one linear map, computed as a strided convolution with
+    fixed kernels. This is as fast as an FFT for frames of speech, and converts to ONNX and LiteRT.
 
-    `keras.layers.MelSpectrogram` mirrors the waveform at both ends and limits the range by the
-    loudest value of the batch, so that padding and neighbours change a clip's features. Here they
-    do not.
+    Unlike `keras.layers.MelSpectrogram`, which mirrors the waveform at both ends and limits the
+    range by the loudest value of the batch, the features of a clip do not depend on its padding or
+    on the rest of the batch.
 
     Args:
-        sampling_rate: Samples a second. Defaults to `16000`.
+        sampling_rate: Samples per second. Defaults to `16000`.
         num_mels: Number of bands. Defaults to `40`.
-        frame_length: Seconds of a frame. Defaults to `0.025`.
-        frame_step: Seconds from a frame to the next. Defaults to `0.01`.
-        fft_length: Samples of the transform; `None` is the power of two that holds a frame.
-        min_frequency: Lower edge of the lowest band, Hz. Defaults to `20.0`.
-        max_frequency: Upper edge of the highest band, Hz; `None` is half the sampling rate.
-        preemphasis: `a` above, at least 0 and below 1. Defaults to `0.97`.
-        floor: Least energy. With samples from -1 to 1 the rounding to 16 bits makes about 1e-9.
-            Defaults to `1e-10`.
-        **kwargs: Those of `keras.layers.Layer`.
+        frame_length: Length of a frame in seconds. Defaults to `0.025`.
+        frame_step: Distance between frames in seconds. Defaults to `0.01`.
+        fft_length: Length of the transform in samples. Defaults to `None`, the smallest power of
+            two that holds a frame.
+        min_frequency: Lower edge of the lowest band in Hz. Defaults to `20.0`.
+        max_frequency: Upper edge of the highest band in Hz. Defaults to `None`, half the sampling
+            rate.
+        preemphasis: `a`, at least 0 and below 1. Defaults to `0.97`.
+        floor: Smallest energy. For samples from -1 to 1, rounding to 16 bits contributes about
+            1e-9. Defaults to `1e-10`.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
-        inputs: Waveforms `(batch, samples)`, float32, usually from -1 to 1, zeros behind their
-            ends.
+        inputs: Waveforms `(batch, samples)`, float32, usually from -1 to 1, padded with zeros.
 
     Output shape:
         `(batch, frames, num_mels)`, `frames = samples // frame_step + 1` with the step in samples.
-        All is computed in float32 at least; the output has the compute dtype. Some GPUs round
-        products of float32 to ten bits unless the backend is told otherwise (on TensorFlow by
-        `tf.config.experimental.enable_tensor_float_32_execution(False)`), and quiet bands with
-        them.
+        Computed at least in float32; the output has the compute dtype. Some GPUs by default round
+        float32 products to ten bits, which affects quiet bands (to disable it on TensorFlow:
+        `tf.config.experimental.enable_tensor_float_32_execution(False)`).
 
     Masking:
-        None: which frames count, `length // frame_step`, is for the caller to say (`frames`).
+        None. The caller has to mask frames beyond the end of a clip, see `frames`.
 
     Raises:
         ValueError: if an argument or the shape of the inputs does not fit.
@@ -123,18 +121,21 @@ class LogMel(keras.layers.Layer):
         floor: float = 1e-10,
         **kwargs: Any,
     ) -> None:
-        # Waveforms lose their quiet parts in half precision.
+        # Half precision would lose the quiet parts of a waveform.
         super().__init__(**{"autocast": False, **kwargs})
         sampling_rate = require_integer("sampling_rate", sampling_rate)
         num_mels = require_integer("num_mels", num_mels)
         for name, seconds in (("frame_length", frame_length), ("frame_step", frame_step)):
             if not round(seconds * sampling_rate) >= 1:
-                raise ValueError(f"`{name}` must be at least a sample, found {seconds!r} seconds.")
+                raise ValueError(
+                    f"`{name}` must be at least one sample long, found {seconds!r} seconds."
+                )
         highest = sampling_rate / 2 if max_frequency is None else max_frequency
         if not 0 <= min_frequency < highest <= sampling_rate / 2:
             raise ValueError(
-                "`min_frequency` and `max_frequency` must rise from 0 to at most half the sampling "
-                f"rate, {sampling_rate / 2:g} Hz, found {min_frequency!r} and {max_frequency!r}."
+                "`min_frequency` must be at least 0 and below `max_frequency`, at most half the "
+                f"sampling rate, {sampling_rate / 2:g} Hz, found {min_frequency!r} and "
+                f"{max_frequency!r}."
             )
         self.sampling_rate = sampling_rate
         self.num_mels = num_mels
@@ -150,14 +151,15 @@ class LogMel(keras.layers.Layer):
         transform = fft_length or 1 << (self._window - 1).bit_length()
         if transform < self._window:
             raise ValueError(
-                f"`fft_length` must hold a frame of {self._window} samples, found {fft_length!r}."
+                f"`fft_length` must be at least the {self._window} samples of a frame, "
+                f"found {fft_length!r}."
             )
         filters = mel_filters(num_mels, transform, sampling_rate, min_frequency, highest)
         self._filters = filters.astype("float32")
         self._kernel = _transform(self._window, transform, preemphasis).astype("float32")
 
     def frames(self, length: Any) -> Any:
-        """Frames that count of a clip of `length` samples: a number or a tensor."""
+        """The number of valid frames of a clip of `length` samples, a number or a tensor."""
         return length // self._step
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -199,7 +201,7 @@ class LogMel(keras.layers.Layer):
 
 
 def _transform(frame: int, transform: int, preemphasis: float) -> np.ndarray:
-    """Emphasis, window and transform of a frame as one matrix: real parts, imaginary ones."""
+    """Pre-emphasis, window and transform as a matrix: the real parts, then the imaginary parts."""
     window = 0.5 - 0.5 * np.cos(2.0 * np.pi * np.arange(frame) / frame)
     spectrum = np.fft.rfft(np.diag(window), transform, axis=1)
     before = np.concatenate([spectrum[1:], np.zeros_like(spectrum[:1])])
@@ -218,25 +220,26 @@ class Cepstra(keras.layers.Layer):
         y_k = c_k (1 + lifter / 2 sin(pi k / lifter))        y_k = c_k for lifter 0
 
     This is the orthonormal DCT-II of `librosa.feature.mfcc` and of python_speech_features, whose
-    default lifter is 22 too (librosa's is 0, and its energies are in decibels). `c_0` is kept: it
-    is the loudness.
+    default lifter is also 22 (librosa's is 0, and its energies are in decibels). `c_0`, the
+    loudness, is kept.
 
     Args:
-        num_coefficients: At most as many as there are bands. Defaults to `13`.
-        lifter: Raises the higher coefficients, which are small. Defaults to `22`.
-        **kwargs: Those of `keras.layers.Layer`.
+        num_coefficients: Number of coefficients, at most the number of bands. Defaults to `13`.
+        lifter: Parameter of the lifter, which amplifies the small higher coefficients. Defaults to
+            `22`.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
-        inputs: `(batch, frames, bands)`, of `LogMel`.
+        inputs: Output of `LogMel`, `(batch, frames, bands)`.
 
     Output shape:
-        `(batch, frames, num_coefficients)`, of the compute dtype.
+        `(batch, frames, num_coefficients)`, in the compute dtype.
 
     Masking:
         Frames are independent of each other.
 
     Raises:
-        ValueError: if an argument does not fit.
+        ValueError: If an argument is invalid.
 
     Example:
 
@@ -285,10 +288,10 @@ class Cepstra(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
 class Deltas(keras.layers.Layer):
-    """Features beside their slopes over time, and the slopes of these.
+    """Appends the slopes of features over time, and the slopes of the slopes.
 
-    With `w` frames to either side, the first and the last frame that counts standing for those
-    beyond::
+    With `w` frames on either side, where the first and the last valid frame are repeated beyond the
+    ends::
 
         d_t = sum_{k=1..w} k (x_{t+k} - x_{t-k}) / (2 sum_k k^2)
 
@@ -298,23 +301,23 @@ class Deltas(keras.layers.Layer):
     `width=2 w + 1, mode="nearest"`. It looks `order * width` frames ahead.
 
     Args:
-        order: How often slopes are taken. Defaults to `2`.
-        width: `w` above. Defaults to `2`.
-        **kwargs: Those of `keras.layers.Layer`.
+        order: How often to take slopes. Defaults to `2`.
+        width: `w`. Defaults to `2`.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
         inputs: `(batch, frames, features)`.
-        mask: Optional booleans `(batch, frames)`, `True` where a frame counts.
+        mask: Optional booleans `(batch, frames)`, `True` at valid frames.
 
     Output shape:
-        `(batch, frames, (order + 1) * features)`, of the compute dtype.
+        `(batch, frames, (order + 1) * features)`, in the compute dtype.
 
     Masking:
-        Frames may be masked on the right. What they hold, NaN included, has no influence; they give
-        zeros.
+        Frames may be masked on the right. Their values, NaN included, have no influence; their
+        outputs are zeros.
 
     Raises:
-        ValueError: if an argument is not a positive integer.
+        ValueError: If an argument is not a positive integer.
 
     Example:
 
@@ -342,7 +345,7 @@ class Deltas(keras.layers.Layer):
 
     def _slope(self, x: Tensor, mask: Tensor | None) -> Tensor:
         if mask is not None:
-            # The last frame that counts, behind which the mask is false.
+            # The last valid frame, after which the mask is false.
             ends = ops.logical_and(mask, ops.logical_not(ops.pad(mask[:, 1:], ((0, 0), (0, 1)))))
             last = ops.sum(zero_masked(x, ends), axis=1, keepdims=True)
             x = ops.where(mask[:, :, None], x, last)

@@ -1,4 +1,4 @@
-"""Layers on the frames of a sequence: normalise them over the clip, stack them, blot some out."""
+"""Layers on the frames of a sequence: normalise, stack and mask out."""
 
 from __future__ import annotations
 
@@ -15,33 +15,33 @@ from custom_layers.engine.tensor import Tensor
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
 class SequenceNormalization(keras.layers.Layer):
-    """Each feature with mean 0 and variance 1 over the steps of its own sequence.
+    """Normalises each feature to mean 0 and variance 1 over the steps of its own sequence.
 
     With the valid steps `V` of a sequence::
 
         y_t = (x_t - m) / sqrt(v + epsilon)     m = mean of x_t over V,  v = variance over V
 
-    In speech recognition this is cepstral mean and variance normalisation: it takes away the
-    loudness and the colour of microphone and room. It looks at the whole sequence, so it is not for
+    In speech recognition this is cepstral mean and variance normalisation: it removes the loudness
+    and the colouring by microphone and room. It needs the whole sequence, so it is not suitable for
     streaming.
 
     Args:
-        epsilon: Added to the variance. Defaults to `1e-3`.
-        **kwargs: Those of `keras.layers.Layer`.
+        epsilon: Number added to the variance. Defaults to `1e-3`.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
         inputs: `(batch, time, features)`.
-        mask: Optional booleans `(batch, time)`, `True` at the steps that count.
+        mask: Optional booleans `(batch, time)`, `True` at valid steps.
 
     Output shape:
-        That of the inputs, of the compute dtype; computed in float32 at least.
+        That of the inputs, in the compute dtype; computed at least in float32.
 
     Masking:
-        Steps may be masked anywhere; what they hold, NaN included, has no influence. They give
-        zeros.
+        Steps may be masked anywhere; their values, NaN included, have no influence. Their outputs
+        are zeros.
 
     Raises:
-        ValueError: if `epsilon` is not above 0.
+        ValueError: If `epsilon` is not above 0.
 
     Example:
 
@@ -81,29 +81,29 @@ class SequenceNormalization(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
 class StackFrames(keras.layers.Layer):
-    """Every `factor` steps of a sequence side by side, as one step.
+    """Concatenates every `factor` steps of a sequence to one step.
 
         y_j = [x_{k j}, x_{k j + 1}, ..., x_{k j + k - 1}]     k = factor
 
-    A recurrent layer behind it takes a k-th of the steps, and nothing of the input is lost.
+    The next recurrent layer then takes a k-th of the steps, and no input is lost.
 
     Args:
-        factor: `k` above. Defaults to `2`.
-        **kwargs: Those of `keras.layers.Layer`.
+        factor: `k`. Defaults to `2`.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
         inputs: `(batch, time, features)`.
-        mask: Optional booleans `(batch, time)`, `True` at the steps that count.
+        mask: Optional booleans `(batch, time)`, `True` at valid steps.
 
     Output shape:
-        `(batch, ceil(time / factor), factor * features)`, of the compute dtype.
+        `(batch, ceil(time / factor), factor * features)`, in the compute dtype.
 
     Masking:
-        Masked steps give zeros, as do those that fill up the last stack. Of the mask `mask[:,
-        ::factor]` is left, when masked steps are on the right.
+        Masked steps become zeros, as do those that fill up the last stack. Masked steps should be
+        on the right: the output mask is `mask[:, ::factor]`.
 
     Raises:
-        ValueError: if `factor` is not a positive integer.
+        ValueError: If `factor` is not a positive integer.
 
     Example:
 
@@ -147,33 +147,33 @@ class StackFrames(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
 class SpecAugment(keras.layers.Layer):
-    """In training, blots out stretches of time and bands of features, at random in each sequence.
+    """In training, masks out random spans of time and bands of features of each sequence.
 
-    Each of `time_masks` begins anywhere and takes 0 to `time_width` steps, each of `feature_masks`
-    0 to `feature_width` neighbouring features. What is blotted out is 0, which for normalised
-    features is their mean. Nothing is done outside of training.
+    Each of `time_masks` spans starts anywhere and covers 0 to `time_width` steps; each of
+    `feature_masks` bands covers 0 to `feature_width` neighbouring features. Masked values are set
+    to 0, the mean of normalised features. Does nothing outside of training.
 
     Args:
-        time_masks: How many stretches. Defaults to `2`.
-        time_width: Most steps of one. Defaults to `10`.
-        feature_masks: How many bands. Defaults to `2`.
-        feature_width: Most features of one. Defaults to `8`.
-        seed: Of the generator. Defaults to `None`.
-        **kwargs: Those of `keras.layers.Layer`.
+        time_masks: Number of spans. Defaults to `2`.
+        time_width: Largest number of steps of a span. Defaults to `10`.
+        feature_masks: Number of bands. Defaults to `2`.
+        feature_width: Largest number of features of a band. Defaults to `8`.
+        seed: Integer seed of the random generator. Defaults to `None`, a random seed.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
         inputs: `(batch, time, features)`.
-        mask: Booleans `(batch, time)`; stretches begin within the steps that count.
-        training: Whether to do anything.
+        mask: Optional booleans `(batch, time)`; spans start within the valid steps.
+        training: Whether to mask anything.
 
     Output shape:
-        That of the inputs, of the compute dtype.
+        That of the inputs, in the compute dtype.
 
     Masking:
-        A mask is passed on; masked steps stay as they are, or become 0.
+        A mask is passed on; masked steps keep their values or become 0.
 
     Raises:
-        ValueError: if a number is negative.
+        ValueError: If a number is negative.
 
     Example:
 
@@ -219,7 +219,7 @@ class SpecAugment(keras.layers.Layer):
         return ops.where(kept, inputs, ops.zeros_like(inputs))
 
     def _kept(self, size: Any, used: Tensor, masks: int, width: int) -> Tensor:
-        """What no mask covers, `(batch, size)`, each within the first `used`, `(batch, 1)`."""
+        """`True` outside of all masks, `(batch, size)`. Masks start in the first `used` places."""
         batch = ops.shape(used)[0]
         if not masks:
             return ops.ones((batch, size), dtype="bool")

@@ -109,7 +109,7 @@ def test_forecasts_of_other_levels(levels: tuple[float, ...], width: int) -> Non
 
 
 def test_wrong_shapes() -> None:
-    with pytest.raises(ValueError, match="must hold at least 0.5"):
+    with pytest.raises(ValueError, match="must include 0.5"):
         MonotoneQuantiles([])
     with pytest.raises(ValueError, match="last axis of 4, one for each quantile"):
         MonotoneQuantiles(LEVELS).build((None, 3))

@@ -187,8 +187,8 @@ def test_half_precision_keeps_the_waveform() -> None:
     ("layer", "arguments", "message"),
     [
         (LogMel, {"sampling_rate": 0}, "`sampling_rate` must be a positive integer"),
-        (LogMel, {"frame_step": 0.0}, "`frame_step` must be at least a sample"),
-        (LogMel, {"fft_length": 128}, "`fft_length` must hold a frame of 400 samples"),
+        (LogMel, {"frame_step": 0.0}, "`frame_step` must be at least one sample long"),
+        (LogMel, {"fft_length": 128}, "`fft_length` must be at least the 400 samples"),
         (LogMel, {"max_frequency": 9000.0}, "at most half the sampling rate, 8000 Hz"),
         (LogMel, {"preemphasis": 1.0}, "`preemphasis` must be at least 0 and below 1"),
         (LogMel, {"floor": 0.0}, "`floor` must be above 0"),

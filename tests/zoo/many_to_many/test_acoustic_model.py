@@ -51,7 +51,7 @@ names = pytest.mark.parametrize("name", KINDS)
 
 def test_the_catalogue_is_here() -> None:
     assert {*KINDS} == {*zoo.list_models("acoustic*")}
-    assert zoo.model_info("acoustic_model_small").shape == "acoustic-model"
+    assert zoo.model_info("acoustic_model_small").shape == "many-to-many"
 
 
 @names

@@ -212,7 +212,7 @@ def test_span_and_thresholds():
     padded = zoo.GradientFlow("e", np.pad(flow.by_state, ((0, 0), (0, 3))))
     assert padded.span() == 2  # nothing comes from behind the loss
     assert zoo.GradientFlow("f", np.zeros((1, 5))).span() == 0
-    with pytest.raises(ValueError, match="`share` must be above 0, not 0"):
+    with pytest.raises(ValueError, match="`share` must be above 0, found 0"):
         flow.span(0)
 
 
