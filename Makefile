@@ -7,11 +7,12 @@ BIN := $(VENV)/bin
 TORCH ?= torch==2.13.0
 WORKERS ?= auto
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 4 --dist worksteal
+QUICK := tests/test_imports.py tests/recipes/kit tests/recipes/*/test_data.py
 SENTENCE := Virat Kohli and Rohit Sharma play cricket for India.
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 
-.PHONY: demo test lint types clean
+.PHONY: demo check test lint types tables clean
 
 demo: saved_models/demo/metrics.json
 	@$(BIN)/rnn-zoo evaluate saved_models/demo
@@ -29,6 +30,10 @@ saved_models/demo/metrics.json: | $(VENV)/.recipes
 		$(BIN)/rnn-zoo train ner --out saved_models/demo --resume; then :; \
 	else $(BIN)/rnn-zoo train ner --out saved_models/demo --overwrite; fi
 
+# What needs no training: the rules of imports, the kit, files and options of every recipe.
+check: $(VENV)/.dev lint types
+	$(PYTEST) -m "not slow and not backend" $(QUICK)
+
 test: $(VENV)/.dev lint types
 	$(PYTEST)
 	@for backend in jax torch; do \
@@ -39,6 +44,10 @@ test: $(VENV)/.dev lint types
 			echo "!! $$backend COULD NOT BE INSTALLED HERE: its backend was NOT tested !!"; \
 		fi; \
 	done
+
+# The catalogue and the tables of README and docs, from the registry and the packages.
+tables: $(VENV)/.dev
+	$(BIN)/python -m recipes.kit.catalogue
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
