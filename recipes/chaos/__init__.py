@@ -17,11 +17,12 @@ Result: Mackey-Glass, NRMSE 84 steps ahead 1.3e-4 (0.73)
     rnn-zoo predict saved_models/chaos my_series.csv --steps 200
     rnn-zoo tune chaos --trials 30
 
-Figures are means over three reservoirs (`--reservoirs 3`), on the test part.
+Figures are means over three reservoirs (`--reservoirs 3`) on the test part.
 
-Nothing is trained by gradient descent: the states of the reservoir are found once, and the readout
-by ridge regression, for several penalties of which the best on the validation part is kept. A
-series that goes on by itself is then continued on the network's own predictions, until chaos parts
-the two; a system that is driven (narma10, memory_capacity, own files with --target) is computed
-from its inputs. All in float64: a forecast of a chaotic series is as good as its last digits.
+Nothing is trained by gradient descent: the states of the reservoir are computed once, and the
+readout by ridge regression, for several penalties of which the best on the validation part is kept.
+A series that goes on by itself is then continued on the network's own predictions, until chaos
+separates the two; a system that is driven (narma10, memory_capacity, own files with --target) is
+computed from its inputs. All in float64: a forecast of a chaotic series is only as good as its last
+digits.
 """

@@ -7,21 +7,21 @@ import math
 import numpy as np
 from scipy.integrate import odeint
 
+#: Largest Lyapunov exponent of `lorenz`, per unit of time (Viswanath, 1998).
 LORENZ_EXPONENT = 0.9056
-"""Largest Lyapunov exponent of `lorenz`, per unit of time (Viswanath, 1998)."""
 
 
 def mackey_glass(
     steps: int, *, tau: float = 17.0, seed: int = 0, transient: int = 1000, substeps: int = 10
 ) -> np.ndarray:
-    """The Mackey-Glass equation, a sample each unit of time, float64 `(steps,)`.
+    """The Mackey-Glass equation, sampled once per unit of time, float64 `(steps,)`.
 
         dx/dt = 0.2 x(t - tau) / (1 + x(t - tau)^10) - 0.1 x(t)
 
-    By the classical Runge-Kutta method of fourth order in steps of `1 / substeps`, the delayed
-    value between two of them by the cubic through both values and slopes (also of fourth order).
-    Before the start x is constant, `1.2` with up to `0.1` added or taken by `seed`; the first
-    `transient` units of time are left out. From tau of about 16.8 on the series is chaotic.
+    Solved by the classical fourth-order Runge-Kutta method in steps of `1 / substeps`; the delayed
+    value between two of them comes from the cubic through both values and slopes (also of fourth
+    order). Before the start x is constant, `1.2` plus or minus up to `0.1`, drawn by `seed`; the
+    first `transient` units of time are dropped. The series is chaotic from tau of about 16.8 on.
 
     Raises:
         ValueError: If `tau` is not a positive multiple of `1 / substeps`.
@@ -35,7 +35,7 @@ def mackey_glass(
         raise ValueError(f"`tau` must be a positive multiple of {h:g}, found {tau!r}.")
     start = 1.2 + 0.1 * float(np.random.default_rng(seed).uniform(-1, 1))
     x = [start] * (lag + 1)
-    bends = [0.0] * lag  # of each step the slope at its start less that at its end
+    bends = [0.0] * lag  # for each step, the slope at its start minus that at its end
     before = None
 
     def gain(delayed: float) -> float:
@@ -56,13 +56,14 @@ def mackey_glass(
 
 
 def lorenz(steps: int, *, dt: float = 0.02, seed: int = 0) -> np.ndarray:
-    """The Lorenz system, a sample each `dt` units of time, float64 `(steps, 3)`.
+    """The Lorenz system, sampled every `dt` units of time, float64 `(steps, 3)`.
 
         dx/dt = 10 (y - x)      dy/dt = x (28 - z) - y      dz/dt = x y - 8/3 z
 
-    By SciPy's `odeint` (LSODA) with tolerances of 1e-12: from one start it and DOP853 with the same
-    tolerances stay within 0.003 of each other for 20 units of time, 18 Lyapunov times. Starts near
-    (1, 1, 20), up to 1 away by `seed`; the first 50 units of time are left out.
+    Solved by SciPy's `odeint` (LSODA) with tolerances of 1e-12: from the same start, it and DOP853
+    with the same tolerances stay within 0.003 of each other for 20 units of time, 18 Lyapunov
+    times. The start is near (1, 1, 20), up to 1 away in each coordinate, drawn by `seed`; the first
+    50 units of time are dropped.
 
     Reference:
         Lorenz, 1963.
@@ -74,7 +75,7 @@ def lorenz(steps: int, *, dt: float = 0.02, seed: int = 0) -> np.ndarray:
 
     start = np.array([1.0, 1.0, 20.0]) + np.random.default_rng(seed).uniform(-1, 1, 3)
     times = np.concatenate([[0.0], 50.0 + dt * np.arange(steps)])
-    return odeint(slope, start, times, rtol=1e-12, atol=1e-12, mxstep=100_000)[1:]
+    return np.asarray(odeint(slope, start, times, rtol=1e-12, atol=1e-12, mxstep=100_000)[1:])
 
 
 def narma10(steps: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -83,8 +84,7 @@ def narma10(steps: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
         y_{t+1} = 0.3 y_t + 0.05 y_t (y_t + ... + y_{t-9}) + 1.5 u_{t-9} u_t + 0.1
 
     with `u_t` uniform in [0, 0.5]; the output at a step is `y_{t+1}`, the first that `u_t` acts on.
-    Rarely the recursion runs away; the inputs are then drawn again. The first 100 steps are left
-    out.
+    The recursion rarely diverges; the inputs are then drawn again. The first 100 steps are dropped.
 
     Reference:
         Atiya and Parlos, 2000.
@@ -98,7 +98,7 @@ def narma10(steps: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 
 
 def narma10_of(u: np.ndarray) -> np.ndarray:
-    """The outputs `y_{t+1}` of these inputs, from rest; clipped to 10 where they run away."""
+    """The outputs `y_{t+1}` of these inputs, from rest; clipped to 10 where they diverge."""
     inputs = [0.0] * 9 + u.tolist()
     y = [0.0] * 10
     for t in range(len(u)):
@@ -110,8 +110,8 @@ def narma10_of(u: np.ndarray) -> np.ndarray:
 
 
 def delayed_inputs(steps: int, delays: int, *, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """White noise, uniform in [-1, 1], `(steps,)`, and what it was 1, 2, ... `delays` steps before,
-    `(steps, delays)`: what the memory capacity of Jaeger, 2001, is measured with."""
+    """White noise, uniform in [-1, 1], `(steps,)`, and its values 1, 2, ... `delays` steps earlier,
+    `(steps, delays)`: the memory capacity of Jaeger, 2001, is measured with them."""
     u = np.random.default_rng(seed).uniform(-1.0, 1.0, steps + delays)
     windows = np.lib.stride_tricks.sliding_window_view(u[:-1], delays)
     return u[delays:], windows[:, ::-1].copy()

@@ -7,49 +7,65 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from recipes.kit.data.source import read_text
+from recipes.kit.data.files import read_text
 from recipes.kit.errors import DataError
 
-Row = tuple[int, list[str]]
-"""Number of the line, cells."""
+_EMPTY = "holds no numbers; expected a row for each step in time"
+
+
+class Row(NamedTuple):
+    """The number of a line and its cells: words of a text, numbers of an npy file."""
+
+    line: int
+    cells: Sequence[str | float]
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Numbers of some columns, float64 `(rows, columns)`, and their names."""
+    """Columns of numbers.
+
+    Attributes:
+        names: Names of the columns.
+        values: Their numbers, float64 `(rows, columns)`.
+        others: Names of the columns of the file that were not asked for.
+    """
 
     names: tuple[str, ...]
     values: np.ndarray
+    others: list[str]
 
 
-def read_columns(path: Path, wanted: Sequence[str] = ()) -> Columns:
-    """Read columns of numbers, a row a step in time.
+def read_columns(path: Path, wanted: Sequence[str] = (), first: int = 0) -> Columns:
+    """Read columns of numbers, one row for each step in time.
 
-    Text has its numbers apart by commas, semicolons, tabs or spaces, and may begin with a row of
-    names; empty lines and what follows a `#` are passed over. An npy file holds an array
-    `(rows,)` or `(rows, columns)`. Columns without names are called 1, 2, ...
+    In text, numbers are separated by commas, semicolons, tabs or spaces, and the first row may hold
+    names; empty lines and everything after a `#` are skipped. An npy file holds an array `(rows,)`
+    or `(rows, columns)`. Columns without names are called by their numbers.
 
     Args:
         path: The file.
-        wanted: Names of the columns to read, or their numbers from 1 on; all of them by default.
+        wanted: Names or numbers of the columns to read; all of them by default.
+        first: Number of the first column.
 
     Raises:
-        DataError: It cannot be read, has no such column, or something there is no finite number;
+        DataError: If the file cannot be read, has no such column, or a cell is not a finite number;
             names the line, of an npy file the row.
     """
     if path.is_dir():
         raise DataError(path, "is a folder; expected a file: text, CSV or npy")
-    names, rows = _npy(path) if path.suffix == ".npy" else _text(path)
-    places = _places(path, names, wanted)
+    header, rows = _npy(path) if path.suffix == ".npy" else _text(path)
+    names = header or [str(first + index) for index in range(len(rows[0].cells))]
+    places = _places(path, names, wanted, first)
     chosen = tuple(names[place] for place in places)
     values = np.empty((len(rows), len(places)))
     for row, (line, cells) in enumerate(rows):
         for column, place in enumerate(places):
             values[row, column] = _number(path, line, chosen[column], cells[place])
-    return Columns(chosen, values)
+    return Columns(chosen, values, [name for name in names if name not in chosen])
 
 
 def _npy(path: Path) -> tuple[list[str], list[Row]]:
@@ -62,30 +78,33 @@ def _npy(path: Path) -> tuple[list[str], list[Row]]:
         or array.ndim not in (1, 2)
         or array.dtype.kind not in "iuf"
     ):
-        found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else "an archive"
-        raise DataError(path, f"expected numbers (rows,) or (rows, columns), found {found}")
-    array = array.reshape(len(array), -1)
-    names = [str(number + 1) for number in range(array.shape[1])]
-    return names, [(row + 1, cells) for row, cells in enumerate(array.tolist())]
+        kind = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else "an archive"
+        raise DataError(path, f"expected numbers (rows,) or (rows, columns), found {kind}")
+    if not array.size:
+        raise DataError(path, _EMPTY)
+    table = array.reshape(len(array), -1).tolist()
+    return [], [Row(number, cells) for number, cells in enumerate(table, start=1)]
 
 
 def _text(path: Path) -> tuple[list[str], list[Row]]:
     lines = [line.partition("#")[0].strip() for line in read_text(path).split("\n")]
     numbered = [(number, line) for number, line in enumerate(lines, start=1) if line]
     if not numbered:
-        raise DataError(path, "holds no numbers; expected a row for each step in time")
+        raise DataError(path, _EMPTY)
     mark = next((mark for mark in ";,\t" if mark in numbered[0][1]), None)
-    rows = [(number, _cells(line, mark)) for number, line in numbered]
-    width = len(rows[0][1])
-    for number, cells in rows:
-        if len(cells) != width:
-            raise DataError(path, f"expected {width} columns, found {len(cells)}", line=number)
-    names = [str(number + 1) for number in range(width)]
-    if not any(map(_is_number, rows[0][1])):
-        names, rows = rows[0][1], rows[1:]
-        if len(set(names)) < width:
-            raise DataError(path, f"two columns have one name: {', '.join(names)}", line=1)
-    return names, rows
+    table = [(number, _cells(line, mark)) for number, line in numbered]
+    line, names = table[0]
+    for number, cells in table:
+        if len(cells) != len(names):
+            raise DataError(path, f"expected {len(names)} columns, found {len(cells)}", line=number)
+    rows = [Row(number, cells) for number, cells in table]
+    if any(map(_is_number, names)):
+        return [], rows
+    if len({*names}) < len(names):
+        raise DataError(path, f"two columns have the same name: {', '.join(names)}", line=line)
+    if len(rows) == 1:
+        raise DataError(path, _EMPTY)
+    return names, rows[1:]
 
 
 def _cells(line: str, mark: str | None) -> list[str]:
@@ -94,13 +113,13 @@ def _cells(line: str, mark: str | None) -> list[str]:
     return [cell.strip() for cell in next(csv.reader([line], delimiter=mark))]
 
 
-def _places(path: Path, names: Sequence[str], wanted: Sequence[str]) -> list[int]:
+def _places(path: Path, names: Sequence[str], wanted: Sequence[str], first: int) -> list[int]:
     places = []
     for name in wanted:
         if name in names:
             places.append(names.index(name))
-        elif name.isdigit() and 1 <= int(name) <= len(names):
-            places.append(int(name) - 1)
+        elif name.isdecimal() and 0 <= int(name) - first < len(names):
+            places.append(int(name) - first)
         else:
             raise DataError(path, f"has no column {name!r}; expected some of {', '.join(names)}")
     return places or list(range(len(names)))

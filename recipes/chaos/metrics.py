@@ -7,54 +7,32 @@ from typing import Protocol
 
 import numpy as np
 
-from recipes.chaos.data import Part
+from recipes.chaos.series import Examples, Part, Scoring
 from recipes.kit.errors import UserError
+from recipes.kit.recipe import Metrics
 
 
 class Forecaster(Protocol):
-    """Whatever is scored, in the data's own units."""
+    """Anything that can be scored, in the data's own units."""
 
     def predictions(self, inputs: np.ndarray) -> np.ndarray:
         """The answer `(time, targets)` at every step of `(time, features)`."""
 
     def runs(self, inputs: np.ndarray, starts: np.ndarray, steps: int) -> np.ndarray:
-        """Free runs `(starts, steps, features)`, that of a start from the step after it on; the
-        inputs up to the start are known."""
-
-
-@dataclass(frozen=True)
-class Scoring:
-    """What is measured on a part.
-
-    Attributes:
-        continues: Whether the series goes on by itself, and free runs are scored.
-        horizon: Steps ahead at which `nrmse_HORIZON` is taken.
-        run_steps: Length of the free runs, at least `horizon`.
-        starts: Their number, spread evenly.
-        threshold: Error at which a forecast is no longer valid, see `valid_steps`.
-        lyapunov: Largest Lyapunov exponent a step, if known.
-        memory: Whether the targets are the inputs of earlier steps.
-    """
-
-    continues: bool
-    horizon: int
-    run_steps: int
-    starts: int
-    threshold: float
-    lyapunov: float | None
-    memory: bool
+        """Free runs `(starts, steps, features)`, each from the step after its start on; the inputs
+        up to the start are known."""
 
 
 @dataclass(frozen=True)
 class Answers:
-    """What a forecaster says of a part, beside the truth; all without the lead.
+    """A forecaster's answers on a part beside the truth; all without the lead.
 
     Attributes:
-        truth: `(time, targets)`.
-        predictions: `(time, targets)`.
-        starts: Steps of the part after which free runs begin; without them empty.
-        true_runs: `(starts, steps, features)`.
-        runs: The same, forecast.
+        truth: True answers, `(time, targets)`.
+        predictions: What was predicted, `(time, targets)`.
+        starts: Steps of the part after which free runs begin; empty where there are none.
+        true_runs: How the series went on, `(starts, steps, features)`.
+        runs: The forecasts of it, of the same shape.
     """
 
     truth: np.ndarray
@@ -64,12 +42,13 @@ class Answers:
     runs: np.ndarray
 
 
-def answers(forecaster: Forecaster, part: Part, scoring: Scoring) -> Answers:
+def answers_of(forecaster: Forecaster, examples: Examples) -> Answers:
     """Let a forecaster answer on a part.
 
     Raises:
         UserError: If the part is too short for the free runs.
     """
+    part, scoring = examples
     predictions = forecaster.predictions(part.inputs)[part.lead :]
     truth = part.targets[part.lead :]
     if not scoring.continues:
@@ -87,7 +66,12 @@ def answers(forecaster: Forecaster, part: Part, scoring: Scoring) -> Answers:
     return Answers(truth, predictions, starts, true_runs, runs)
 
 
-def scores(found: Answers, scoring: Scoring) -> dict[str, float]:
+def scored(forecaster: Forecaster, examples: Examples) -> Metrics:
+    """Metrics of a forecaster on a part."""
+    return scores(answers_of(forecaster, examples), examples.scoring)
+
+
+def scores(answers: Answers, scoring: Scoring) -> Metrics:
     """Metrics of answers.
 
     Returns:
@@ -98,16 +82,16 @@ def scores(found: Answers, scoring: Scoring) -> dict[str, float]:
         `valid_time`, in Lyapunov times, where the exponent is known. With targets that are earlier
         inputs only `memory_capacity`, the sum of `recalled`.
     """
-    variance = _variance(found.truth)
+    variance = _variance(answers.truth)
     if scoring.memory:
-        return {"memory_capacity": float(recalled(found).sum())}
-    metrics = {"nrmse": _nrmse(found.truth, found.predictions, variance)}
+        return {"memory_capacity": float(recalled(answers).sum())}
+    metrics = {"nrmse": _nrmse(answers.truth, answers.predictions, variance)}
     if scoring.continues:
         at = scoring.horizon - 1
         metrics[f"nrmse_{scoring.horizon}"] = _nrmse(
-            found.true_runs[:, at], found.runs[:, at], variance
+            answers.true_runs[:, at], answers.runs[:, at], variance
         )
-        steps = float(valid_steps(found, scoring.threshold).mean())
+        steps = float(valid_steps(answers, scoring.threshold).mean())
         if scoring.lyapunov is None:
             metrics["valid_steps"] = steps
         else:
@@ -115,41 +99,41 @@ def scores(found: Answers, scoring: Scoring) -> dict[str, float]:
     return metrics
 
 
-def valid_steps(found: Answers, threshold: float) -> np.ndarray:
+def valid_steps(answers: Answers, threshold: float) -> np.ndarray:
     """For each free run the steps before its error passes the threshold, at most its length.
 
     The error is the distance from the truth over the root mean square distance of the part from its
     mean, over all columns together (Pathak et al., 2018, who take the threshold 0.4).
     """
-    scale = np.sqrt(_variance(found.truth).sum())
+    scale = np.sqrt(_variance(answers.truth).sum())
     with np.errstate(over="ignore"):
-        wrong = ~(np.linalg.norm(found.runs - found.true_runs, axis=-1) / scale <= threshold)
+        wrong = ~(np.linalg.norm(answers.runs - answers.true_runs, axis=-1) / scale <= threshold)
     return np.where(wrong.any(axis=1), wrong.argmax(axis=1), wrong.shape[1])
 
 
-def recalled(found: Answers) -> np.ndarray:
+def recalled(answers: Answers) -> np.ndarray:
     """For each target the squared correlation with what was predicted of it, 0 to 1."""
-    truth = found.truth - found.truth.mean(axis=0)
-    predicted = found.predictions - found.predictions.mean(axis=0)
+    truth = answers.truth - answers.truth.mean(axis=0)
+    predicted = answers.predictions - answers.predictions.mean(axis=0)
     shared = (truth * predicted).sum(axis=0) ** 2
     size = (truth**2).sum(axis=0) * (predicted**2).sum(axis=0)
     return np.divide(shared, size, out=np.zeros_like(shared), where=size > 0)
 
 
-def _nrmse(truth: np.ndarray, found: np.ndarray, variance: np.ndarray) -> float:
-    """Where a run left the numbers altogether an error counts as 1,000 deviations."""
-    error = np.nan_to_num((found - truth) / np.sqrt(variance), nan=np.inf)
+def _nrmse(truth: np.ndarray, predicted: np.ndarray, variance: np.ndarray) -> float:
+    """An error counts as 1,000 deviations at most, also where a run overflowed."""
+    error = np.nan_to_num((predicted - truth) / np.sqrt(variance), nan=np.inf)
     return float(np.sqrt((np.clip(error, -1000.0, 1000.0) ** 2).mean()))
 
 
 def _variance(values: np.ndarray) -> np.ndarray:
-    """Variance of each column; 1 where a column does not move, so that an error stays one."""
+    """Variance of each column; 1 where a column is constant, so that errors stay finite."""
     variance = values.var(axis=0)
     return np.where(variance > 0, variance, 1.0)
 
 
 class Persistence:
-    """Nothing changes any more; of a driven system, its mean."""
+    """The last value, held; of a driven system, the mean of its outputs."""
 
     def __init__(self, train: Part, continues: bool) -> None:
         self.mean = None if continues else train.targets.mean(axis=0)
@@ -179,20 +163,20 @@ class LinearModel:
     def runs(self, inputs: np.ndarray, starts: np.ndarray, steps: int) -> np.ndarray:
         padded = np.concatenate([np.repeat(inputs[:1], self.lags, axis=0), inputs])
         windows = np.stack([padded[start + 1 : start + 1 + self.lags] for start in starts])
-        found = []
+        run = []
         for _ in range(steps):
             flat = ((windows[:, ::-1] - self.mean) / self.deviation).reshape(len(starts), -1)
             following = np.concatenate([flat, np.ones((len(flat), 1))], axis=1) @ self.weights
-            # Where it runs away it is held: what is that far off is wrong anyway.
+            # A run that diverges is held there: it is wrong anyway.
             bound = 100 * self.deviation
             following = np.clip(following, self.mean - bound, self.mean + bound)
             windows = np.concatenate([windows[:, 1:], following[:, None]], axis=1)
-            found.append(following)
-        return np.stack(found, axis=1)
+            run.append(following)
+        return np.stack(run, axis=1)
 
     def _window(self, inputs: np.ndarray) -> np.ndarray:
-        """Of every step the last inputs, the newest first, and a one. The first is repeated before
-        it."""
+        """The last inputs of each step, the newest first, and a one. Before the first input it is
+        repeated."""
         scaled = (inputs - self.mean) / self.deviation
         padded = np.concatenate([np.repeat(scaled[:1], self.lags - 1, axis=0), scaled])
         columns = [padded[self.lags - 1 - lag : len(padded) - lag] for lag in range(self.lags)]

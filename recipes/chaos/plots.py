@@ -9,47 +9,49 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from recipes.chaos.metrics import Answers, Scoring, recalled, valid_steps
-from recipes.kit.plots import COLOURS, save
+from recipes.chaos.metrics import Answers, recalled, valid_steps
+from recipes.chaos.series import Scoring
+from recipes.kit.plots import COLOURS, dressed, save
 
 TRUTH, MODEL, OTHER = "0.25", COLOURS[0], COLOURS[1]
 
+#: A return map of fewer maxima shows nothing.
 _FEWEST_MAXIMA = 10
-"""A return map of fewer says nothing."""
 
 
-def forecast(found: Answers, scoring: Scoring, columns: Sequence[str], path: Path) -> None:
+@dressed
+def forecast(answers: Answers, scoring: Scoring, columns: Sequence[str], path: Path) -> None:
     """The free run whose valid time is the median, beside the truth, and its error below."""
-    valid = valid_steps(found, scoring.threshold)
+    valid = valid_steps(answers, scoring.threshold)
     row = int(np.argsort(valid, kind="stable")[len(valid) // 2])
-    shown = min(found.runs.shape[1], max(3 * int(valid[row]) // 2, 2 * scoring.horizon))
+    shown = min(answers.runs.shape[1], max(3 * int(valid[row]) // 2, 2 * scoring.horizon))
     unit = scoring.lyapunov or 1.0
     time = unit * np.arange(1, shown + 1)
     names = list(columns)[:3]
     figure = Figure(figsize=(10, 1.5 * len(names) + 1.9), layout="constrained")
     panels = figure.subplots(len(names) + 1, 1, sharex=True)
     for column, (axes, name) in enumerate(zip(panels, names, strict=False)):
-        axes.plot(time, found.true_runs[row, :shown, column], color=TRUTH, lw=2.2, label="truth")
-        axes.plot(time, found.runs[row, :shown, column], color=OTHER, lw=1.1, label="free run")
-        low, high = found.truth[:, column].min(), found.truth[:, column].max()
+        axes.plot(time, answers.true_runs[row, :shown, column], color=TRUTH, lw=2.2, label="truth")
+        axes.plot(time, answers.runs[row, :shown, column], color=OTHER, lw=1.1, label="free run")
+        low, high = answers.truth[:, column].min(), answers.truth[:, column].max()
         axes.set_ylim(low - 0.2 * (high - low or 1), high + 0.2 * (high - low or 1))
-        _named(axes.set_ylabel(name))
-    panels[0].legend(frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 1))
+        axes.set_ylabel(name)
+    panels[0].legend(ncols=2, loc="lower right", bbox_to_anchor=(1, 1))
     panels[0].set_title(
         f"Free run of median valid time, of {len(valid)} starts in the test part", loc="left"
     )
-    scale = np.sqrt(found.truth.var(axis=0).sum()) or 1.0
-    error = np.linalg.norm(found.runs[row] - found.true_runs[row], axis=-1)[:shown] / scale
+    scale = np.sqrt(answers.truth.var(axis=0).sum()) or 1.0
+    error = np.linalg.norm(answers.runs[row] - answers.true_runs[row], axis=-1)[:shown] / scale
     panels[-1].semilogy(time, np.maximum(error, 1e-16), color=MODEL)
     panels[-1].axhline(scoring.threshold, color=COLOURS[5], lw=1, ls="--")
     for axes in panels:
         axes.axvline(unit * valid[row], color=COLOURS[5], lw=1, ls=":")
-        axes.spines[["top", "right"]].set_visible(False)
     panels[-1].set(ylabel="error", xlim=(0, time[-1]))
     panels[-1].set_xlabel("Lyapunov times" if scoring.lyapunov else "steps ahead")
     save(figure, path)
 
 
+@dressed
 def return_map(truth: np.ndarray, free: np.ndarray, columns: Sequence[str], path: Path) -> None:
     """The attractor and the map of successive maxima, of the test part and of a free run.
 
@@ -57,9 +59,9 @@ def return_map(truth: np.ndarray, free: np.ndarray, columns: Sequence[str], path
     its map lie on the same curve.
 
     Args:
-        truth: `(time, columns)`.
+        truth: The test part, `(time, columns)`.
         free: The network's own run, as long.
-        columns: Names.
+        columns: Names of the columns.
         path: PNG to write.
     """
     column = truth.shape[1] - 1
@@ -73,12 +75,12 @@ def return_map(truth: np.ndarray, free: np.ndarray, columns: Sequence[str], path
     ):
         if truth.shape[1] == 1:
             axes.plot(series[delay:, 0], series[:-delay, 0], color=colour, lw=0.4)
-            _named(axes.set_xlabel(f"{columns[0]} now"))
-            _named(axes.set_ylabel(f"{columns[0]} {delay} steps before"))
+            axes.set_xlabel(f"{columns[0]} now")
+            axes.set_ylabel(f"{columns[0]} {delay} steps before")
         else:
             axes.plot(series[:, 0], series[:, column], color=colour, lw=0.4)
-            _named(axes.set_xlabel(columns[0]))
-            _named(axes.set_ylabel(columns[column]))
+            axes.set_xlabel(columns[0])
+            axes.set_ylabel(columns[column])
         axes.set_title(title, loc="left")
     limits = [panels[0].get_xlim(), panels[0].get_ylim()]
     for axes in panels[:2]:
@@ -87,11 +89,9 @@ def return_map(truth: np.ndarray, free: np.ndarray, columns: Sequence[str], path
         axes = panels[2]
         axes.plot(true_maxima[:-1], true_maxima[1:], "o", ms=5, color="0.75", label="truth")
         axes.plot(own_maxima[:-1], own_maxima[1:], "o", ms=2, color=MODEL, label="free run")
-        _named(axes.set_xlabel(f"maximum of {columns[column]}"))
+        axes.set_xlabel(f"maximum of {columns[column]}")
         axes.set(ylabel="next maximum", title="Return map")
-        axes.legend(frameon=False)
-    for axes in panels:
-        axes.spines[["top", "right"]].set_visible(False)
+        axes.legend()
     save(figure, path)
 
 
@@ -117,57 +117,58 @@ def _delay(values: np.ndarray) -> int:
     return 1
 
 
+@dressed
 def valid_times(models: Mapping[str, Answers], scoring: Scoring, path: Path) -> None:
     """How long the free runs hold, over all starts: a histogram for each model."""
     unit = scoring.lyapunov or 1.0
     figure = Figure(figsize=(6.4, 3.6), layout="constrained")
     axes = figure.subplots()
     longest = unit * scoring.run_steps
-    bins = np.linspace(0, longest, 31)
-    for (name, found), colour in zip(models.items(), (MODEL, OTHER), strict=False):
-        times = unit * valid_steps(found, scoring.threshold)
+    bins = np.linspace(0, longest, 31).tolist()
+    for (name, answers), colour in zip(models.items(), (MODEL, OTHER), strict=False):
+        times = unit * valid_steps(answers, scoring.threshold)
         label = f"{name}: mean {times.mean():.3g}"
         axes.hist(times, bins, color=colour, alpha=0.75, label=label)
         axes.axvline(times.mean(), color=colour, lw=1.2, ls="--")
     axes.set(xlim=(0, longest), ylabel="starts")
     what = "Lyapunov times" if scoring.lyapunov else "steps"
     axes.set_xlabel(f"{what} until the error passes {scoring.threshold:g} (the end: never)")
-    axes.legend(frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend()
     save(figure, path)
 
 
-def tracking(found: Answers, targets: Sequence[str], path: Path, steps: int = 200) -> None:
+@dressed
+def tracking(answers: Answers, targets: Sequence[str], path: Path, steps: int = 200) -> None:
     """The outputs of a driven system beside the truth, at the start of the test part."""
     names = list(targets)[:4]
     figure = Figure(figsize=(10, 1.9 * len(names) + 0.8), layout="constrained")
     panels = np.atleast_1d(figure.subplots(len(names), 1, sharex=True))
     for column, (axes, name) in enumerate(zip(panels, names, strict=True)):
-        axes.plot(found.truth[:steps, column], color=TRUTH, lw=2.2, label="truth")
-        axes.plot(found.predictions[:steps, column], color=OTHER, lw=1.1, label="network")
-        _named(axes.set_ylabel(name))
-        axes.spines[["top", "right"]].set_visible(False)
-    panels[0].legend(frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1, 1))
-    panels[-1].set(xlabel="step of the test part", xlim=(0, min(steps, len(found.truth)) - 1))
+        axes.plot(answers.truth[:steps, column], color=TRUTH, lw=2.2, label="truth")
+        axes.plot(answers.predictions[:steps, column], color=OTHER, lw=1.1, label="network")
+        axes.set_ylabel(name)
+    panels[0].legend(ncols=2, loc="lower right", bbox_to_anchor=(1, 1))
+    panels[-1].set(xlabel="step of the test part", xlim=(0, min(steps, len(answers.truth)) - 1))
     save(figure, path)
 
 
+@dressed
 def memory(models: Mapping[str, Answers], path: Path) -> None:
     """How much of each earlier input is known: the memory capacity is the area under the curve."""
     figure = Figure(figsize=(6.8, 3.6), layout="constrained")
     axes = figure.subplots()
-    for (name, found), colour in zip(models.items(), (OTHER, MODEL), strict=False):
-        curve = recalled(found)
+    for (name, answers), colour in zip(models.items(), (OTHER, MODEL), strict=False):
+        curve = recalled(answers)
         delays = np.arange(1, len(curve) + 1)
         axes.plot(delays, curve, color=colour, label=f"{name}: {curve.sum():.1f} inputs")
     axes.fill_between(delays, curve, color=colour, alpha=0.15)
     axes.set(xlabel="delay, steps", ylabel="squared correlation", ylim=(0, 1.03))
     axes.set_xlim(1, len(curve))
-    axes.legend(frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend()
     save(figure, path)
 
 
+@dressed
 def penalties(history: Path, score: str, path: Path) -> None:
     """The score on the validation part, and the error in training, of each penalty."""
     with history.open(encoding="utf-8", newline="") as file:
@@ -195,11 +196,5 @@ def penalties(history: Path, score: str, path: Path) -> None:
     if "nrmse" in score:
         axes.set_yscale("log")
     if 1 < len(reservoirs) <= len(COLOURS):
-        axes.legend(frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
+        axes.legend()
     save(figure, path)
-
-
-def _named(label) -> None:
-    """Names from files are no formulas."""
-    label.set_parse_math(False)

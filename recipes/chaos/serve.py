@@ -1,70 +1,31 @@
-"""An echo state network between series in their own units, in memory and as it is served."""
+"""An echo state network between series in their own units, as it is exported and served."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 import zoo
-from recipes.chaos.data import Part
-from recipes.kit.export import Endpoint, load_saved_model
+from recipes.chaos.formats import read_columns
+from recipes.chaos.metrics import scored
+from recipes.chaos.options import Config, Predict
+from recipes.chaos.series import Examples, Scaling
+from recipes.kit.errors import DataError, UserError
+from recipes.kit.export import Endpoint
+from recipes.kit.output import read_record, read_run_config
+from recipes.kit.recipe import Field, Metrics
+from recipes.kit.serving import Served, answer_each
 
+#: What the columns are, beside the model.
+SERIES = "series.json"
+
+#: About how many states a served model has in memory at once: 256 MB in float64.
 _CHUNK = 2**25
-"""About how many states a served model has in memory at once: 256 MB in float64."""
-
-
-@dataclass(frozen=True)
-class Scaling:
-    """Means and standard deviations of the training part, a number a column."""
-
-    input_mean: np.ndarray
-    input_deviation: np.ndarray
-    target_mean: np.ndarray
-    target_deviation: np.ndarray
-
-    @classmethod
-    def of(cls, train: Part, continues: bool) -> Scaling:
-        """What is fed back has to be scaled as the inputs are."""
-        inputs = _moments(train.inputs)
-        return cls(*inputs, *(inputs if continues else _moments(train.targets)))
-
-    def inputs(self, values: np.ndarray) -> np.ndarray:
-        """Inputs as the network has them."""
-        return (values - self.input_mean) / self.input_deviation
-
-    def targets(self, values: np.ndarray) -> np.ndarray:
-        """Targets as the network has them."""
-        return (values - self.target_mean) / self.target_deviation
-
-    def answers(self, values: Any) -> Any:
-        """What the network answers, in the unit of the targets."""
-        return values * self.target_deviation + self.target_mean
-
-
-def _moments(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    deviation = values.std(axis=0)
-    return values.mean(axis=0), np.where(deviation > 0, deviation, 1.0)
-
-
-class FittedNetwork:
-    """A network in memory as a `Forecaster` of one series, whose states are made once: a readout
-    that is fitted anew needs no new ones."""
-
-    def __init__(self, model: keras.Model, scaling: Scaling, inputs: np.ndarray) -> None:
-        self._model, self._scaling = model, scaling
-        self._seen = zoo.readout_inputs(model, scaling.inputs(inputs)[None])[0]
-
-    def predictions(self, inputs: np.ndarray) -> np.ndarray:
-        kernel, bias = self._model.get_layer("readout").get_weights()
-        return self._scaling.answers(self._seen @ kernel + bias)
-
-    def runs(self, inputs: np.ndarray, starts: np.ndarray, steps: int) -> np.ndarray:
-        return self._scaling.answers(zoo.run_on(self._model, self._seen[starts], steps))
 
 
 class SeriesServer:
@@ -83,7 +44,7 @@ class SeriesServer:
 
     @property
     def endpoints(self) -> dict[str, Endpoint]:
-        """The signatures: of a series that goes on by itself `continue` and `predict`, else
+        """The signatures: `continue` and `predict` of a series that goes on by itself, else
         `predict` alone."""
         predict: dict[str, Endpoint] = {"predict": (self._predict, [self._series])}
         if not self._continues:
@@ -93,42 +54,126 @@ class SeriesServer:
 
     def _go_on(self, series: tf.Tensor, steps: tf.Tensor) -> dict[str, tf.Tensor]:
         ahead = tf.zeros([tf.shape(series)[0], tf.maximum(steps, 1), 1], series.dtype)
-        found = self._model({"x": self._scaling.inputs(series), "ahead": ahead}, training=False)
+        scaled = self._model({"x": self._scaling.inputs(series), "ahead": ahead}, training=False)
+        continuation = scaled["continuation"][:, : tf.maximum(steps, 0)]
         return {
-            "continuation": self._scaling.answers(found["continuation"][:, : tf.maximum(steps, 0)]),
-            "predictions": self._scaling.answers(found["predictions"]),
+            "continuation": self._scaling.answers(continuation),
+            "predictions": self._scaling.answers(scaled["predictions"]),
         }
 
     def _predict(self, series: tf.Tensor) -> dict[str, tf.Tensor]:
         if self._continues:
             return {"predictions": self._go_on(series, tf.constant(0))["predictions"]}
-        found = self._model(self._scaling.inputs(series), training=False)
-        return {"predictions": self._scaling.answers(found)}
+        scaled = self._model(self._scaling.inputs(series), training=False)
+        return {"predictions": self._scaling.answers(scaled)}
 
 
-class ServedNetwork:
-    """An exported network as a `Forecaster`, by its SavedModel alone."""
+class _File(NamedTuple):
+    path: Path
+    series: np.ndarray
 
-    def __init__(self, path: Path, *, lead: int, units: int) -> None:
-        self._signatures = load_saved_model(path).signatures
-        self._lead = lead
-        self._units = units
-        spec = self._signatures["predict"].structured_input_signature[1]["series"]
-        self._dtype = spec.dtype
+
+class NetworkPredictor:
+    """An exported network, warm; a `Forecaster` too."""
+
+    takes: ClassVar[Literal["texts", "files"]] = "files"
+    inputs: ClassVar[Sequence[Field]] = (
+        Field(
+            "file",
+            "series",
+            "Path of a file of the columns the network was trained on, a row for each step: text, "
+            "CSV or npy.",
+        ),
+    )
+    outputs: ClassVar[Sequence[Field]] = (
+        Field("path", "text", "The file."),
+        Field("columns", "tokens", "Names of what is continued or computed."),
+        Field(
+            "continuation",
+            "series",
+            "Of a series that goes on by itself: a row for each step after its end.",
+        ),
+        Field(
+            "predictions",
+            "series",
+            "Of a driven system, and with `one_step`: a row for each step of the file.",
+        ),
+    )
+
+    def __init__(self, folder: Path) -> None:
+        record = read_record(folder / SERIES, ("columns", "targets", "continues", "run_steps"))
+        self.config = read_run_config(Config, folder)
+        self.columns: list[str] = record["columns"]
+        self.targets: list[str] = record["targets"]
+        self.continues: bool = record["continues"]
+        self.run_steps: int = record["run_steps"]
+        #: Number of the first column of a file: folders of earlier versions count from 1.
+        self.first_column: int = record.get("first_column", 1)
+        self.served = Served(folder)
+
+    def predict(
+        self, inputs: Iterable[Path], options: Predict | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Continue the series in files; see `outputs` for what an answer holds.
+
+        Raises:
+            UserError: If `steps` is given to a network that cannot go on.
+        """
+        options = options or Predict()
+        if options.steps is not None and not self.continues:
+            raise UserError(
+                f"--steps has no effect: the network computes {', '.join(self.targets[:3])} from "
+                "inputs and cannot go on without them; leave it out."
+            )
+        steps = self.run_steps if options.steps is None else options.steps
+
+        def answers(files: list[_File]) -> Iterator[dict[str, Any]]:
+            for file in files:
+                answer: dict[str, Any] = {"path": str(file.path), "columns": self.targets}
+                if self.continues:
+                    last = np.array([len(file.series) - 1])
+                    answer["continuation"] = self.runs(file.series, last, steps)[0].tolist()
+                if options.one_step or not self.continues:
+                    answer["predictions"] = self.predictions(file.series).tolist()
+                yield answer
+
+        return answer_each(inputs, self._read, answers, count=1)
+
+    def evaluate(self, examples: Examples) -> Metrics:
+        """Metrics on a part of a series."""
+        return scored(self, examples)
 
     def predictions(self, inputs: np.ndarray) -> np.ndarray:
-        series = tf.constant(inputs[None], self._dtype)
-        return self._signatures["predict"](series=series)["predictions"].numpy()[0]
+        """The answer `(time, targets)` at every step of `(time, features)`."""
+        return self.served("predict", series=inputs[None])["predictions"][0]
 
     def runs(self, inputs: np.ndarray, starts: np.ndarray, steps: int) -> np.ndarray:
-        known = min(self._lead, int(starts.min())) + 1
-        chunk = max(1, _CHUNK // (self._units * (known + steps)))
-        found = []
-        for first in range(0, len(starts), chunk):
-            some = starts[first : first + chunk]
-            series = np.stack([inputs[start + 1 - known : start + 1] for start in some])
-            answer = self._signatures["continue"](
-                series=tf.constant(series, self._dtype), steps=tf.constant(steps)
+        """Free runs `(starts, steps, features)`, each from the step after its start on."""
+        known = min(self.config.run_up, int(starts.min())) + 1
+        states = self.config.units * self.config.depth * (known + steps)
+        count = max(1, _CHUNK // states)
+        runs = []
+        for first in range(0, len(starts), count):
+            chunk = starts[first : first + count]
+            series = np.stack([inputs[start + 1 - known : start + 1] for start in chunk])
+            answer = self.served("continue", series=series, steps=steps)
+            runs.append(answer["continuation"])
+        return np.concatenate(runs)
+
+    def _read(self, path: Path) -> _File:
+        # A network trained on a generated series takes files with names of any kind.
+        wanted = () if self.config.embedded else self.columns
+        series = read_columns(Path(path), wanted, self.first_column).values
+        if series.shape[1] != len(self.columns):
+            raise DataError(
+                path,
+                f"expected {len(self.columns)} columns of numbers, as the network was trained on, "
+                f"found {series.shape[1]}",
             )
-            found.append(answer["continuation"].numpy())
-        return np.concatenate(found)
+        if len(series) <= self.config.washout:
+            raise DataError(
+                path,
+                f"expected more steps than the washout of {self.config.washout} that the network "
+                f"was trained with, found {len(series)}",
+            )
+        return _File(Path(path), series)

@@ -4,127 +4,92 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from typing import Any, Literal
 
 import keras
 import numpy as np
 
 import zoo
-from recipes.chaos.data import Part, Series
-from recipes.chaos.metrics import Forecaster, Scoring, answers, scores
+from recipes.chaos.data import Data
+from recipes.chaos.metrics import scored
 from recipes.chaos.options import Config
-from recipes.chaos.serve import FittedNetwork, Scaling
+from recipes.chaos.series import Scaling
 from recipes.kit.console import say
+from recipes.kit.recipe import History, Metrics, Row, Run
 
-Row = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Examples:
-    """A part to be scored, and what is measured on it."""
-
-    part: Part
-    scoring: Scoring
+Weights = list[np.ndarray]
 
 
-@dataclass(frozen=True)
-class Data:
-    """A series in three parts, its scaling, and what is measured."""
+class FittedNetwork:
+    """A network in memory as a `Forecaster` of one series. Its states are computed once: a readout
+    that is fitted again needs no new ones."""
 
-    series: Series
-    scaling: Scaling
-    scoring: Scoring
-    score: str
-    mode: Literal["min", "max"]
+    def __init__(self, model: keras.Model, scaling: Scaling, inputs: np.ndarray) -> None:
+        self._model, self._scaling = model, scaling
+        self._seen = zoo.readout_inputs(model, scaling.inputs(inputs)[None])[0]
 
-    @property
-    def description(self) -> str:
-        """What the series is, for a person."""
-        return self.series.description
+    def predictions(self, inputs: np.ndarray) -> np.ndarray:
+        """The answer at every step of the series the states were computed for."""
+        kernel, bias = self._model.get_layer("readout").get_weights()
+        return self._scaling.answers(self._seen @ kernel + bias)
 
-    @property
-    def licence(self) -> str:
-        """Under what licence it stands."""
-        return self.series.licence
-
-    @property
-    def valid(self) -> Examples:
-        """The part before the last, with free runs as long as the score asks for."""
-        steps = self.scoring.run_steps if self.score == "valid_time" else self.scoring.horizon
-        return Examples(self.series.valid, replace(self.scoring, run_steps=steps))
-
-    @property
-    def test(self) -> Examples:
-        """The last part."""
-        return Examples(self.series.test, self.scoring)
-
-
-def scored(forecaster: Forecaster, examples: Examples) -> dict[str, float]:
-    """Metrics of whatever answers."""
-    return scores(answers(forecaster, examples.part, examples.scoring), examples.scoring)
+    def runs(self, inputs: np.ndarray, starts: np.ndarray, steps: int) -> np.ndarray:
+        """Free runs from steps of that series."""
+        return self._scaling.answers(zoo.run_on(self._model, self._seen[starts], steps))
 
 
 def fit_reservoirs(
-    model: keras.Model,
-    config: Config,
-    data: Data,
-    *,
-    redrawn: Callable[[int], list[np.ndarray]],
-    title: str,
-) -> list[Row]:
+    run: Run[Config, Data], model: keras.Model, redrawn: Callable[[int], Weights]
+) -> History:
     """Fit readouts; the model is left with the reservoir and readout that are best on validation.
 
     Args:
+        run: What to fit and to score on: penalties, washout, number of reservoirs, first seed.
         model: With the first reservoir; the others take its place in turn, so that one compiled
             program serves all.
-        config: Penalties, washout, number of reservoirs and first seed.
-        data: What to fit and to score on.
         redrawn: From a seed to the weights of the model with another reservoir.
-        title: What the lines of progress begin with.
 
     Returns:
-        A row for each reservoir and penalty. Where there are several reservoirs the row of the best
-        penalty of each has the metrics on the test part too, for their spread: nothing is chosen by
-        them.
+        A row for each reservoir and penalty. With several reservoirs the row of the best penalty of
+        each has the metrics on the test part too, for their spread: nothing is chosen by them.
     """
-    better = max if data.mode == "max" else min
-    name = f"val_{data.score}"
+    config, data = run.config, run.data
+    name, better = data.objective.name, data.objective.best
     rows: list[Row] = []
-    kept: list[tuple[float, list[np.ndarray]]] = []
+    kept: list[tuple[Row, Weights]] = []
     for index in range(config.reservoirs):
         seed = config.seed + index
         if index:
             model.set_weights(redrawn(seed))
-        tried = [*_fitted(model, config, data)]
-        best, weights = better(tried, key=lambda one: one[0][name])
+        fits = [*_fits(model, config, data)]
+        best, readout = better(fits, key=lambda fit: fit[0][name])
         best["kept"] = 1
-        model.get_layer("readout").set_weights(weights)
+        model.get_layer("readout").set_weights(readout)
         if config.reservoirs > 1:
-            on_test = FittedNetwork(model, data.scaling, data.test.part.inputs)
-            best.update(prefixed("test_", scored(on_test, data.test)))
+            network = FittedNetwork(model, data.scaling, data.test.part.inputs)
+            best.update(prefixed("test_", scored(network, data.test)))
         say(
-            f"{title}, reservoir {index + 1}/{config.reservoirs}: {name} {best[name]:.4g} with "
-            f"ridge {best['ridge']:g}, the best of {len(tried)}, "
-            f"{sum(row['seconds'] for row, _ in tried):.1f} s"
+            f"{run.title}, reservoir {index + 1}/{config.reservoirs}: {name} {best[name]:.4g} with "
+            f"ridge {best['ridge']:g}, the best of {len(fits)}, "
+            f"{sum(row['seconds'] for row, _ in fits):.1f} s"
         )
-        rows += [{"reservoir": index + 1, "seed": seed, **row} for row, _ in tried]
-        kept.append((best[name], model.get_weights()))
-    model.set_weights(better(kept, key=lambda one: one[0])[1])
-    names = dict.fromkeys(name for row in rows for name in row)
-    return [{name: row.get(name) for name in names} for row in rows]
+        rows += [{"reservoir": index + 1, "seed": seed, **row} for row, _ in fits]
+        kept.append((best, model.get_weights()))
+    model.set_weights(better(kept, key=lambda fit: fit[0][name])[1])
+    columns = dict.fromkeys(column for row in rows for column in row)
+    return History(
+        [{column: row.get(column) for column in columns} for row in rows],
+        _spread([best for best, _ in kept]),
+    )
 
 
-def _fitted(
-    model: keras.Model, config: Config, data: Data
-) -> Iterator[tuple[Row, list[np.ndarray]]]:
+def _fits(model: keras.Model, config: Config, data: Data) -> Iterator[tuple[Row, Weights]]:
     """For each penalty a row of figures and the weights of the readout, from one pass over the
     states of the training part and one over those of the validation part."""
     started = time.perf_counter()
-    train, scaling = data.series.train, data.scaling
+    train, scaling = data.train, data.scaling
     targets = scaling.targets(train.targets)
     variance = float(targets[config.washout :].var()) or 1.0
-    validated = FittedNetwork(model, scaling, data.valid.part.inputs)
+    network = FittedNetwork(model, scaling, data.valid.part.inputs)
     fits = zoo.fit_readouts(
         model,
         scaling.inputs(train.inputs)[None],
@@ -133,34 +98,33 @@ def _fitted(
         washout=config.washout,
     )
     for alpha, error in fits:
-        found = scored(validated, data.valid)
-        found = {name: found[name] for name in ("nrmse", data.score) if name in found}
+        metrics = scored(network, data.valid)
+        shown = {n: metrics[n] for n in ("nrmse", data.objective.metric) if n in metrics}
         now = time.perf_counter()
         row = {
             "ridge": alpha,
             "kept": 0,
             "train_nrmse": float(np.sqrt(error / variance)),
-            **prefixed("val_", found),
+            **prefixed("val_", shown),
             "seconds": round(now - started, 3),
         }
         started = now
         yield row, model.get_layer("readout").get_weights()
 
 
-def over_reservoirs(history: list[Row]) -> dict[str, dict[str, float]]:
+def _spread(best: list[Row]) -> dict[str, dict[str, float]]:
     """Mean and standard deviation over the reservoirs of each metric on the test part."""
-    kept = [row for row in history if row["kept"]]
     return {
         name.removeprefix("test_"): {
-            "mean": float(np.mean([row[name] for row in kept])),
-            "std": float(np.std([row[name] for row in kept], ddof=1)),
-            "models": len(kept),
+            "mean": float(np.mean([row[name] for row in best])),
+            "std": float(np.std([row[name] for row in best], ddof=1)),
+            "models": len(best),
         }
-        for name in kept[0]
+        for name in best[0]
         if name.startswith("test_")
     }
 
 
-def prefixed(prefix: str, metrics: dict[str, float]) -> dict[str, float]:
-    """The same under longer names."""
+def prefixed(prefix: str, metrics: Metrics) -> Metrics:
+    """The same metrics under longer names."""
     return {prefix + name: value for name, value in metrics.items()}

@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from recipes.chaos import data, embedded
+from recipes.chaos import embedded
+from recipes.chaos.data import load
 from recipes.chaos.formats import read_columns
+from recipes.chaos.options import Config
+from recipes.kit.data.readers import Fact
+from recipes.kit.data.source import EMBEDDED, Source
 from recipes.kit.errors import DataError, UserError
 
 
@@ -35,23 +39,23 @@ def by_the_method_of_steps(start: float, tau: float, end: float) -> list:
 
 @pytest.mark.parametrize("tau", [17.0, 30.0, 2.5])
 def test_mackey_glass_is_the_solution(tau: float) -> None:
-    found = embedded.mackey_glass(150, tau=tau, seed=4, transient=0)
+    series = embedded.mackey_glass(150, tau=tau, seed=4, transient=0)
     start = 1.2 + 0.1 * float(np.random.default_rng(4).uniform(-1, 1))
     pieces = by_the_method_of_steps(start, tau, 150)
     times = np.arange(1, 151)
     wanted = [pieces[min(int((t - 1e-9) // tau), len(pieces) - 1)](t)[0] for t in times]
-    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    np.testing.assert_allclose(series, wanted, atol=1e-5)
     # Of fourth order: half the step, a sixteenth of the error.
     finer = embedded.mackey_glass(150, tau=tau, seed=4, transient=0, substeps=20)
-    ratio = np.abs(found - wanted).max() / np.abs(finer - wanted).max()
+    ratio = np.abs(series - wanted).max() / np.abs(finer - wanted).max()
     assert 10 < ratio < 25
 
 
 def test_mackey_glass_on_its_attractor() -> None:
-    found = embedded.mackey_glass(2000)
-    assert 0.4 < found.min() < 0.5 and 1.25 < found.max() < 1.35
-    np.testing.assert_array_equal(found, embedded.mackey_glass(2000))
-    assert np.abs(found - embedded.mackey_glass(2000, seed=1)).max() > 0.1
+    series = embedded.mackey_glass(2000)
+    assert 0.4 < series.min() < 0.5 and 1.25 < series.max() < 1.35
+    np.testing.assert_array_equal(series, embedded.mackey_glass(2000))
+    assert np.abs(series - embedded.mackey_glass(2000, seed=1)).max() > 0.1
     with pytest.raises(ValueError, match="`tau` must be a positive multiple of 0.1"):
         embedded.mackey_glass(10, tau=17.03)
 
@@ -108,23 +112,53 @@ def test_delayed_inputs() -> None:
 
 
 def test_parts_follow_each_other_with_a_run_up() -> None:
-    series = data.load("embedded", train_steps=200, held_out=80, lead=30)
-    parts = (series.train, series.valid, series.test)
+    config = Config(train_steps=200, held_out=80, run_up=30, horizon=5, run_steps=20)
+    data = load(EMBEDDED, config)
+    parts = (data.train, data.valid.part, data.test.part)
     assert [len(part) for part in parts] == [200, 80, 80]
     assert [part.lead for part in parts] == [0, 30, 30]
     whole = np.concatenate([part.inputs[part.lead :] for part in parts])
     np.testing.assert_array_equal(whole[:, 0], embedded.mackey_glass(361)[:-1])
     for part in parts:
         np.testing.assert_array_equal(part.targets[:-1], part.inputs[1:])
-    np.testing.assert_array_equal(series.valid.inputs[:30], series.train.inputs[-30:])
-    assert series.continues and series.lyapunov is None
+    np.testing.assert_array_equal(data.valid.part.inputs[:30], data.train.inputs[-30:])
+    assert data.continues and data.test.scoring.lyapunov is None
+    assert (data.objective.name, data.objective.mode) == ("val_nrmse_5", "min")
+    # What chooses asks for shorter free runs than what is reported.
+    assert (data.valid.scoring.run_steps, data.test.scoring.run_steps) == (5, 20)
+    assert data.understood == (
+        Fact("steps", "200 train, 80 valid, 80 test, in this order"),
+        Fact("source", "embedded"),
+        Fact("made", "Mackey-Glass equation, tau 17, 1 unit of time per step"),
+        Fact(
+            "free runs",
+            "20 steps from each of 50 starts, scored 5 steps ahead and until the error exceeds 0.4",
+        ),
+    )
+
+
+def test_a_known_exponent_makes_valid_times_decide() -> None:
+    sizes = {"train_steps": 200, "held_out": 80, "horizon": 5, "run_steps": 20}
+    for options in ({"task": "lorenz"}, {"lyapunov": 0.006}):
+        data = load(EMBEDDED, Config(**options, **sizes))
+        assert (data.objective.name, data.objective.mode) == ("val_valid_time", "max")
+        assert data.valid.scoring == data.test.scoring
+    assert load(EMBEDDED, Config(task="lorenz", **sizes)).test.scoring.lyapunov == pytest.approx(
+        0.02 * embedded.LORENZ_EXPONENT
+    )
 
 
 def test_driven_systems_have_their_outputs_at_the_same_step() -> None:
-    series = data.load("embedded", task="memory_capacity", delays=5, train_steps=60, held_out=20)
-    assert not series.continues and series.train.targets.shape == (60, 5)
-    np.testing.assert_array_equal(series.train.targets[5:, 1], series.train.inputs[3:-2, 0])
-    assert data.load("embedded", task="narma10").targets == ("y",)
+    data = load(
+        EMBEDDED,
+        Config(task="memory_capacity", delays=5, train_steps=60, held_out=20, washout=10),
+    )
+    assert not data.continues and data.train.targets.shape == (60, 5)
+    np.testing.assert_array_equal(data.train.targets[5:, 1], data.train.inputs[3:-2, 0])
+    assert (data.objective.name, data.objective.mode) == ("val_memory_capacity", "max")
+    data = load(EMBEDDED, Config(task="narma10"))
+    assert data.targets == ("y",) and data.objective.name == "val_nrmse"
+    assert [fact.topic for fact in data.understood] == ["steps", "source", "made"]
 
 
 TABLE = "day,a,b\n" + "".join(f"2020-{i},{i}.5,{-i}e1\n" for i in range(40))
@@ -138,17 +172,39 @@ def test_columns_of_a_file(tmp_path) -> None:
     np.save(tmp_path / "one.npy", np.arange(40, dtype="float32"))
     (tmp_path / "plain.txt").write_text("".join(f"{i} {i * i}\n\n" for i in range(40)))
     for name in ("table.csv", "table.csv.gz"):
-        read = read_columns(tmp_path / name, ["b", "2"])
-        assert read.names == ("b", "a")
+        read = read_columns(tmp_path / name, ["b", "1"])
+        assert (read.names, read.others) == (("b", "a"), ["day"])
         np.testing.assert_array_equal(read.values[3], [-30.0, 3.5])
     assert read_columns(tmp_path / "two.npy").values[5].tolist() == [10.0, 11.0]
     assert read_columns(tmp_path / "one.npy").values.shape == (40, 1)
-    assert read_columns(tmp_path / "plain.txt", ["2"]).values[6, 0] == 36
-    series = data.load(str(tmp_path / "table.csv"), columns=["b"], target="a", lead=3)
-    assert (series.columns, series.targets, series.continues) == (("b",), ("a",), False)
-    assert [len(part) for part in (series.train, series.valid, series.test)] == [28, 6, 6]
-    series = data.load(str(tmp_path / "two.npy"), target="2")
-    assert (series.columns, series.targets) == (("1",), ("2",))
+    assert read_columns(tmp_path / "plain.txt", ["1"]).values[6, 0] == 36
+    source = Source.of(tmp_path / "table.csv")
+    config = Config(data=source, columns="b", target="a", run_up=3, washout=5)
+    data = load(source, config)
+    assert (data.columns, data.targets, data.continues) == (("b",), ("a",), False)
+    assert [len(part) for part in (data.train, data.valid.part, data.test.part)] == [28, 6, 6]
+    assert data.understood[2:] == (
+        Fact("columns", "b"),
+        Fact("not used", "day"),
+        Fact("target", "a"),
+    )
+    source = Source.of(tmp_path / "two.npy")
+    data = load(source, Config(data=source, target="1", washout=5))
+    assert (data.columns, data.targets) == (("0",), ("1",))
+
+
+def test_columns_count_from_0_or_as_an_earlier_version_did(tmp_path) -> None:
+    np.save(tmp_path / "two.npy", np.arange(80).reshape(40, 2))
+    (tmp_path / "table.csv").write_text(TABLE)
+    for first in (0, 1):
+        read = read_columns(tmp_path / "two.npy", [str(1 + first)], first)
+        assert read.names == (str(1 + first),) and read.others == [str(first)]
+        np.testing.assert_array_equal(read.values[:3, 0], [1, 3, 5])
+        assert read_columns(tmp_path / "table.csv", [str(2 + first)], first).names == ("b",)
+    with pytest.raises(DataError, match="has no column '2'; expected some of 0, 1"):
+        read_columns(tmp_path / "two.npy", ["2"])
+    with pytest.raises(DataError, match="has no column '0'; expected some of 1, 2"):
+        read_columns(tmp_path / "two.npy", ["0"], 1)
 
 
 @pytest.mark.parametrize(
@@ -157,8 +213,9 @@ def test_columns_of_a_file(tmp_path) -> None:
         ("a.csv", "x,y\n1,2\n3\n", ":3: expected 2 columns, found 1"),
         ("a.csv", "x,y\n1,2\n\n3,?\n", ":4: expected a number in column 'y', found '?'"),
         ("a.csv", "x,y\n1,2\n3,nan\n", ":3: expected a number in column 'y', found 'nan'"),
-        ("a.csv", "x,x\n1,2\n", ":1: two columns have one name: x, x"),
+        ("a.csv", "# x\nx,x\n1,2\n", ":2: two columns have the same name: x, x"),
         ("a.txt", "\n\n", "holds no numbers"),
+        ("a.csv", "x,y\n", "holds no numbers"),
         ("a.npy", "no array", "expected an npy file"),
     ],
 )
@@ -172,20 +229,41 @@ def test_what_is_wrong_with_a_file(tmp_path, name: str, content: str, message: s
 def test_other_mistakes(tmp_path) -> None:
     np.save(tmp_path / "cube.npy", np.zeros((2, 2, 2)))
     np.save(tmp_path / "gap.npy", np.array([1.0, 2.0, np.nan]))
+    np.save(tmp_path / "empty.npy", np.zeros((0, 2)))
     (tmp_path / "table.csv").write_text(TABLE)
+    (tmp_path / "one.csv").write_text("a\n1\n2\n")
     with pytest.raises(DataError, match=r"found float64 \(2, 2, 2\)"):
         read_columns(tmp_path / "cube.npy")
-    with pytest.raises(DataError, match=r"gap.npy:3: expected a number in column '1', found 'nan'"):
+    with pytest.raises(DataError, match=r"gap.npy:3: expected a number in column '0', found 'nan'"):
         read_columns(tmp_path / "gap.npy")
+    with pytest.raises(DataError, match=r"empty.npy: holds no numbers"):
+        read_columns(tmp_path / "empty.npy")
     with pytest.raises(DataError, match="has no column 'c'; expected some of day, a, b"):
         read_columns(tmp_path / "table.csv", ["c"])
     with pytest.raises(DataError, match=r":2: expected a number in column 'day', found '2020-0'"):
         read_columns(tmp_path / "table.csv")
     with pytest.raises(DataError, match="is a folder"):
-        data.load(str(tmp_path))
-    with pytest.raises(UserError, match="expected embedded or the path of a file, found tfds:x"):
-        data.load("tfds:x")
+        load(Source.of(tmp_path), Config(data=Source.of(tmp_path)))
+    for text, message in (
+        ("tfds:x", "--data tfds:x: expected embedded or the path of a file"),
+        ("embedded:x", "--data embedded:x: there is no such set; expected embedded"),
+        (str(tmp_path / "none.csv"), "none.csv: no such file or folder"),
+    ):
+        with pytest.raises(UserError, match=message):
+            load(Source.parse(text), Config())
+    source = Source.of(tmp_path / "table.csv")
+    config = Config(data=source, columns="a", target="b", train_steps=35, held_out=10)
     with pytest.raises(UserError, match="40 steps are too few for 35 to train on and 10 each"):
-        data.load(
-            str(tmp_path / "table.csv"), columns=["a"], target="b", train_steps=35, held_out=10
-        )
+        load(source, config)
+    with pytest.raises(UserError, match="has no column besides the target 'a'"):
+        load(Source.of(tmp_path / "one.csv"), Config(data=source, target="a"))
+
+
+def test_a_washout_longer_than_the_training_part() -> None:
+    with pytest.raises(UserError, match="--washout must be below the 90 steps"):
+        load(EMBEDDED, Config(train_steps=90, held_out=1200))
+
+
+def test_free_runs_longer_than_the_part() -> None:
+    with pytest.raises(UserError, match="--run-steps 2000 are too many for the 400 steps"):
+        load(EMBEDDED, Config(held_out=400))

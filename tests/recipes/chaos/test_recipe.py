@@ -16,23 +16,28 @@ import pytest
 
 import zoo
 from recipes.chaos import recipe
-from recipes.chaos.data import Part
 from recipes.chaos.metrics import (
     Answers,
     LinearModel,
     Persistence,
-    Scoring,
-    answers,
+    answers_of,
     recalled,
     scores,
     valid_steps,
 )
+from recipes.chaos.options import Config, Predict
 from recipes.chaos.plots import maxima
+from recipes.chaos.series import Examples, Part, Scoring
+from recipes.chaos.serve import NetworkPredictor
 from recipes.kit.cli import main
+from recipes.kit.config_file import read_config, to_json
+from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
+from recipes.kit.output import read_run_config, write_json
+from recipes.kit.recipe import Run
 
-QUICK = ["--units", "40", "--ridge", "1e-10", "1e-6", "1e-2", "--starts", "5", "--washout", "50"]
-RUNS = ["--horizon", "5", "--run-steps", "20"]
+QUICK = ["--units", "40", "--ridge", "1e-10", "1e-6", "1e-2", "--washout", "50"]
+RUNS = ["--starts", "5", "--horizon", "5", "--run-steps", "20"]
 
 #: Runs where importing Keras or any package of ours fails.
 ALONE = """
@@ -106,6 +111,18 @@ def test_what_a_run_leaves(trained: Path, capsys: pytest.CaptureFixture) -> None
     assert json.loads(capsys.readouterr().out.splitlines()[-1]) == metrics["test"]
 
 
+def test_a_predictor_is_loaded_once(trained: Path, table: Path) -> None:
+    predictor = NetworkPredictor(trained)
+    config = predictor.config
+    assert (config.reservoirs, config.units, config.starts) == (2, 40, 5)
+    (answer,) = predictor.predict([table])
+    assert np.shape(answer["continuation"]) == (20, 2)  # as --run-steps had it
+    (longer,) = predictor.predict([table], Predict(steps=30))
+    np.testing.assert_allclose(longer["continuation"][:20], answer["continuation"], rtol=1e-10)
+    assert [*predictor.served.signatures] == ["continue", "predict", "serving_default"]
+    assert {field.name for field in predictor.outputs} == {*answer, "predictions"}
+
+
 def test_served_alone(trained: Path, tmp_path: Path) -> None:
     moved = tmp_path / "moved"
     shutil.copytree(trained / "saved_model", moved)
@@ -113,18 +130,18 @@ def test_served_alone(trained: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", series)
     command = [sys.executable, "-c", ALONE, moved, tmp_path / "x.npy", tmp_path / "y.npz"]
     subprocess.run(command, check=True, capture_output=True)
-    found = np.load(tmp_path / "y.npz")
-    assert found["names"].tolist() == ["continue", "predict", "serving_default"]
+    served = np.load(tmp_path / "y.npz")
+    assert served["names"].tolist() == ["continue", "predict", "serving_default"]
     model = keras.models.load_model(trained / "model.keras")
     scaling = json.loads((trained / "series.json").read_text())["scaling"]
     mean, deviation = (np.array(scaling[f"input_{name}"]) for name in ("mean", "deviation"))
     own = zoo.free_run(model, (series - mean) / deviation, 7) * deviation + mean
-    assert found["continuation"].dtype == "float64"
-    np.testing.assert_allclose(found["continuation"], own, rtol=1e-8, atol=1e-10)
-    np.testing.assert_allclose(found["continuation"][0], waves(307)[300:], rtol=0.01, atol=2e-4)
-    np.testing.assert_allclose(found["predictions"], found["along"], rtol=1e-10, atol=1e-12)
-    np.testing.assert_allclose(found["along"][:, -1], own[:, 0], rtol=1e-8, atol=1e-10)
-    assert found["none"].shape == (2, 0, 2)
+    assert served["continuation"].dtype == "float64"
+    np.testing.assert_allclose(served["continuation"], own, rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(served["continuation"][0], waves(307)[300:], rtol=0.01, atol=2e-4)
+    np.testing.assert_allclose(served["predictions"], served["along"], rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(served["along"][:, -1], own[:, 0], rtol=1e-8, atol=1e-10)
+    assert served["none"].shape == (2, 0, 2)
 
 
 def test_predict_goes_on_with_a_file(
@@ -141,12 +158,34 @@ def test_predict_goes_on_with_a_file(
     np.testing.assert_allclose(
         answer["predictions"][-1], answer["continuation"][0], rtol=1e-8, atol=1e-10
     )
-    path.write_text("flow,load\n" + "1,2\n" * 50)
-    assert main(["predict", str(trained), str(path)]) == 2
-    assert "later.csv: expected more steps than the washout of 50" in capsys.readouterr().err
-    path.write_text("flow,load\n1,2\n1,x\n")
-    assert main(["predict", str(trained), str(path)]) == 2
-    assert "later.csv:3: expected a number in column 'load', found 'x'" in capsys.readouterr().err
+
+
+def test_one_answer_for_each_file(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    lines = "".join(f"{a!r},{b!r}\n" for a, b in waves(200).tolist())
+    texts = {
+        "good": "load,flow\n" + lines,
+        "short": "flow,load\n" + "1,2\n" * 50,
+        "broken": "flow,load\n1,2\n1,x\n",
+        "other": "flow,loud\n1,2\n",
+        "again": "load,flow\n" + lines,
+    }
+    for name, text in texts.items():
+        (tmp_path / f"{name}.csv").write_text(text)
+    paths = [str(tmp_path / f"{name}.csv") for name in texts]
+    capsys.readouterr()
+    assert main(["predict", str(trained), *paths, "--steps", "4"]) == 2
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [a.get("path", a.get("input")) for a in answers] == paths
+    good, short, broken, other, again = answers
+    assert good["continuation"] == again["continuation"] and len(good["continuation"]) == 4
+    assert "predictions" not in good
+    assert "short.csv: expected more steps than the washout of 50" in short["error"]
+    assert "broken.csv:3: expected a number in column 'load', found 'x'" in broken["error"]
+    assert "other.csv: has no column 'load'; expected some of flow, loud" in other["error"]
+    assert main(["predict", str(trained), paths[0], "--steps", "-1"]) == 2
+    assert "--steps must be at least 0, not -1" in capsys.readouterr().err
 
 
 def test_a_driven_system_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -154,7 +193,7 @@ def test_a_driven_system_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixtu
     y = 50 + 10 * np.convolve(u, [1.0, 0.5, 0.25])[:900]
     np.save(tmp_path / "driven.npy", np.stack([u, y], axis=1))
     out = tmp_path / "out"
-    words = ["--data", str(tmp_path / "driven.npy"), "--target", "2", "--out", str(out)]
+    words = ["--data", str(tmp_path / "driven.npy"), "--target", "1", "--out", str(out)]
     assert main(["train", "chaos", *words, *QUICK, "--input-scaling", "0.05"]) == 0
     metrics = json.loads((out / "metrics.json").read_text())
     assert set(metrics["test"]) == {"nrmse"} and metrics["test"]["nrmse"] < 0.05
@@ -164,13 +203,31 @@ def test_a_driven_system_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixtu
     capsys.readouterr()
     assert main(["predict", str(out), str(tmp_path / "driven.npy")]) == 0
     answer = json.loads(capsys.readouterr().out)
-    assert answer["columns"] == ["2"] and "continuation" not in answer
+    assert answer["columns"] == ["1"] and "continuation" not in answer
     np.testing.assert_allclose(np.ravel(answer["predictions"])[100:], y[100:], atol=2.0)
+    assert main(["predict", str(out), str(tmp_path / "driven.npy"), "--steps", "3"]) == 2
+    assert "--steps has no effect" in capsys.readouterr().err
+    assert main(["evaluate", str(out), "--data", "embedded"]) == 2
+    message = "expected a driven system of 1 inputs and 1 outputs, as in training; found a series"
+    assert message in capsys.readouterr().err
+
+    # As an earlier version wrote it: columns count from 1, and options stand beside the model.
+    config = json.loads((out / "config.json").read_text())
+    config["options"].update(target="2", out=str(out), starts=5)
+    write_json(out / "config.json", config)
+    record = json.loads((out / "series.json").read_text())
+    del record["first_column"]
+    record.update(columns=["1"], targets=["2"], washout=50, run_up=500, units=40)
+    write_json(out / "series.json", record)
+    assert main(["evaluate", str(out)]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == metrics["test"]
+    assert main(["predict", str(out), str(tmp_path / "driven.npy")]) == 0
+    assert json.loads(capsys.readouterr().out) == {**answer, "columns": ["2"]}
 
 
-def test_memory_is_that_of_a_delay_line_and_no_more() -> None:
+def test_memory_is_that_of_a_delay_line_and_no_more(tmp_path: Path) -> None:
     """A ring of linear units holds the last inputs, one a unit, and fades too little to matter."""
-    config = recipe.Config(
+    config = Config(
         task="memory_capacity",
         units=20,
         topology="ring",
@@ -181,16 +238,17 @@ def test_memory_is_that_of_a_delay_line_and_no_more() -> None:
         spectral_radius=0.9,
         ridge=(1e-12,),
     )
-    data = recipe.load_data(config)
-    model = recipe.build(config, data)
-    (row,) = recipe.train(config, data, model)
-    assert 19 < row["val_memory_capacity"] < 22
-    assert data.score == "memory_capacity" and data.mode == "max"
+    data = recipe.load_data(config.data, config)
+    run = Run(config, data, tmp_path, "chaos")
+    history = recipe.train(run, recipe.build(run))
+    (row,) = history.rows
+    assert 19 < row["val_memory_capacity"] < 22 and not history.spread
+    assert not list(tmp_path.iterdir())
 
 
 def test_metrics_by_hand() -> None:
     truth = np.array([[0.0], [2.0], [0.0], [2.0]])  # variance 1
-    found = Answers(
+    answers = Answers(
         truth=truth,
         predictions=truth + [[1.0], [-1.0], [0.0], [0.0]],
         starts=np.array([0, 1]),
@@ -198,17 +256,17 @@ def test_metrics_by_hand() -> None:
         runs=np.array([[[0.1], [0.3], [0.5]], [[0.1], [0.2], [np.nan]]]),
     )
     scoring = Scoring(True, 2, 3, 2, 0.4, None, False)
-    assert valid_steps(found, 0.4).tolist() == [2, 2]
-    assert valid_steps(found, 0.25).tolist() == [1, 2]
-    assert valid_steps(found, 9.0).tolist() == [3, 2]
-    metrics = scores(found, scoring)
+    assert valid_steps(answers, 0.4).tolist() == [2, 2]
+    assert valid_steps(answers, 0.25).tolist() == [1, 2]
+    assert valid_steps(answers, 9.0).tolist() == [3, 2]
+    metrics = scores(answers, scoring)
     assert metrics["nrmse"] == pytest.approx(np.sqrt(0.5))
     assert metrics["nrmse_2"] == pytest.approx(np.sqrt((0.3**2 + 0.2**2) / 2))
     assert metrics["valid_steps"] == 2
-    in_times = scores(found, Scoring(True, 2, 3, 2, 0.4, 0.05, False))
+    in_times = scores(answers, Scoring(True, 2, 3, 2, 0.4, 0.05, False))
     assert in_times["valid_time"] == pytest.approx(0.1)
-    assert recalled(found) == pytest.approx(
-        np.corrcoef(truth[:, 0], found.predictions[:, 0])[0, 1] ** 2
+    assert recalled(answers) == pytest.approx(
+        np.corrcoef(truth[:, 0], answers.predictions[:, 0])[0, 1] ** 2
     )
 
 
@@ -217,16 +275,17 @@ def test_free_runs_start_where_they_are_said_to() -> None:
     series = np.sin(2 * np.pi * t / 17.0)[:, None]
     train, part = Part(series[:150], series[1:151], 0), Part(series[140:290], series[141:291], 10)
     scoring = Scoring(True, 3, 30, 7, 0.4, None, False)
-    found = answers(LinearModel(train, 4), part, scoring)
-    assert found.starts[[0, -1]].tolist() == [0, 140 - 30 - 1]
-    np.testing.assert_allclose(found.runs, found.true_runs, atol=1e-6)
-    np.testing.assert_allclose(found.predictions, found.truth, atol=1e-6)
-    start = int(found.starts[3])
-    np.testing.assert_array_equal(found.true_runs[3], series[151 + start : 181 + start])
-    same = answers(Persistence(train, True), part, scoring)
+    answers = answers_of(LinearModel(train, 4), Examples(part, scoring))
+    assert answers.starts[[0, -1]].tolist() == [0, 140 - 30 - 1]
+    np.testing.assert_allclose(answers.runs, answers.true_runs, atol=1e-6)
+    np.testing.assert_allclose(answers.predictions, answers.truth, atol=1e-6)
+    start = int(answers.starts[3])
+    np.testing.assert_array_equal(answers.true_runs[3], series[151 + start : 181 + start])
+    same = answers_of(Persistence(train, True), Examples(part, scoring))
     assert (same.runs[3] == series[150 + start]).all()
     with pytest.raises(UserError, match="140 steps is too short for free runs of 200"):
-        answers(LinearModel(train, 4), part, Scoring(True, 3, 200, 7, 0.4, None, False))
+        scoring = Scoring(True, 3, 200, 7, 0.4, None, False)
+        answers_of(LinearModel(train, 4), Examples(part, scoring))
 
 
 def test_maxima_lie_between_the_steps() -> None:
@@ -238,32 +297,73 @@ def test_maxima_lie_between_the_steps() -> None:
     ("options", "message"),
     [
         ({"leak_rate": 0.0}, "--leak-rate must be above 0 and at most 1, not 0.0"),
-        ({"ridge": ()}, "--ridge must be numbers of at least 0"),
+        ({"ridge": ()}, "--ridge must be one or several numbers of at least 0"),
+        ({"ridge": (1.0, -1.0)}, "--ridge must be at least 0"),
         ({"units": 0}, "--units must be at least 1"),
-        ({"columns": "a"}, "--columns and --target are of a file"),
         ({"tau": 0.05}, "--tau must be a positive multiple of 0.1"),
-        ({"threshold": -1.0}, "--threshold must be a positive number"),
+        ({"threshold": -1.0}, "--threshold must be above 0"),
+        ({"density": 1.5}, "--density must be above 0 and at most 1"),
     ],
 )
 def test_wrong_options(options: dict, message: str) -> None:
     with pytest.raises(UserError, match=message):
-        recipe.Config(**options)
+        Config(**options)
 
 
-def test_a_washout_longer_than_the_training_part() -> None:
-    with pytest.raises(UserError, match="--washout must be below the 90 steps"):
-        recipe.load_data(recipe.Config(train_steps=90, held_out=1200))
+FILE = Source.of(Path("x.csv"))
 
 
-def test_free_runs_longer_than_the_part() -> None:
-    with pytest.raises(UserError, match="--run-steps 2000 are too many for the 400 steps"):
-        recipe.load_data(recipe.Config(held_out=400))
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"columns": "a"}, "--columns has no effect with --data embedded"),
+        ({"target": "a"}, "--target has no effect with --data embedded"),
+        ({"data": FILE, "task": "lorenz"}, "--task has no effect with a file"),
+        ({"data": FILE, "tau": 20.0}, "--tau has no effect with a file"),
+        ({"data": FILE, "delays": 20}, "--delays has no effect with a file"),
+        ({"task": "lorenz", "tau": 20.0}, "--tau has no effect with --task lorenz"),
+        ({"task": "narma10", "delays": 20}, "--delays has no effect with --task narma10"),
+        ({"task": "narma10", "starts": 5}, "--starts has no effect with --task narma10"),
+        ({"task": "memory_capacity", "lyapunov": 0.1}, "--lyapunov has no effect with --task"),
+        ({"data": FILE, "target": "a", "horizon": 5}, "--horizon has no effect with --target"),
+        ({"topology": "ring", "density": 0.1}, "--density has no effect with --topology ring"),
+    ],
+)
+def test_options_without_effect(options: dict, message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        Config(**options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"task": "mackey_glass", "tau": 30.0, "lyapunov": 0.006},
+        {"task": "lorenz", "lyapunov": 0.02},
+        {"task": "memory_capacity", "delays": 20},
+        {"data": FILE, "columns": "a,b", "starts": 5},
+        {"data": FILE, "target": "a", "lags": 5},
+    ],
+)
+def test_options_are_those_of_the_task_and_are_read_back(tmp_path: Path, options: dict) -> None:
+    config = Config(**options)
+    path = tmp_path / "config.json"
+    write_json(path, {"recipe": "chaos", "options": to_json(config)})
+    assert read_config(Config, path, "chaos") == read_run_config(Config, tmp_path) == config
+    written = json.loads(path.read_text())["options"]
+    for name in ("units", "spectral_radius", "leak_rate", "input_scaling", "bias_scaling"):
+        assert written[name] == getattr(config, name) is not None
 
 
 def test_options_are_those_of_the_task_unless_given() -> None:
-    assert recipe.Config().units == 500 and recipe.Config(task="lorenz").units == 1000
-    assert recipe.Config(task="lorenz", units=7, leak_rate=0.2).units == 7
-    assert recipe.Config(data="x.csv").units == 300
+    assert Config().units == 500 and Config(task="lorenz").units == 1000
+    assert Config(task="lorenz", units=7, leak_rate=0.2).units == 7
+    assert Config(data=FILE).units == 300
+
+
+def test_options_import_no_keras() -> None:
+    code = "import sys, recipes.chaos.options; print({'keras', 'numpy'} & {*sys.modules})"
+    command = [sys.executable, "-c", code]
+    assert subprocess.run(command, check=True, capture_output=True, text=True).stdout == "set()\n"
 
 
 @pytest.mark.slow
@@ -298,7 +398,6 @@ def test_states_that_grow_beyond_all_numbers(tmp_path: Path, capsys: pytest.Capt
 
 def test_the_space_starts_from_the_config() -> None:
     hp = keras_tuner.HyperParameters()
-    config = recipe.Config(leak_rate=0.5, units=33)
-    found = recipe.space(hp, config)
-    assert found == config
+    config = Config(leak_rate=0.5, units=33)
+    assert recipe.space(hp, config) == config
     assert set(hp.values) == {"spectral_radius", "leak_rate", "input_scaling", "bias_scaling"}
