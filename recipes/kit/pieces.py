@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from itertools import islice
-from typing import Any, Literal
+from collections.abc import Iterable
+from typing import Any
 
-import keras
 import tensorflow as tf
 from tokenizers import Tokenizer
 from tokenizers.models import WordPiece
 from tokenizers.pre_tokenizers import WhitespaceSplit
 from tokenizers.trainers import WordPieceTrainer
 
-Level = Literal["word", "subword", "character"]
+from recipes.kit.text import PieceTable, chunks
+from recipes.kit.vocabulary import Level, Vocabulary, most_frequent
 
-#: Id before the first piece of a sentence and after its last; 0 is padding, 1 unknown.
-BOUNDARY_ID = 2
-
-#: In front of a word or part of one: a sentence starts here, or a blank was here.
+#: Before a word or part of one: a sentence starts here, or a blank was here.
 MARK = "\u2581"
 
 #: What an unknown piece is in a text.
 UNKNOWN = "\u2047"
 
-#: The boundary among the pieces; none is written like it, as a sign stands alone.
-_BOUNDARY = "<|end|>"
-
-#: Sentences that are split at once.
-_CHUNK = 1024
-
 # Blanks of every kind, line breaks and control characters.
 _BLANKS = r"[\pZ\p{Cc}]+"
-
-_TEXTS = tf.TensorSpec([None], tf.string, name="texts")
 
 # A run of letters, marks and digits, or any other character alone, and the mark in front of it.
 _WORD = rf"{MARK}?(?:[\pL\pM\pN]+|[^{MARK}])"
@@ -65,53 +51,30 @@ def _single_blanks(texts: tf.Tensor) -> tf.Tensor:
     return tf.strings.strip(tf.strings.regex_replace(valid, _BLANKS, " "))
 
 
-@dataclass(frozen=True)
-class Vocabulary:
-    """What a piece is, and those that a model knows: the first has id 3."""
+def learn_pieces(texts: Iterable[str], level: Level, limit: int | None) -> Vocabulary:
+    """The pieces of training sentences: the same for the same texts in the same order.
 
-    level: Level
-    pieces: tuple[str, ...]
-
-    @classmethod
-    def of(cls, texts: Iterable[str], level: Level, limit: int | None) -> Vocabulary:
-        """Collect the pieces of training texts: the same for the same texts in the same order.
-
-        Args:
-            texts: Raw sentences.
-            level: What a piece is. Words and characters are ordered by frequency, the most frequent
-                first. Parts of words are the characters, then what merging frequent neighbours
-                makes; what occurs but once is none of them.
-            limit: Know at most this many pieces; None is no limit.
-        """
-        if level == "subword":
-            return cls(level, _learn_subwords(texts, limit))
-        split = split_characters if level == "character" else split_words
-        counts: Counter[bytes] = Counter()
-        for chunk in _chunks(texts):
-            pieces, _, number = tf.unique_with_counts(split(chunk).flat_values)
-            counts.update(dict(zip(pieces.numpy(), number.numpy().tolist(), strict=True)))
-        return cls(level, tuple(piece.decode() for piece, _ in counts.most_common(limit)))
-
-    @property
-    def count(self) -> int:
-        """Number of ids, padding, unknown and boundary included."""
-        return len(self.pieces) + 3
-
-
-def _chunks(texts: Iterable[str]) -> Iterator[tf.Tensor]:
-    remaining = iter(texts)
-    while chunk := list(islice(remaining, _CHUNK)):
-        yield tf.constant(chunk)
+    Args:
+        texts: Raw sentences.
+        level: What a piece is. Words and characters are ordered by frequency, the most frequent
+            first. Parts of words are the characters, then what merging frequent neighbours makes,
+            without what occurs only once.
+        limit: Know at most this many pieces; None is no limit.
+    """
+    if level == "subword":
+        return Vocabulary(level, _learn_subwords(texts, limit))
+    split = split_characters if level == "character" else split_words
+    pieces = (piece for chunk in chunks(texts) for piece in split(chunk).flat_values.numpy())
+    return Vocabulary(level, tuple(piece.decode() for piece in most_frequent(pieces, limit)))
 
 
 def _learn_subwords(texts: Iterable[str], limit: int | None) -> tuple[str, ...]:
     lines = []
-    for chunk in _chunks(texts):
+    for chunk in chunks(texts):
         spaced = tf.strings.reduce_join(split_words(chunk), axis=1, separator=" ")
         lines += [line.decode() for line in spaced.numpy()]
-    letters = Counter(letter for line in lines for letter in line if letter != " ")
-    repeated = [letter for letter, count in letters.most_common(limit) if count > 1]
-    known = {" ", *(repeated or letters)}
+    letters = (letter for line in lines for letter in line if letter != " ")
+    known = {" ", *most_frequent(letters, limit, repeated=True)}
     # The library makes room for as many as it may find: no more than letters and merges of them.
     most = 2 * sum(map(len, {word for line in lines for word in line.split(" ")}))
     learner = Tokenizer(WordPiece(continuing_subword_prefix=""))
@@ -130,48 +93,20 @@ def _learn_subwords(texts: Iterable[str], limit: int | None) -> tuple[str, ...]:
     return tuple(sorted(ids, key=ids.__getitem__))
 
 
-class PieceTable:
-    """Between sentences and the ids of a vocabulary, inside `tf.function` or not.
-
-    Attributes:
-        vocabulary: What it is of.
-        encode: From sentences (batch,) to ids (batch, None), ragged int32, without boundaries.
-        split: From sentences (batch,) to their pieces (batch, None), ragged strings, unknown ones
-            as they stand there.
-    """
+class SentencePieces(PieceTable):
+    """Between sentences and the ids of their pieces."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
-        self.vocabulary = vocabulary
+        # An unknown word mostly had a blank in front.
+        super().__init__(vocabulary, MARK + UNKNOWN if vocabulary.level == "word" else UNKNOWN)
         self._level = vocabulary.level
         self._longest = max(map(len, vocabulary.pieces), default=0)
-        self._lookup = keras.layers.StringLookup(
-            vocabulary=[_BOUNDARY, *vocabulary.pieces], mask_token=""
-        )
-        self._lookup.build((None,))
-        # An unknown word mostly had a blank in front.
-        unknown = MARK + UNKNOWN if vocabulary.level == "word" else UNKNOWN
-        self._texts = tf.constant(["", unknown, "", *vocabulary.pieces])
-        self.encode = tf.function(self._encode, input_signature=[_TEXTS])
-        self.split = tf.function(self._split, input_signature=[_TEXTS])
-
-    @property
-    def resources(self) -> list[Any]:
-        """What an export has to keep."""
-        return [self._lookup]
 
     def decode(self, ids: tf.Tensor) -> tf.Tensor:
-        """Sentences (batch,) of ids (batch, time); padding and boundaries have no text."""
+        """Sentences (batch,) of ids (batch, time), with single blanks."""
         joined = tf.strings.reduce_join(self.pieces_of(ids), axis=1)
         blanks = " +" if self._level == "character" else f"[ {MARK}]+"
         return tf.strings.strip(tf.strings.regex_replace(joined, blanks, " "))
-
-    def pieces_of(self, ids: tf.Tensor) -> tf.Tensor:
-        """The piece of each id, "" for padding and boundaries; of the same shape."""
-        return tf.gather(self._texts, ids)
-
-    def _encode(self, texts: tf.Tensor) -> tf.RaggedTensor:
-        pieces = self._split(texts)
-        return pieces.with_flat_values(self._ids(pieces.flat_values))
 
     def _split(self, texts: tf.Tensor) -> tf.RaggedTensor:
         if self._level == "character":
@@ -181,9 +116,6 @@ class PieceTable:
             return words
         distinct, places = tf.unique(words.flat_values)
         return words.with_values(tf.gather(self._cut(distinct), places)).merge_dims(1, 2)
-
-    def _ids(self, pieces: tf.Tensor) -> tf.Tensor:
-        return tf.cast(self._lookup(pieces), tf.int32)
 
     def _cut(self, words: tf.Tensor) -> tf.RaggedTensor:
         """Cut words (count,) into the longest known pieces (count, None), from the left. Where no
@@ -219,7 +151,7 @@ class PieceTable:
         def lengthen(length: Any, rest: Any, text: Any, lengths: Any) -> Any:
             rest = tf.concat([rest, [" "]], axis=0)[1:]
             text = tf.strings.join([text, rest])
-            lengths = tf.where(self._ids(text) > 1, length, lengths)
+            lengths = tf.where(self.ids_of(text) > 1, length, lengths)
             return length + 1, rest, text, lengths
 
         strings = tf.TensorShape([None])

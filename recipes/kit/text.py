@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
+
+from recipes.kit.vocabulary import BOUNDARY, Vocabulary, most_frequent
 
 #: Longest part of a word that its character features see; longer ones are mostly links.
 MAX_LETTERS = 24
 
 #: Texts that are split at once.
 _CHUNK = 1024
+
+_TEXTS = tf.TensorSpec([None], tf.string, name="texts")
 
 # Tokens of running text, first match wins: links, names with an inner apostrophe (O'Brien),
 # mentions and hashtags, abbreviations (U.S.), numbers (3.50, 2-1), words with hyphens,
@@ -65,13 +70,27 @@ def split_texts(texts: Sequence[str], *, normalized: bool = False) -> list[list[
         texts: Raw texts.
         normalized: Whether words are given as the vocabulary knows them.
     """
-    found = []
-    for start in range(0, len(texts), _CHUNK):
-        tokens = tokenize(tf.constant(list(texts[start : start + _CHUNK])))
+    rows = []
+    for chunk in chunks(texts):
+        tokens = tokenize(chunk)
         if normalized:
             tokens = tokens.with_flat_values(normalize(tokens.flat_values))
-        found += [[token.decode() for token in row] for row in tokens.to_list()]
-    return found
+        rows += [[token.decode() for token in row] for row in tokens.to_list()]
+    return rows
+
+
+def chunks(texts: Iterable[str]) -> Iterator[tf.Tensor]:
+    """Texts as tensors of as many as are processed at once."""
+    remaining = iter(texts)
+    while chunk := list(islice(remaining, _CHUNK)):
+        yield tf.constant(chunk)
+
+
+def id_lookup(entries: Sequence[str]) -> keras.layers.StringLookup:
+    """A layer from strings to ids: 0 for "", 1 for the unknown, then the entries in order."""
+    lookup = keras.layers.StringLookup(vocabulary=list(entries), mask_token="")
+    lookup.build((None,))
+    return lookup
 
 
 @dataclass(frozen=True)
@@ -97,13 +116,11 @@ class TokenVocabulary:
             limit: Know at most this many words of the sentences, the most frequent ones.
         """
         tokens = [token for sentence in sentences for token in sentence]
-        words = Counter(normalize_words(tokens))
-        letters = Counter(letter for token in tokens for letter in token)
-        repeated = [letter for letter, count in letters.most_common() if count > 1]
-        known = dict.fromkeys(word for word, _ in words.most_common(limit))
+        known = dict.fromkeys(most_frequent(normalize_words(tokens), limit))
+        letters = (letter for token in tokens for letter in token)
         return cls(
             words=tuple(known | dict.fromkeys(extra_words)),
-            characters=tuple(repeated or letters),
+            characters=most_frequent(letters, repeated=True),
         )
 
     @property
@@ -123,12 +140,7 @@ class TokenEncoder:
     """
 
     def __init__(self, vocabulary: TokenVocabulary) -> None:
-        self.lookups = [
-            keras.layers.StringLookup(vocabulary=list(entries), mask_token="")
-            for entries in (vocabulary.words, vocabulary.characters)
-        ]
-        for lookup in self.lookups:
-            lookup.build((None,))
+        self.lookups = [id_lookup(vocabulary.words), id_lookup(vocabulary.characters)]
 
     def __call__(self, tokens: tf.Tensor) -> dict[str, tf.Tensor]:
         """Encode (batch, time) tokens, "" = padding.
@@ -148,3 +160,59 @@ class TokenEncoder:
             "words": tf.cast(word_lookup(normalize(tokens)), tf.int32),
             "characters": tf.cast(letter_lookup(letters), tf.int32),
         }
+
+
+class PieceTable:
+    """Between texts and the ids of a vocabulary, inside `tf.function` or not.
+
+    A subclass says how texts are split (`_split`) and how pieces are joined again (`decode`).
+
+    Args:
+        vocabulary: The pieces.
+        unknown: What an unknown piece is in a text.
+
+    Attributes:
+        vocabulary: The pieces.
+        encode: From texts (batch,) to ids (batch, None), ragged int32, without boundaries.
+        split: From texts (batch,) to their pieces (batch, None), ragged strings, unknown ones as
+            they stand there.
+    """
+
+    def __init__(self, vocabulary: Vocabulary, unknown: str = "") -> None:
+        self.vocabulary = vocabulary
+        self._lookup = id_lookup([BOUNDARY, *vocabulary.pieces])
+        self._texts = tf.constant(["", unknown, "", *vocabulary.pieces])
+        self.encode = tf.function(self._encode, input_signature=[_TEXTS])
+        self.split = tf.function(self._split, input_signature=[_TEXTS])
+
+    @property
+    def resources(self) -> list[Any]:
+        """What an export has to keep."""
+        return [self._lookup]
+
+    def encode_all(self, texts: Iterable[str]) -> list[np.ndarray]:
+        """Ids of each text, without boundaries."""
+        rows: list[np.ndarray] = []
+        for chunk in chunks(texts):
+            ids = self.encode(chunk)
+            rows += np.split(ids.flat_values.numpy(), ids.row_splits.numpy()[1:-1])
+        return rows
+
+    def decode(self, ids: tf.Tensor) -> tf.Tensor:
+        """Texts (batch,) of ids (batch, time); padding and boundaries have no text."""
+        raise NotImplementedError
+
+    def ids_of(self, pieces: tf.Tensor) -> tf.Tensor:
+        """The id of each piece, int32; of the same shape."""
+        return tf.cast(self._lookup(pieces), tf.int32)
+
+    def pieces_of(self, ids: tf.Tensor) -> tf.Tensor:
+        """The piece of each id, "" for padding and boundaries; of the same shape."""
+        return tf.gather(self._texts, ids)
+
+    def _encode(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        pieces = self._split(texts)
+        return pieces.with_flat_values(self.ids_of(pieces.flat_values))
+
+    def _split(self, texts: tf.Tensor) -> tf.RaggedTensor:
+        raise NotImplementedError

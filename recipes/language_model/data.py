@@ -1,28 +1,31 @@
 """Running text for language models.
 
-Sources (`load`):
-
 - `embedded`: the reference of the Python language that CPython carries (`pydoc_data.topics`), a
-  document a topic.
+  document for each topic.
 - `tfds:tiny_shakespeare`, `tfds:lm1b`, `tfds:wiki40b/en` and others that hold a text; an example is
   a document.
-- A text file, gzipped or not, of which the last 10 % are for testing and the first 2 % for
-  validation, so that the test part goes on where the training part ends; or a folder with train,
-  valid and test files. `documents` says what a document is: the whole file, a paragraph or a line.
+- A text file, gzipped or not, whose last 10 % are for testing and whose first 2 % for validation,
+  so that the test part continues where the training part ends; or a folder with train, valid and
+  test files. `--documents` says what a document is: the whole file, a paragraph or a line.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from recipes.kit.data import tfds
-from recipes.kit.data.source import SPLITS, complete_splits, find_splits, parse_source, read_text
+from recipes.kit.data.files import read_text
+from recipes.kit.data.readers import Fact, Found, Readers, Splits
+from recipes.kit.data.source import Source
+from recipes.kit.data.splits import SPLITS, complete_splits, find_splits
 from recipes.kit.errors import DataError, UserError
-
-Documents = Literal["file", "paragraph", "line"]
+from recipes.kit.recipe import Objective
+from recipes.kit.vocabulary import Vocabulary
+from recipes.language_model.options import Config
+from recipes.language_model.tokens import learn_tokens
 
 #: Shares of a single document, where there are no such files.
 _HELD_OUT = {"test": 0.1, "valid": 0.02}
@@ -32,101 +35,113 @@ _PARAGRAPHS = re.compile(r"\n\s*\n")
 
 
 @dataclass(frozen=True)
-class Texts:
-    """Documents in three splits, in their order."""
+class Data(Splits[str]):
+    """Documents, and the tokens of the training part that the model knows."""
 
-    train: tuple[str, ...]
-    valid: tuple[str, ...]
-    test: tuple[str, ...]
-    description: str
-    licence: str
+    tokens: Vocabulary
+
+    @property
+    def objective(self) -> Objective:
+        """What the best epoch is chosen by."""
+        return Objective("nats_per_token", "min")
 
 
-def load(source: str, *, seed: int = 0, documents: Documents = "file") -> Texts:
-    """Load running text.
-
-    Args:
-        source: `embedded`, `tfds:NAME[/CONFIG]`, or a path to a file or folder.
-        seed: of the shuffle that makes missing splits of documents.
-        documents: what a document is, in files.
+def load(source: Source, config: Config) -> Data:
+    """Read the documents; collect the tokens of their training part.
 
     Raises:
-        UserError: the source does not exist or cannot be fetched, or there is too little text.
-        DataError: a file is malformed or empty; names file and line.
+        UserError: If the source does not exist or cannot be fetched, or there is too little text.
+        DataError: If a file is malformed or empty; names file and line.
     """
-    where = parse_source(source)
-    licence = "as stated by the owner of the files"
-    if where.kind == "embedded":
-        raw, licence = {"train": _topics()}, "PSF-2.0 (the Python documentation)"
-        read = "the reference of the Python language (pydoc_data.topics)"
-    elif where.kind == "tfds":
-        raw, licence = _read_tfds(where.name)
-        read = f"text from {where}"
-    else:
-        files = find_splits(where.path) if where.path.is_dir() else {"train": where.path}
-        raw = {split: split_documents(file, documents) for split, file in files.items()}
-        read = f"text from {where.path}"
-    splits, note = _completed(raw, seed, source)
-    sizes = ", ".join(f"{sum(map(len, splits[split])):,} {split}" for split in SPLITS)
-    count = len(splits["train"])
-    description = f"{sizes} characters, {count:,} training document{'s' * (count != 1)}: {read}"
-    return Texts(**splits, description=description + (f"; {note}" if note else ""), licence=licence)
+    splits = _readers(config).load(source, seed=config.seed)
+    tokens = learn_tokens(splits.train, config.level, config.vocabulary_size)
+    sizes = ", ".join(f"{sum(map(len, getattr(splits, split))):,} {split}" for split in SPLITS)
+    vocabulary = f"{len(tokens.pieces):,} kinds of {config.level}s"
+    facts = (Fact("characters", sizes), Fact("vocabulary", vocabulary))
+    return Data(
+        splits.train,
+        splits.valid,
+        splits.test,
+        understood=(*splits.understood, *facts),
+        licence=splits.licence,
+        tokens=tokens,
+    )
 
 
-def load_test(source: str, *, seed: int = 0, documents: Documents = "file") -> tuple[str, ...]:
-    """What to evaluate on: all of a file, the test part of a folder or set."""
-    where = parse_source(source)
-    if where.kind == "path" and where.path.is_file():
-        return split_documents(where.path, documents)
-    if where.kind == "path" and "test" in (files := find_splits(where.path)):
-        return split_documents(files["test"], documents)
-    return load(source, seed=seed, documents=documents).test
+def load_test(source: Source, config: Config) -> Sequence[str]:
+    """What to evaluate on: the test part of the data the model was trained on, or that of another
+    source, or all of another file."""
+    if source == config.data:
+        return _readers(config).load(source, seed=config.seed).test
+    return _readers(config).load_test(source, seed=config.seed)
 
 
-def split_documents(path: Path, documents: Documents) -> tuple[str, ...]:
+def split_documents(path: Path, config: Config) -> tuple[str, ...]:
     """The documents of a file, without the empty ones."""
     text = read_text(path)
     parts = [text]
-    if documents == "paragraph":
+    if config.documents == "paragraph":
         parts = [part.strip("\n") for part in _PARAGRAPHS.split(text)]
-    elif documents == "line":
+    elif config.documents == "line":
         parts = text.split("\n")
-    found = tuple(part for part in parts if part.strip())
-    if not found:
+    documents = tuple(part for part in parts if part.strip())
+    if not documents:
         raise DataError(path, "holds no text")
-    return found
+    return documents
 
 
-def _completed(
-    raw: dict[str, tuple[str, ...]], seed: int, where: str
+def _readers(config: Config) -> Readers[str]:
+    def files(source: Source) -> Found[str]:
+        path = source.path
+        paths = find_splits(path) if path.is_dir() else {"train": path}
+        documents = {split: split_documents(file, config) for split, file in paths.items()}
+        return Found(documents, (Fact("files", ", ".join(file.name for file in paths.values())),))
+
+    return Readers(
+        what="documents",
+        embedded=lambda _: _topics(),
+        files=files,
+        tfds=_read_tfds,
+        complete=_complete,
+    )
+
+
+def _complete(
+    splits: Mapping[str, Sequence[str]], seed: int, source: Source
 ) -> tuple[dict[str, tuple[str, ...]], str]:
-    """Missing splits: of many documents some of them, of one document what stands at its end."""
-    missing = [split for split in _HELD_OUT if not raw.get(split)]
-    train = raw.get("train", ())
+    """Missing parts: of many documents some, of a single one its ends."""
+    missing = [split for split in _HELD_OUT if not splits.get(split)]
+    train = splits.get("train", ())
     if not missing or len(train) != 1:
-        return complete_splits(raw, seed=seed, where=where, what="documents")
+        return complete_splits(splits, seed=seed, where=str(source), what="documents")
     (text,) = train
-    size, done, notes = len(text), dict(raw), []
+    size = len(text)
+    cuts: list[str] = []
+    parts = {split: tuple(documents) for split, documents in splits.items()}
     for split in missing:
         count = int(size * _HELD_OUT[split])
         if not count:
-            raise UserError(f"{where}: {size} characters are too few to split off a {split} part")
+            raise UserError(f"{source}: {size} characters are too few to split off a {split} part")
         if split == "test":
-            done[split], text = (text[-count:],), text[:-count]
+            parts[split], text = (text[-count:],), text[:-count]
         else:
-            done[split], text = (text[:count],), text[count:]
+            parts[split], text = (text[:count],), text[count:]
         end = "last" if split == "test" else "first"
-        notes.insert(0, f"its {end} {_HELD_OUT[split]:.0%} for {split}")
-    return {**done, "train": (text,)}, " and ".join(notes)
+        cuts.insert(0, f"its {end} {_HELD_OUT[split]:.0%} for {split}")
+    return {**parts, "train": (text,)}, f"one text, {' and '.join(cuts)}"
 
 
-def _topics() -> tuple[str, ...]:
+def _topics() -> Found[str]:
     from pydoc_data.topics import topics
 
-    return tuple(topics[name].strip("\n") + "\n" for name in sorted(topics))
+    return Found(
+        {"train": tuple(topics[name].strip("\n") + "\n" for name in sorted(topics))},
+        (Fact("text", "the reference of the Python language (pydoc_data.topics)"),),
+        "PSF-2.0 (the Python documentation)",
+    )
 
 
-def _read_tfds(name: str) -> tuple[dict[str, tuple[str, ...]], str]:
+def _read_tfds(name: str) -> Found[str]:
     builder = tfds.prepared_builder(name)
     features = builder.info.features
     feature = next((f for f in _FEATURES if f in features), None)
@@ -135,10 +150,10 @@ def _read_tfds(name: str) -> tuple[dict[str, tuple[str, ...]], str]:
         raise UserError(f"tfds:{name}: expected a feature {' or '.join(_FEATURES)}, found {have}")
     splits = {
         split: tuple(
-            example[feature].decode("utf-8", "replace")
+            tfds.text_of(example[feature])
             for example in tfds.decoded(builder, have)
             if example[feature].strip()
         )
         for split, have in tfds.splits(builder).items()
     }
-    return splits, tfds.licence(builder)
+    return Found(splits, (Fact("feature", feature),), tfds.licence(builder))

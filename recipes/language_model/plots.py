@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -17,10 +18,10 @@ _WIDTH = 100
 
 @dressed
 def surprise(parts: Sequence[str], nats: Sequence[float], path: Path) -> None:
-    """A text whose characters or words are the redder the less a model expected them.
+    """A text whose characters or words are redder the less a model expected them.
 
     Args:
-        parts: Characters, or words; a line break is "\n" or its sign.
+        parts: Characters, or words; a line break is a newline character or its sign.
         nats: Minus the log-likelihood of each of them.
         path: PNG to write.
     """
@@ -41,10 +42,10 @@ def surprise(parts: Sequence[str], nats: Sequence[float], path: Path) -> None:
     axes.set(xlim=(0, width), ylim=(row + 3, 0))
     axes.set_axis_off()
     highest = max(4.0, float(np.quantile([value for *_, value in places], 0.99)))
-    text = {"family": "monospace", "size": 10.5, "va": "center", "parse_math": False}
+    text: Any = {"family": "monospace", "size": 10.5, "va": "center"}
     axes.text(0.5, 0.7, "the redder, the less expected", color="grey", **text)
     for line, start, shown, value in places:
-        colour = {"fc": COLOURS[5], "alpha": min(1.0, value / highest), "ec": "none"}
+        colour: Any = {"fc": COLOURS[5], "alpha": min(1.0, value / highest), "ec": "none"}
         axes.add_patch(Rectangle((start, line + 1.5), len(shown), 1, **colour))
         axes.text(start, line + 2, shown, **text)
     save(figure, path)

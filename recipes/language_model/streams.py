@@ -19,13 +19,18 @@ class _Part(NamedTuple):
 class Streams:
     """Documents laid out in rows; a batch takes the next `steps` tokens of each row.
 
-    Before the first token of a document stands the boundary, and the last one is followed by it:
-    every token and every end is predicted once. A row goes on in the next batch where it ended in
-    this one, and is marked as fresh where a document starts; pieces are padded at the end of a
-    document, so that none holds two.
+    A boundary stands before the first token of a document and after its last: every token and
+    every end is predicted once. A row continues in the next batch where it ended in this one, and
+    is marked as fresh where a document starts; pieces are padded at the end of a document, so that
+    none holds two.
 
-    Documents so long that rows would stay empty beside them are cut into parts, one for a row; a
-    part starts from the token before it, and from nothing known of what is before that.
+    Documents so long that rows would stay empty beside them are cut into parts, one for each row; a
+    part starts from the token before it, and knows nothing of what came earlier.
+
+    Attributes:
+        rows: Documents side by side.
+        steps: Tokens of a row in a batch.
+        count: Number of batches.
 
     Args:
         documents: Ids of each document, without boundaries.
@@ -47,7 +52,6 @@ class Streams:
             self._parts[row].append(part)
             loads[row] += -(-len(part.inputs) // steps)
         self.count = int(loads.max())
-        """Number of batches."""
 
     def batches(self, order: tuple[int, int] | None = None) -> tf.data.Dataset:
         """Batches `({"tokens", "fresh"}, targets)`, int32, (rows, steps); padding is 0 in tokens

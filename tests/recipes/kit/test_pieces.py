@@ -14,7 +14,8 @@ import tensorflow as tf
 from tokenizers.models import WordPiece
 
 from recipes.kit.export import Endpoint, save_saved_model
-from recipes.kit.pieces import BOUNDARY_ID, MARK, UNKNOWN, PieceTable, Vocabulary
+from recipes.kit.pieces import MARK, UNKNOWN, SentencePieces, learn_pieces
+from recipes.kit.vocabulary import BOUNDARY_ID, Vocabulary, most_frequent
 
 LEVELS = ("word", "subword", "character")
 
@@ -49,8 +50,8 @@ print(json.dumps(answers))
 """
 
 
-def table_of(texts: list[str], level: str, limit: int | None = None) -> PieceTable:
-    return PieceTable(Vocabulary.of(texts, level, limit))
+def table_of(texts: list[str], level: str, limit: int | None = None) -> SentencePieces:
+    return SentencePieces(learn_pieces(texts, level, limit))
 
 
 def strings(found: tf.RaggedTensor) -> list[list[str]]:
@@ -122,7 +123,7 @@ def test_the_text_comes_back_with_single_blanks(level: str) -> None:
 @pytest.mark.parametrize("limit", [40, 150, 400, None])
 def test_subwords_are_those_of_the_library(limit: int | None) -> None:
     """Between unknown characters, where it would give up the whole word."""
-    vocabulary = Vocabulary.of(random_texts(1, 300), "subword", limit)
+    vocabulary = learn_pieces(random_texts(1, 300), "subword", limit)
     assert limit is None or len(vocabulary.pieces) <= limit
     assert len({*vocabulary.pieces}) == len(vocabulary.pieces)
     names = {piece: index for index, piece in enumerate([*vocabulary.pieces, "[UNK]"])}
@@ -145,7 +146,7 @@ def test_subwords_are_those_of_the_library(limit: int | None) -> None:
                 run = ""
             cut += [token.value for token in library.tokenize(run)] if run else []
         expected.append(cut)
-    table = PieceTable(vocabulary)
+    table = SentencePieces(vocabulary)
     assert strings(table.split(tf.constant(texts))) == expected
     numbers = {piece: index for index, piece in enumerate(vocabulary.pieces, start=3)}
     ids = table.encode(tf.constant(texts)).to_list()
@@ -154,7 +155,7 @@ def test_subwords_are_those_of_the_library(limit: int | None) -> None:
 
 
 def test_subwords_are_longest_first_even_where_shorter_ones_are_unknown() -> None:
-    table = PieceTable(Vocabulary("subword", ("abcd", "ab", MARK, "c")))
+    table = SentencePieces(Vocabulary("subword", ("abcd", "ab", MARK, "c")))
     cut = strings(table.split(tf.constant(["abcdab abcab d"])))
     assert cut == [[MARK, "abcd", "ab", MARK, "ab", "c", "ab", MARK, "d"]]
     assert table.encode(tf.constant(["abc d"])).to_list() == [[5, 4, 6, 5, 1]]
@@ -162,28 +163,36 @@ def test_subwords_are_longest_first_even_where_shorter_ones_are_unknown() -> Non
 
 def test_vocabularies() -> None:
     texts = ["b b b a a c", "a (b)"]
-    words = Vocabulary.of(texts, "word", None)
+    words = learn_pieces(texts, "word", None)
     assert words.pieces == ("▁b", "▁a", "▁c", "▁(", "b", ")")
     assert words.count == 9
-    assert Vocabulary.of(iter(texts), "word", 2).pieces == ("▁b", "▁a")
-    assert Vocabulary.of(texts, "character", 3).pieces == (" ", "b", "a")
-    parts = Vocabulary.of(["lower lowest low"] * 3 + ["x"], "subword", None).pieces
+    assert learn_pieces(iter(texts), "word", 2).pieces == ("▁b", "▁a")
+    assert learn_pieces(texts, "character", 3).pieces == (" ", "b", "a")
+    parts = learn_pieces(["lower lowest low"] * 3 + ["x"], "subword", None).pieces
     assert {MARK, "▁low", "▁lower", "▁lowest"} < {*parts}
     assert "x" not in parts  # seen once
-    assert Vocabulary.of(["lower lowest low"] * 3, "subword", 4).pieces == ("l", "o", "w", MARK)
+    assert learn_pieces(["lower lowest low"] * 3, "subword", 4).pieces == ("l", "o", "w", MARK)
+
+
+def test_the_most_frequent_come_first_and_the_first_seen_of_equals() -> None:
+    assert most_frequent("cabbaac") == ("a", "c", "b")
+    assert most_frequent(iter("cabba"), 2) == ("a", "b")
+    assert most_frequent("cabba", repeated=True) == ("a", "b")
+    assert most_frequent("cab", repeated=True) == ("c", "a", "b")
+    assert most_frequent("") == ()
 
 
 def test_subwords_do_not_join_what_an_unknown_character_parts() -> None:
     texts = [f"a{chr(0x3041 + index)}b" for index in range(50)]
-    assert {*Vocabulary.of(texts, "subword", None).pieces} == {MARK, "a", "b", "▁a"}
+    assert {*learn_pieces(texts, "subword", None).pieces} == {MARK, "a", "b", "▁a"}
 
 
 def test_the_same_vocabulary_in_every_process() -> None:
     code = (
         "import sys; sys.path[:0] = sys.argv[1:]\n"
-        "from recipes.kit.pieces import Vocabulary\n"
+        "from recipes.kit.pieces import learn_pieces\n"
         "from test_pieces import random_texts\n"
-        "print(ascii(Vocabulary.of(random_texts(1, 300), 'subword', 400).pieces))"
+        "print(ascii(learn_pieces(random_texts(1, 300), 'subword', 400).pieces))"
     )
     here = Path(__file__).parent
     done = subprocess.run(
@@ -192,7 +201,7 @@ def test_the_same_vocabulary_in_every_process() -> None:
         text=True,
         check=True,
     )
-    pieces = Vocabulary.of(random_texts(1, 300), "subword", 400).pieces
+    pieces = learn_pieces(random_texts(1, 300), "subword", 400).pieces
     assert done.stdout.splitlines()[-1] == ascii(pieces)
 
 
@@ -207,7 +216,7 @@ def test_what_is_unknown_is_seen(level: str, unknown: str) -> None:
 
 
 def test_padding_and_boundaries_have_no_text() -> None:
-    table = PieceTable(Vocabulary("word", ("▁a", "b", ".")))
+    table = SentencePieces(Vocabulary("word", ("▁a", "b", ".")))
     ids = tf.constant([[BOUNDARY_ID, 3, 4, 5, BOUNDARY_ID, 0], [3, 1, 3, 0, 0, 0]])
     assert texts_of(table.decode(ids)) == ["ab.", f"a {UNKNOWN} a"]
     assert texts_of(table.pieces_of(ids[0])) == ["", "▁a", "b", ".", "", ""]
@@ -230,7 +239,7 @@ def test_what_is_no_text_is_replaced() -> None:
         assert texts_of(table.decode(ids.to_tensor())) == ["ab \ufffd"]
 
 
-def endpoints_of(table: PieceTable) -> tuple[Endpoint, Endpoint]:
+def endpoints_of(table: SentencePieces) -> tuple[Endpoint, Endpoint]:
     def encode(texts: tf.Tensor) -> dict[str, tf.Tensor]:
         return {"ids": table.encode(texts).to_tensor(), "pieces": table.split(texts).to_tensor("")}
 

@@ -4,20 +4,40 @@ from __future__ import annotations
 
 import gzip
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from recipes.kit.data import tfds
+from recipes.kit.data.source import Source
 from recipes.kit.errors import DataError, UserError
 from recipes.language_model import data
+from recipes.language_model.options import Config
+
+
+def load(source: Path | str, **options: Any) -> data.Data:
+    config = Config(data=Source.parse(str(source)), **options)
+    return data.load(config.data, config)
+
+
+def load_test(source: Path | str, **options: Any) -> tuple[str, ...]:
+    """What a model trained on other data is evaluated on."""
+    return tuple(data.load_test(Source.parse(str(source)), Config(**options)))
+
+
+def understood(texts: data.Data) -> str:
+    return "; ".join(f"{fact.topic}: {fact.text}" for fact in texts.understood)
 
 
 def test_embedded() -> None:
-    texts = data.load("embedded", seed=0)
+    texts = load("embedded", seed=0)
     assert len(texts.train) + len(texts.valid) + len(texts.test) > 70
     assert sum(map(len, texts.train)) > 300_000
     assert not {*texts.train} & {*texts.test}
-    assert texts == data.load("embedded", seed=0)
-    assert texts.train != data.load("embedded", seed=1).train
+    assert texts == load("embedded", seed=0)
+    assert texts.train != load("embedded", seed=1).train
+    assert "the reference of the Python language" in understood(texts)
+    assert texts.licence.startswith("PSF-2.0")
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -25,42 +45,52 @@ def test_one_text_is_split_from_its_end(packed: bool, tmp_path: Path) -> None:
     text = "".join(chr(ord("a") + i % 26) for i in range(1000))
     path = tmp_path / "a.txt"
     path.write_bytes(gzip.compress(text.encode(), mtime=0) if packed else text.encode())
-    texts = data.load(str(path))
+    texts = load(path)
     assert [len(part[0]) for part in (texts.train, texts.valid, texts.test)] == [880, 20, 100]
     assert texts.valid[0] + texts.train[0] + texts.test[0] == text
-    assert "first 2% for valid and its last 10% for test" in texts.description
-    assert data.load_test(str(path)) == (text,)
+    assert "first 2% for valid and its last 10% for test" in understood(texts)
+    assert "characters: 880 train, 20 valid, 100 test" in understood(texts)
+    assert "vocabulary: 26 kinds of characters" in understood(texts)
+    assert load_test(path) == (text,)
+    config = Config(data=Source.of(path))
+    assert data.load_test(config.data, config) == texts.test
 
 
 def test_documents(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("one\ntwo\n\n\nthree\n \nfour\n")
-    assert data.split_documents(path, "file") == ("one\ntwo\n\n\nthree\n \nfour\n",)
-    assert data.split_documents(path, "paragraph") == ("one\ntwo", "three", "four")
-    assert data.split_documents(path, "line") == ("one", "two", "three", "four")
+    source = Source.of(path)
+    cases: list[tuple[Any, tuple[str, ...]]] = [
+        ("file", ("one\ntwo\n\n\nthree\n \nfour\n",)),
+        ("paragraph", ("one\ntwo", "three", "four")),
+        ("line", ("one", "two", "three", "four")),
+    ]
+    for documents, expected in cases:
+        config = Config(data=source, documents=documents)
+        assert data.split_documents(path, config) == expected
 
 
 def test_files_of_splits(tmp_path: Path) -> None:
     for split, text in (("train", "a\n" * 50), ("valid", "b"), ("test", "c\nd")):
         (tmp_path / f"ptb.{split}.txt").write_text(text)
-    texts = data.load(str(tmp_path), documents="line")
+    texts = load(tmp_path, documents="line")
     assert (texts.valid, texts.test) == (("b",), ("c", "d"))
-    assert data.load_test(str(tmp_path)) == ("c\nd",)
+    assert load_test(tmp_path) == ("c\nd",)
     (tmp_path / "ptb.valid.txt").unlink()
-    assert len(data.load(str(tmp_path)).valid[0]) == 2
+    assert len(load(tmp_path).valid[0]) == 2
 
 
 def test_what_is_wrong(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text(" \n")
     with pytest.raises(DataError, match="a.txt: holds no text"):
-        data.load(str(path))
+        load(path)
     path.write_text("short")
     with pytest.raises(UserError, match="5 characters are too few to split off a test part"):
-        data.load(str(path))
+        load(path)
     path.write_bytes(b"fine\n\xff\n")
     with pytest.raises(DataError, match="a.txt:2: expected UTF-8 text"):
-        data.load(str(path))
+        load(path)
 
 
 class _Builder:
@@ -71,12 +101,12 @@ class _Builder:
 
 
 def test_tfds(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(data._tfds, "prepared_builder", lambda name: _Builder())
+    monkeypatch.setattr(tfds, "prepared_builder", lambda name: _Builder())
     monkeypatch.setattr(
-        data._tfds, "decoded", lambda builder, split: [{"text": split.encode()}, {"text": b" "}]
+        tfds, "decoded", lambda builder, split: [{"text": split.encode()}, {"text": b" "}]
     )
-    texts = data.load("tfds:tiny_shakespeare")
+    texts = load("tfds:tiny_shakespeare")
     assert (texts.train, texts.valid, texts.test) == (("train",), ("validation",), ("test",))
     monkeypatch.setattr(_Builder.info, "features", {"image": None})
     with pytest.raises(UserError, match="expected a feature text or .*, found image"):
-        data.load("tfds:mnist")
+        load("tfds:mnist")

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,9 +14,13 @@ import pytest
 import tensorflow as tf
 
 from recipes.kit.cli import main
-from recipes.kit.errors import UserError
+from recipes.kit.config_file import read_config
+from recipes.kit.errors import DataError, UserError
+from recipes.kit.vocabulary import BOUNDARY_ID, Vocabulary
 from recipes.language_model import recipe
-from recipes.language_model.serve import BOUNDARY_ID, Generator, SavedGenerator, Tokens
+from recipes.language_model.options import Config, Predict
+from recipes.language_model.serve import GeneratorPredictor
+from recipes.language_model.tokens import TextTokens, learn_tokens
 
 QUICK = ["--units", "24", "--embedding-dim", "8", "--learning-rate", "0.02", "--batch-size", "4"]
 
@@ -67,14 +72,14 @@ def text(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def trained(text: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("trained") / "lm"
     words = ["--data", str(text), "--out", str(out), "--epochs", "4", "--steps", "20"]
+    words += ["--samples", "2"]
     assert main(["train", "language_model", *words, *QUICK]) == 0
     return out
 
 
-def generator_of(folder: Path) -> Generator:
-    record = json.loads((folder / "tokens.json").read_text())
-    tokens = Tokens(record["level"], tuple(record["tokens"][3:]))
-    return Generator(keras.models.load_model(folder / "model.keras"), tokens)
+@pytest.fixture(scope="module")
+def predictor(trained: Path) -> GeneratorPredictor:
+    return recipe.RECIPE.load(trained)
 
 
 def test_it_learns_more_than_pairs_tell(trained: Path) -> None:
@@ -86,29 +91,31 @@ def test_it_learns_more_than_pairs_tell(trained: Path) -> None:
     assert found["perplexity"] == pytest.approx(np.exp(found["nats_per_token"]))
     assert found["bits_per_token"] == pytest.approx(found["nats_per_token"] / np.log(2))
     assert (trained / "plots" / "surprise.png").stat().st_size > 5_000
-    assert "abcd" in (trained / "samples.txt").read_text()
+    samples = (trained / "samples.txt").read_text().split("<|end|>")
+    assert len(samples) == 2 and "abcd" in samples[0]
+    assert set(json.loads((trained / "tokens.json").read_text())) == {"level", "tokens"}
 
 
-def test_the_score_is_that_of_one_pass_over_the_whole_text(trained: Path, text: Path) -> None:
+def test_the_score_is_that_of_one_pass_over_the_whole_text(
+    trained: Path, predictor: GeneratorPredictor, text: Path
+) -> None:
     """Longer than a piece of `score`, beside a short one; every character and the end count."""
-    generator, served = generator_of(trained), SavedGenerator(trained / "saved_model")
+    record = json.loads((trained / "tokens.json").read_text())
+    tokens = TextTokens(Vocabulary(record["level"], tuple(record["tokens"][3:])))
+    model = keras.models.load_model(trained / "model.keras")
     texts = [text.read_text()[:700], "abcd acbd"]
-    nats, counts = served.score(texts)
+    nats, counts = predictor.score(texts)
     assert counts.tolist() == [701, 10]
-    for index, one in enumerate(texts):
-        ids = generator.encode(tf.constant([one])).flat_values.numpy()
+    for index, ids in enumerate(tokens.encode_all(texts)):
         whole = np.concatenate([[BOUNDARY_ID], ids, [BOUNDARY_ID]])
-        states = {k: np.zeros((1, v), "float32") for k, v in generator._sizes.items()}
-        inputs = {"tokens": whole[None, :-1], **states}
-        logits = generator._model({name: tf.constant(value) for name, value in inputs.items()})[
-            "logits"
-        ].numpy()[0]
+        states = {k: tf.zeros((1, v.shape[1])) for k, v in model.input.items() if k != "tokens"}
+        logits = model({"tokens": tf.constant(whole[None, :-1]), **states})["logits"].numpy()[0]
         log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
         expected = -log_p[np.arange(len(whole) - 1), whole[1:]].sum()
         assert nats[index] == pytest.approx(expected, rel=1e-4)
 
 
-def test_served_alone(trained: Path) -> None:
+def test_served_alone(trained: Path, predictor: GeneratorPredictor) -> None:
     texts = ["abcd acb", "bdca abc"]
     done = subprocess.run(
         [sys.executable, "-c", ALONE, str(trained / "saved_model"), json.dumps(texts)],
@@ -125,19 +132,27 @@ def test_served_alone(trained: Path) -> None:
             stepped = -answer["walked"][step][row][known.index(one[step])]
             assert stepped == pytest.approx(answer["each"][row][step], abs=1e-4)
         assert answer["drawn"][row][0] == "d"  # both have to end their word
-    served = SavedGenerator(trained / "saved_model")
-    assert served.generate(texts, 12, temperature=0.0, seed=9) == answer["drawn"]
-    alone = [served.generate([one], 12, temperature=0.0)[0] for one in texts]
-    assert alone == answer["drawn"]
+    options = Predict(length=12, temperature=0.0, seed=9)
+    assert predictor.generate(texts, options) == answer["drawn"]
+    assert [predictor.generate([one], options)[0] for one in texts] == answer["drawn"]
 
 
-def test_generation_depends_on_the_seed_and_its_options(trained: Path) -> None:
-    served = SavedGenerator(trained / "saved_model")
-    draws = [served.generate([""] * 4, 40, seed=seed) for seed in (0, 0, 1)]
+def test_generation_depends_on_the_seed_and_its_options(predictor: GeneratorPredictor) -> None:
+    draws = [predictor.generate([""] * 4, Predict(length=40, seed=seed)) for seed in (0, 0, 1)]
     assert draws[0] == draws[1] != draws[2]
     assert len({*draws[0]}) == 4
-    cold = served.generate([""] * 4, 40, top_k=1)
+    cold = predictor.generate([""] * 4, Predict(length=40, top_k=1))
     assert len({*cold}) == 1
+
+
+def test_one_answer_for_each_prompt_by_itself(predictor: GeneratorPredictor) -> None:
+    options = Predict(length=12)
+    answers = list(predictor.predict(["abcd ac", " ", "bdca"], options))
+    assert [answer.get("prompt") for answer in answers] == ["abcd ac", None, "bdca"]
+    assert answers[1] == {"input": " ", "error": "is empty; expected text."}
+    assert list(predictor.predict(["bdca"], options)) == answers[2:]
+    nats = predictor.nats_per_token("bdca")
+    assert len(nats) == 5 and answers[2]["nats_per_token"] == round(float(nats[:-1].mean()), 4)
 
 
 def test_predict_and_evaluate(
@@ -147,6 +162,7 @@ def test_predict_and_evaluate(
     words = ["predict", str(trained), "abcd ac", "--length", "9", "--temperature", "0"]
     assert main(words) == 0
     answer = json.loads(capsys.readouterr().out)
+    assert set(answer) == {"prompt", "text", "nats_per_token"}
     assert answer["prompt"] == "abcd ac" and answer["text"].startswith("bd")
     assert len(answer["text"]) == 9
     assert main(["predict", str(trained), "abcd", "--top-p", "0"]) == 2
@@ -166,46 +182,62 @@ def test_words_in_documents_of_a_line(text: Path, tmp_path: Path) -> None:
     assert main(["train", "language_model", *words, *QUICK]) == 0
     record = json.loads((out / "tokens.json").read_text())
     assert set(record["tokens"][3:]) == {"abcd", "acbd", "bdca"}
-    served = SavedGenerator(out / "saved_model")
-    _, counts = served.score(["abcd acbd nothing"])
+    predictor = recipe.RECIPE.load(out)
+    _, counts = predictor.score(["abcd acbd nothing"])
     assert counts.tolist() == [4]
-    (written,) = served.generate(["abcd"], 6)
+    (written,) = predictor.generate(["abcd"], Predict(length=6))
     assert {*written.split()} <= {"abcd", "acbd", "bdca"}
 
 
 def test_the_tokens_are_those_of_the_graph() -> None:
     texts = ["A line,\nand  another\n", "é 1"]
-    for level, expected in (
+    cases: list[tuple[Any, list[list[str]]]] = [
         ("word", [["A", "line,", "\u23ce", "and", "another", "\u23ce"], ["é", "1"]]),
         ("character", [list(texts[0]), list(texts[1])]),
-    ):
-        tokens = Tokens.of(texts, level, None)
-        model = recipe.zoo.language_model(
-            vocabulary_size=tokens.count, embedding_dim=4, units=4, cell="gru"
-        )
-        ids = Generator(model, tokens).encode(tf.constant(texts)).to_list()
-        names = ["", "[UNK]", "<|end|>", *tokens.known]
+    ]
+    for level, expected in cases:
+        tokens = learn_tokens(texts, level, None)
+        ids = TextTokens(tokens).encode_all(texts)
+        names = ["", "[UNK]", "<|end|>", *tokens.pieces]
         assert [[names[i] for i in row] for row in ids] == expected
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"bidirectional": True}, "has seen the token that is to be predicted"),
-        ({"initial_state": "learned"}, "--initial-state must be zeros"),
         ({"steps": 0}, "--steps must be at least 1"),
         ({"vocabulary_size": 0}, "--vocabulary-size must be at least 1"),
+        ({"samples": 0}, "--samples must be at least 1"),
+        ({"documents": "line"}, "--documents has no effect with --data embedded"),
     ],
 )
-def test_wrong_options(options: dict, message: str) -> None:
+def test_wrong_options(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        recipe.Config(**options)
+        Config(**options)
+
+
+def test_there_is_no_option_for_a_second_direction(capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["--bidirectional"], ["--merge-mode", "sum"], ["--initial-state", "learned"]):
+        assert main(["train", "language_model", *words]) == 2
+        assert "unrecognized" in capsys.readouterr().err.lower()
+
+
+def test_config_files_of_earlier_versions(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    old: dict[str, Any] = {"data": "my.txt", "out": "x", "units": 7, "merge_mode": "concat"}
+    old |= {"bidirectional": False, "initial_state": "zeros"}
+    path.write_text(json.dumps({"recipe": "language_model", "options": old}))
+    assert read_config(Config, path, "language_model", whole=True).units == 7
+    for name, value in (("bidirectional", True), ("initial_state", "learned")):
+        path.write_text(json.dumps({"options": {**old, name: value}}))
+        with pytest.raises(DataError, match=f"option '{name}', of which only"):
+            read_config(Config, path, "language_model", whole=True)
 
 
 def test_a_trial_stays_in_one_direction() -> None:
     import keras_tuner
 
     hp = keras_tuner.HyperParameters()
-    config = recipe.space(hp, recipe.Config())
-    assert not config.bidirectional and "bidirectional" not in hp.values
+    recipe.space(hp, Config())
+    assert "bidirectional" not in hp.values
     assert set(hp.values) >= {"depth", "clip", "cell"}
