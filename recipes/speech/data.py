@@ -1,6 +1,4 @@
-"""Sound with transcripts: clips in three splits, at one sampling rate, with their true lengths.
-
-Sources (`load`):
+"""Sound with transcripts: clips in three parts, at one sampling rate, with their true lengths.
 
 - `embedded`: Morse code, generated as a radio receiver gives it. No text of valid or test is in
   train.
@@ -8,311 +6,318 @@ Sources (`load`):
   feature `audio` or `speech` and one for the text or the label.
 - A manifest (`recipes.speech.formats`), with a column of splits or without; or a folder with one,
   or with one for each split.
-- A folder of sound files whose names tell what is said (`Naming`).
+- A folder of sound files with their transcripts in their names (`--transcript-from-name`).
 
-Files are resampled to one rate, and channels averaged. What cannot be learned from is left out and
-named, or refused (`strict`): files that are missing, empty, broken or silent, and those too short
-for their transcript.
+Files are resampled to one rate, and channels averaged. Clips that cannot be learned from are left
+out and named, or refused (`--strict`): files that are missing, empty, broken or silent, and those
+too short for their transcript.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
-from itertools import islice
-from pathlib import Path
-from typing import Any
+from itertools import pairwise
+from typing import TypeVar
 
-import numpy as np
-
+from recipes.kit.console import note, progress_bar
 from recipes.kit.data import audio
-from recipes.kit.data.source import (
-    SPLITS,
-    complete_splits,
-    data_files,
-    files_of_splits,
-    parse_source,
-)
+from recipes.kit.data.readers import Fact, Found, Readers, Splits
+from recipes.kit.data.source import Source
+from recipes.kit.data.splits import complete_splits
 from recipes.kit.errors import DataError, UserError
-from recipes.speech import embedded
-from recipes.speech.clips import Clip, join_clips
-from recipes.speech.formats import MANIFESTS, Entry, Naming, list_folder, read_manifest
-from recipes.speech.tfds import Found, read_tfds
+from recipes.kit.recipe import Objective
+from recipes.speech.clips import Clip, Recording, join_clips
+from recipes.speech.embedded import SAMPLING_RATE, Morse
+from recipes.speech.formats import Entry, list_entries
+from recipes.speech.options import Config
+from recipes.speech.tfds import read_tfds
 
-__all__ = ["Clip", "Fits", "Naming", "Options", "SpeechData", "join_clips", "load", "load_test"]
+T = TypeVar("T")
 
-SIZES = {"train": 3000, "valid": 150, "test": 300}
+#: Files with a higher rate are brought down to this, unless the user asks for another.
+_HIGHEST_RATE = 16_000
 
-#: Epochs that train on Morse code mostly letter by letter.
-_LETTERS_FIRST = 8
+#: The sampling rate of so many files decides on the usual one.
+_LOOKED_AT = 50
 
-#: Unless told otherwise, files of a higher rate are brought down to this.
-_USUAL_RATE = 16_000
+#: Files left out that are named; the others are counted.
+_NAMED = 20
 
-Fits = Callable[[int, str], str | None]
-"""From samples and transcript to what is wrong with the two, if anything."""
-
-Watch = Callable[[Iterable[Any]], Iterable[Any]]
-
-_Raw = tuple[str, Callable[[], Found]]
-"""A split, and a function that reads what is to be in it."""
+#: With `--join` each clip of valid and test is in so many strings.
+_VALID_ROUNDS, _TEST_ROUNDS = range(2), range(10)
 
 
 @dataclass(frozen=True)
-class Options:
-    """Which clips of the data, and how they are read."""
+class Data:
+    """Clips, and the strings that are made of them where the config joins clips.
 
-    sampling_rate: int | None = None
-    path_column: str | None = None
-    transcript_column: str | None = None
-    naming: Naming = Naming()
-    subset: str | None = None
-    lowercase: bool = False
-    by_speaker: bool = False
-    strict: bool = False
+    Attributes:
+        clips: In three parts, as they were read.
+        sampling_rate: Samples per second of all clips.
+        symbols: Every character of the transcripts to train on, sorted.
+        understood: What was understood of the source.
+        config: Says how clips are joined, and with which seed.
+        generate: Where clips are generated, others to train on, from the number of an epoch.
+    """
 
-
-@dataclass(frozen=True)
-class SpeechData:
-    """Clips in three splits. `skipped` says which were left out, and why; `later`, where they are
-    generated, makes others to train on from the number of an epoch."""
-
-    train: tuple[Clip, ...]
-    valid: tuple[Clip, ...]
-    test: tuple[Clip, ...]
+    clips: Splits[Clip]
     sampling_rate: int
-    skipped: tuple[str, ...]
-    description: str
-    licence: str
-    later: Callable[[int], tuple[Clip, ...]] | None = None
+    symbols: tuple[str, ...]
+    understood: tuple[Fact, ...]
+    config: Config
+    generate: Callable[[int], tuple[Clip, ...]] | None = None
 
     @property
-    def symbols(self) -> tuple[str, ...]:
-        """Every character of the transcripts of train, sorted."""
-        return tuple(sorted({letter for clip in self.train for letter in clip.text}))
+    def objective(self) -> Objective:
+        """What the best epoch is chosen by."""
+        return Objective("cer", "min")
 
     @property
-    def unseen_symbols(self) -> str:
-        """Characters of valid and test that train does not have; they are never right."""
-        held_out = {letter for clip in (*self.valid, *self.test) for letter in clip.text}
-        return "".join(sorted(held_out - {*self.symbols}))
+    def licence(self) -> str:
+        """Under what licence the clips stand."""
+        return self.clips.licence
+
+    def train(self, epoch: int) -> Sequence[Clip]:
+        """What an epoch trains on."""
+        clips = self.generate(epoch) if self.generate and epoch else self.clips.train
+        return _strings(clips, self.config, [epoch])
+
+    @property
+    def valid(self) -> Sequence[Clip]:
+        """What each epoch is judged by."""
+        return _strings(self.clips.valid, self.config, _VALID_ROUNDS)
+
+    @property
+    def test(self) -> Sequence[Clip]:
+        """What is evaluated on."""
+        return _strings(self.clips.test, self.config, _TEST_ROUNDS)
 
 
-def load(
-    source: str,
-    options: Options = Options(),
-    *,
-    seed: int = 0,
-    fits: Callable[[int], Fits] | None = None,
-    watch: Watch = iter,
-) -> SpeechData:
-    """Load clips.
+def load(source: Source, config: Config, sampling_rate: int | None = None) -> Data:
+    """Read clips.
 
     Args:
-        source: `embedded`, `tfds:NAME[/CONFIG]`, a manifest or a folder.
-        options: Which, and how.
-        seed: of the generator (embedded) and of the shuffle that makes missing splits.
-        fits: From the sampling rate to a function that says what is wrong with samples and
-            transcript, if anything; by default nothing is.
-        watch: Shows how far the reading of files is.
+        source: Where from.
+        config: Which clips, and how they are read.
+        sampling_rate: That of a trained model; by default that of the config or of the data.
 
     Raises:
-        UserError: The source does not exist or cannot be fetched, lacks a train split, or none of
-            it can be used.
-        DataError: A manifest is malformed, or with `strict` a file is; names it.
+        UserError: If the source does not exist, cannot be fetched or lacks a train part, none of
+            its files can be used, or there are too few clips to join.
+        DataError: If a manifest is malformed or, with `strict`, a file cannot be used; names it.
     """
-    where = parse_source(source)
-    if where.kind == "embedded":
-        return _embedded(seed)
-    raw: Iterable[_Raw]
-    if where.kind == "tfds":
-        found, rate, licence = read_tfds(
-            where.name,
-            sampling_rate=options.sampling_rate,
-            highest_rate=_USUAL_RATE,
-            audio_feature=options.path_column,
-            text_feature=options.transcript_column,
-            subset=options.subset,
-        )
-        raw = ((split, lambda one=one: one) for split, one in found)
-    else:
-        entries, licence = _entries(where.path, options), "as stated by the owner of the files"
-        rate = options.sampling_rate or _usual_rate(entries)
-        raw = [(entry.split or "train", _reader(entry, rate)) for entry in entries]
-    clips, skipped = _usable(raw, rate, fits, options, watch)
-    if not any(clips.values()):
-        why = f"; {skipped[0]}" if skipped else ""
-        raise UserError(f"{source}: none of {len(skipped):,} files can be used{why}")
-    splits, how = complete_splits(
+    reader = _Reader(config, sampling_rate)
+    clips = reader.readers().load(source, seed=config.seed)
+    parts = {
+        "train": _strings(clips.train, config, [0]),
+        "valid": _strings(clips.valid, config, _VALID_ROUNDS),
+        "test": _strings(clips.test, config, _TEST_ROUNDS),
+    }
+    symbols = _letters((*clips.train, *parts["train"]))
+    samples = sum(len(c.samples) for part in (clips.train, clips.valid, clips.test) for c in part)
+    hours = f"{samples / reader.sampling_rate / 3600:.2f} hours"
+    facts = [*clips.understood, Fact("sound", f"{hours} at {reader.sampling_rate:,} Hz")]
+    if config.join is not None:
+        for name, strings in parts.items():
+            if not strings:
+                raise UserError(f"--join {config.join[0]}: no speaker has as many clips in {name}.")
+        sizes = ", ".join(f"{len(strings):,} {name}" for name, strings in parts.items())
+        facts.append(Fact("strings", f"{sizes}, of {config.join[0]} to {config.join[1]} clips"))
+    if unseen := _letters((*clips.valid, *clips.test)) - symbols:
+        facts.append(Fact("unseen", f"never in train, so never right: {' '.join(sorted(unseen))}"))
+    return Data(
         clips,
-        seed=seed,
-        where=source,
-        what="speakers" if options.by_speaker else "clips",
-        key=(lambda clip: clip.speaker) if options.by_speaker else (lambda clip: clip.name),
-    )
-    counts = ", ".join(f"{len(splits[split]):,} {split}" for split in SPLITS)
-    hours = sum(len(c.samples) for part in splits.values() for c in part) / rate / 3600
-    parts = [f"{counts} clips from {where}, {hours:.2f} hours at {rate:,} Hz", how]
-    if skipped:
-        parts.append(f"{len(skipped):,} file{'s' if len(skipped) > 1 else ''} left out")
-    return SpeechData(
-        **splits,
-        sampling_rate=rate,
-        skipped=tuple(skipped),
-        description="; ".join(part for part in parts if part),
-        licence=licence,
+        reader.sampling_rate,
+        tuple(sorted(symbols)),
+        tuple(facts),
+        config,
+        reader.generate,
     )
 
 
-def load_test(
-    source: str, options: Options, *, seed: int = 0, fits: Callable[[int], Fits] | None = None
-) -> tuple[tuple[Clip, ...], tuple[str, ...]]:
-    """Clips to evaluate on, the test part of a source or all of a manifest without splits; and
-    which were left out, and why.
+def load_test(source: Source, config: Config, sampling_rate: int) -> Sequence[Clip]:
+    """What to evaluate a model on: the test part of the data it was trained on; of another source
+    single clips, those of its test part or all of a manifest without splits.
 
     Raises:
         UserError, DataError: As for `load`.
     """
-    where = parse_source(source)
-    if where.kind == "path" and where.path.is_file():
-        entries = _entries(where.path, options)
-        if not any(entry.split for entry in entries):
-            rate = options.sampling_rate or _usual_rate(entries)
-            raw = [("test", _reader(entry, rate)) for entry in entries]
-            clips, skipped = _usable(raw, rate, fits, options, iter)
-            if not clips["test"]:
-                raise UserError(f"{source}: none of {len(raw):,} files can be used; {skipped[0]}")
-            return tuple(clips["test"]), tuple(skipped)
-    data = load(source, options, seed=seed, fits=fits)
-    return data.test, data.skipped
+    if source == config.data:
+        return load(source, config, sampling_rate).test
+    reader = _Reader(config, sampling_rate)
+    clips = reader.readers().load_test(source, seed=config.seed)
+    for fact in reader.facts_left_out():
+        note(f"{fact.topic}: {fact.text}")
+    return clips
 
 
-def _usable(
-    raw: Iterable[_Raw],
-    rate: int,
-    fits: Callable[[int], Fits] | None,
-    options: Options,
-    watch: Watch,
-) -> tuple[dict[str, list[Clip]], list[str]]:
-    """Clips by their splits, and what is wrong with the others."""
-    wrong = fits(rate) if fits else lambda samples, text: None
-    clips: dict[str, list[Clip]] = {split: [] for split in SPLITS}
-    skipped = []
-    for split, read in watch(raw):
-        try:
-            clips[split].append(_checked(read(), wrong, options))
-        except DataError as error:
-            if options.strict:
-                raise
-            skipped.append(str(error))
-    return clips, skipped
-
-
-def _embedded(seed: int) -> SpeechData:
-    generator = np.random.default_rng(seed)
-    drawn, seen = embedded.texts(generator), set[str]()
-    held_out: dict[str, tuple[Clip, ...]] = {}
-    for split in ("test", "valid"):
-        texts: list[str] = []
-        while len(texts) < SIZES[split]:
-            text = next(drawn)
-            if text not in seen:
-                texts.append(text)
-                seen.add(text)
-        held_out[split] = tuple(_morse_clip(text, generator) for text in texts)
-
-    def train(epoch: int) -> tuple[Clip, ...]:
-        generator = np.random.default_rng((seed, epoch))
-        # Letters first, then words, as people learn it: in whole texts alone, where nothing says
-        # which sound is which letter, a network does not find the letters for a long time.
-        alone = 0.9 if epoch < _LETTERS_FIRST else 0.2
-        new = (text for text in embedded.texts(generator, alone=alone) if text not in seen)
-        return tuple(_morse_clip(text, generator) for text in islice(new, SIZES["train"]))
-
-    counts = ", ".join(f"{SIZES[split]:,} {split}" for split in SPLITS)
-    return SpeechData(
-        train=train(0),
-        **held_out,
-        sampling_rate=embedded.SAMPLING_RATE,
-        skipped=(),
-        description=f"{counts} clips of Morse code, generated (seed {seed}), those of train anew "
-        "for each epoch; none of their texts is in valid or test",
-        licence="generated: none",
-        later=train,
+def too_short(samples: int, text: str, sampling_rate: int, config: Config) -> str | None:
+    """Why a clip does not have a step for each letter of its transcript; None if it does."""
+    step = round(config.frame_step * sampling_rate) * config.time_reduction
+    blanks = sum(a == b for a, b in pairwise(text))  # Equal letters need one between them.
+    if config.join is not None:
+        blanks += 2  # One may come before the clip in its string, and one behind it.
+    if samples // step >= len(text) + blanks:
+        return None
+    return (
+        f"is too short: {samples / sampling_rate:.2f} seconds are {samples // step} steps, and its "
+        f"transcript {text[:40]!r} needs {len(text) + blanks}"
     )
 
 
-def _morse_clip(text: str, generator: np.random.Generator) -> Clip:
-    return Clip(audio.to_int16(embedded.sound(text, generator)), text, text)
+class _Reader:
+    """Reads clips, and knows afterwards what belongs to them.
+
+    Attributes:
+        sampling_rate: Of all clips; 0 before they are read, unless it is prescribed.
+        left_out: Why each file that is left out cannot be used.
+        generate: As in `Data`.
+    """
+
+    def __init__(self, config: Config, sampling_rate: int | None) -> None:
+        self._config = config
+        self.sampling_rate = sampling_rate or config.sampling_rate or 0
+        self.left_out: list[str] = []
+        self.generate: Callable[[int], tuple[Clip, ...]] | None = None
+
+    def readers(self) -> Readers[Clip]:
+        """How each kind of source is read."""
+        return Readers(
+            what="clips",
+            embedded=lambda _: self._embedded(),
+            files=self._files,
+            tfds=self._tfds,
+            complete=self._complete,
+        )
+
+    def facts_left_out(self) -> list[Fact]:
+        """The files left out: the first by name and reason, and their number."""
+        facts = [Fact("left out", reason) for reason in self.left_out[:_NAMED]]
+        if self.left_out:
+            rest = len(self.left_out) - _NAMED
+            more = f", {rest:,} of them not named here" if rest > 0 else ""
+            files = "1 file" if len(self.left_out) == 1 else f"{len(self.left_out):,} files"
+            facts.append(Fact("left out", f"{files} in all{more}; --strict refuses them"))
+        return facts
+
+    def _embedded(self) -> Found[Clip]:
+        if self.sampling_rate not in (0, SAMPLING_RATE):
+            raise UserError(
+                f"--data embedded: has {SAMPLING_RATE:,} samples per second; the model takes "
+                f"{self.sampling_rate:,}."
+            )
+        self.sampling_rate = SAMPLING_RATE
+        morse = Morse(self._config.seed)
+        self.generate = morse.train
+        about = (
+            f"Morse code, generated (seed {self._config.seed}), new training clips for each epoch; "
+            "none of their texts is in valid or test"
+        )
+        return Found(
+            {"train": morse.train(0), "valid": morse.valid, "test": morse.test},
+            (Fact("made", about),),
+            "generated: none",
+        )
+
+    def _files(self, source: Source) -> Found[Clip]:
+        entries, where = list_entries(source.path, self._config)
+        rate = self.sampling_rate = self.sampling_rate or _usual_rate(entries)
+
+        def read(entry: Entry) -> Recording:
+            samples, _ = audio.read_audio(entry.path, rate)
+            return Recording(entry.path, samples, entry.text, entry.speaker)
+
+        splits = self._usable(source, [(e.split or "train", e) for e in entries], read)
+        return Found(splits, (Fact("files", where), *self.facts_left_out()))
+
+    def _tfds(self, name: str) -> Found[Clip]:
+        recordings, self.sampling_rate, licence = read_tfds(
+            name,
+            self._config,
+            sampling_rate=self.sampling_rate or None,
+            highest_rate=_HIGHEST_RATE,
+        )
+        splits = self._usable(Source("tfds", name), recordings, lambda recording: recording)
+        return Found(splits, tuple(self.facts_left_out()), licence)
+
+    def _usable(
+        self, source: Source, items: Iterable[tuple[str, T]], read: Callable[[T], Recording]
+    ) -> dict[str, list[Clip]]:
+        """The clips of each split that can be learned from.
+
+        Raises:
+            UserError: If there are none.
+            DataError: With `strict`, if an item cannot be used.
+        """
+        clips: dict[str, list[Clip]] = {}
+        for split, item in _watched(items):
+            try:
+                clip = self._checked(read(item))
+            except DataError as error:
+                if self._config.strict:
+                    raise
+                self.left_out.append(str(error))
+            else:
+                clips.setdefault(split, []).append(clip)
+        if not clips:
+            first = f"; {self.left_out[0]}" if self.left_out else ""
+            raise UserError(f"{source}: none of {len(self.left_out):,} files can be used{first}")
+        return clips
+
+    def _checked(self, recording: Recording) -> Clip:
+        """A clip that can be learned from.
+
+        Raises:
+            DataError: If it has no transcript, is silent or too short.
+        """
+        path, samples, text, speaker = recording
+        text = " ".join((text.lower() if self._config.lowercase else text).split())
+        if not text:
+            raise DataError(path, "the transcript is empty")
+        if audio.is_silent(samples):
+            raise DataError(path, f"is silent, and its transcript is {text[:40]!r}")
+        if reason := too_short(len(samples), text, self.sampling_rate, self._config):
+            raise DataError(path, reason)
+        return Clip(audio.to_int16(samples), text, str(path), speaker)
+
+    def _complete(
+        self, splits: Mapping[str, Sequence[Clip]], seed: int, source: Source
+    ) -> tuple[dict[str, tuple[Clip, ...]], str]:
+        by_speaker = self._config.by_speaker
+        return complete_splits(
+            splits,
+            seed=seed,
+            where=str(source),
+            what="speakers" if by_speaker else "clips",
+            key=lambda clip: clip.speaker if by_speaker else clip.name,
+        )
 
 
-def _entries(path: Path, options: Options) -> list[Entry]:
-    columns = {
-        "path_column": options.path_column,
-        "transcript_column": options.transcript_column,
-    }
-    if path.is_file():
-        return _of_subset(read_manifest(path, **columns), options, str(path))
-    if options.naming.template is not None:
-        return _of_subset(list_folder(path, options.naming), options, str(path))
-    manifests = files_of_splits(path, MANIFESTS)
-    if manifests:
-        found = []
-        for split, files in manifests.items():
-            files = [f for f in files if options.subset is None or options.subset in f.name]
-            if len(files) > 1:
-                names = ", ".join(file.name for file in files)
-                raise UserError(
-                    f"{path}: several files for the {split} split: {names}; --subset WORD takes "
-                    "those with the word in their names"
-                )
-            found += [e for file in files for e in read_manifest(file, **columns, split=split)]
-        if not found:
-            raise UserError(f"{path}: no manifest has {options.subset!r} in its name")
-        return found
-    several = data_files(path, MANIFESTS)
-    if len(several) > 1:
-        names = ", ".join(file.name for file in several)
-        raise UserError(f"{path}: several manifests, {names}, and none names a split; give one")
-    if several:
-        return _of_subset(read_manifest(several[0], **columns), options, str(path))
-    return _of_subset(list_folder(path, options.naming), options, str(path))
+def _strings(clips: Sequence[Clip], config: Config, rounds: Sequence[int]) -> Sequence[Clip]:
+    """The clips, joined where the config asks for it."""
+    if config.join is None:
+        return clips
+    return join_clips(clips, *config.join, seed=config.seed, rounds=rounds)
 
 
-def _of_subset(entries: list[Entry], options: Options, where: str) -> list[Entry]:
-    kept = [e for e in entries if options.subset is None or options.subset in str(e.path)]
-    if not kept:
-        raise UserError(f"{where}: no path has {options.subset!r} in it")
-    return kept
+def _letters(clips: Iterable[Clip]) -> set[str]:
+    return {letter for clip in clips for letter in clip.text}
 
 
 def _usual_rate(entries: Sequence[Entry]) -> int:
-    """The commonest rate of some of the files, at most 16 kHz."""
-    some = entries[:: -(-len(entries) // 50)]
-    rates = Counter(rate for entry in some if (rate := audio.rate_of(entry.path)))
-    return min(rates.most_common(1)[0][0], _USUAL_RATE) if rates else _USUAL_RATE
+    """The most common rate of some of the files, at most `_HIGHEST_RATE`."""
+    looked_at = entries[:: -(-len(entries) // _LOOKED_AT)]
+    rates = Counter(rate for entry in looked_at if (rate := audio.rate_of(entry.path)))
+    return min(rates.most_common(1)[0][0], _HIGHEST_RATE) if rates else _HIGHEST_RATE
 
 
-def _reader(entry: Entry, rate: int) -> Callable[[], Found]:
-    def read() -> Found:
-        return entry.path, audio.read_audio(entry.path, rate)[0], entry.text, entry.speaker
-
-    return read
-
-
-def _checked(found: Found, wrong: Fits, options: Options) -> Clip:
-    """A clip that can be learned from.
-
-    Raises:
-        DataError: It is silent, nothing is said of it, or it is too short.
-    """
-    path, samples, text, speaker = found
-    text = " ".join((text.lower() if options.lowercase else text).split())
-    if not text:
-        raise DataError(path, "the transcript is empty")
-    if audio.is_silent(samples):
-        raise DataError(path, f"is silent, and its transcript is {text[:40]!r}")
-    if reason := wrong(len(samples), text):
-        raise DataError(path, reason)
-    return Clip(audio.to_int16(samples), text, str(path), speaker)
+def _watched(items: Iterable[T]) -> Iterator[T]:
+    """The items, with a bar that shows the progress."""
+    with progress_bar() as bar:
+        total = len(items) if isinstance(items, Sized) else None
+        task = bar.add_task("reading", total=total, status="")
+        for item in items:
+            yield item
+            bar.update(task, advance=1)

@@ -4,10 +4,20 @@ strength, in noise, fading in and out."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 import numpy as np
 
+from recipes.kit.data.audio import to_int16
+from recipes.speech.clips import Clip
+
 SAMPLING_RATE = 4000
+
+#: Number of clips in each part.
+SIZES = {"train": 3000, "valid": 150, "test": 300}
+
+#: Epochs that train mostly on single letters.
+_LETTERS_FIRST = 8
 
 #: International Morse code (ITU-R M.1677-1).
 CODE = dict(
@@ -27,9 +37,48 @@ _RIGS = "K3 FT817 IC705 QCX TS590".split()
 _WEATHER = "SUNNY RAIN SNOW CLOUDY WINDY".split()
 
 
+class Morse:
+    """Clips of Morse code. No text of `valid` or `test` is ever in `train`.
+
+    Args:
+        seed: Decides all of them.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._seed, self._held_out = seed, set[str]()
+        generator = np.random.default_rng(seed)
+        drawn = texts(generator)
+        self.test = self._draw_held_out(SIZES["test"], drawn, generator)
+        self.valid = self._draw_held_out(SIZES["valid"], drawn, generator)
+
+    def train(self, epoch: int) -> tuple[Clip, ...]:
+        """The clips of an epoch, others in each."""
+        generator = np.random.default_rng((self._seed, epoch))
+        # Letters first, then words, as people learn it: from whole texts alone, where nothing says
+        # which sound is which letter, a network takes long to find the letters.
+        alone = 0.9 if epoch < _LETTERS_FIRST else 0.2
+        drawn = (text for text in texts(generator, alone=alone) if text not in self._held_out)
+        return tuple(_clip(text, generator) for text in islice(drawn, SIZES["train"]))
+
+    def _draw_held_out(
+        self, count: int, drawn: Iterator[str], generator: np.random.Generator
+    ) -> tuple[Clip, ...]:
+        """Clips of texts that have not been drawn yet."""
+        chosen: list[str] = []
+        while len(chosen) < count:
+            if (text := next(drawn)) not in self._held_out:
+                chosen.append(text)
+                self._held_out.add(text)
+        return tuple(_clip(text, generator) for text in chosen)
+
+
+def _clip(text: str, generator: np.random.Generator) -> Clip:
+    return Clip(to_int16(sound(text, generator)), text, text)
+
+
 def texts(generator: np.random.Generator, *, alone: float = 0.0) -> Iterator[str]:
-    """What operators send, and as often groups of two to five letters and figures as learners
-    practise them; a share `alone` of the texts is a single letter or figure, as beginners do."""
+    """Messages of operators and, as often, groups of two to five letters and figures as learners
+    practise them. A share `alone` of the texts is a single letter or figure, as for beginners."""
 
     def draw(symbols: str | list[str], count: int = 1) -> str:
         return "".join(generator.choice(list(symbols), count))
@@ -64,9 +113,9 @@ def texts(generator: np.random.Generator, *, alone: float = 0.0) -> Iterator[str
 def sound(text: str, generator: np.random.Generator) -> np.ndarray:
     """A text as it comes out of a receiver, from -1 to 1, float32 at `SAMPLING_RATE`.
 
-    25 to 45 words a minute with an uneven hand; a pitch of about 600 Hz, as operators tune in to,
-    drifting; strength going down by up to a half every 2 to 10 seconds; white noise 10 to 20 dB
-    below the tone.
+    25 to 45 words per minute, keyed by an uneven hand; a drifting pitch of about 600 Hz, to which
+    operators tune; strength that fades by up to a half every 2 to 10 seconds; white noise 10 to
+    20 dB below the tone.
     """
     dot = 1.2 / generator.uniform(25, 45)
     uneven, spacing = generator.uniform(0, 0.12), generator.uniform(1, 1.4)

@@ -1,7 +1,7 @@
-"""Which sound file says what: manifests (CSV, TSV, JSONL), and folders whose file names tell.
+"""Sound files and their transcripts: manifests (CSV, TSV, JSONL), and folders of named files.
 
-A manifest has a row a file, with the path (from the folder of the manifest on, or from a folder
-`clips`, `wavs`, `wav` or `audio` in it) and the transcript, and where wanted the split and the
+A manifest has a row for each file, with its path (relative to the folder of the manifest, or to a
+folder `clips`, `wavs`, `wav` or `audio` in it) and its transcript, and optionally its split and its
 speaker. Columns are found by their names: those of Common Voice, NeMo and DeepSpeech are known.
 Without a header the first column is the path and the last the transcript, as in LJ Speech.
 """
@@ -15,9 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recipes.kit.data.audio import SUFFIXES
+from recipes.kit.data.files import data_files, read_text
 from recipes.kit.data.rows import csv_rows, json_rows
-from recipes.kit.data.source import SPLITS, read_text, split_of
+from recipes.kit.data.splits import SPLITS, files_of_splits, split_of
 from recipes.kit.errors import DataError, UserError
+from recipes.speech.options import Config
 
 MANIFESTS = (".csv", ".tsv", ".jsonl", ".json")
 
@@ -36,7 +38,14 @@ _Row = tuple[int, dict[str, str]]
 
 @dataclass(frozen=True)
 class Entry:
-    """A sound file and what it says. `split` is None where nothing tells."""
+    """A sound file and its transcript.
+
+    Attributes:
+        path: Where the file is, or should be.
+        text: The transcript.
+        split: None where nothing names it.
+        speaker: Empty where nothing names it.
+    """
 
     path: Path
     text: str
@@ -44,119 +53,161 @@ class Entry:
     speaker: str = ""
 
 
-@dataclass(frozen=True)
-class Naming:
-    """How file names tell what a file is.
+def list_entries(path: Path, config: Config) -> tuple[list[Entry], str]:
+    """The entries of a manifest or a folder, and where they were found.
 
-    `template` has `{text}` for the transcript, `{speaker}` and any other name for what else there
-    is, `*` for anything. `valid` and `test` are patterns of names, as a shell has them.
+    Raises:
+        UserError: If there are none, or it is not clear which manifest to read.
+        DataError: If a manifest is malformed; names file and line.
     """
+    if path.is_file():
+        return _of_subset(read_manifest(path, config), config, path), path.name
+    if config.transcript_from_name is None:
+        if manifests := files_of_splits(path, MANIFESTS):
+            return _of_split_manifests(path, manifests, config)
+        if several := data_files(path, MANIFESTS):
+            if len(several) > 1:
+                names = ", ".join(file.name for file in several)
+                raise UserError(
+                    f"{path}: several manifests, {names}, and none names a split; give one."
+                )
+            return _of_subset(read_manifest(several[0], config), config, path), several[0].name
+    entries = _of_subset(list_folder(path, config), config, path)
+    return entries, f"{len(entries):,} named {config.transcript_from_name}"
 
-    template: str | None = None
-    valid: tuple[str, ...] = ()
-    test: tuple[str, ...] = ()
 
-    def split(self, path: Path) -> str | None:
-        """The split that the patterns put a file into, if any is given."""
-        for split in ("test", "valid"):
-            if any(fnmatch.fnmatch(path.name, pattern) for pattern in getattr(self, split)):
-                return split
-        return "train" if self.valid or self.test else None
+def _of_split_manifests(
+    folder: Path, manifests: dict[str, list[Path]], config: Config
+) -> tuple[list[Entry], str]:
+    """The entries of manifests that each name a split."""
+    entries, read = [], []
+    for split, files in manifests.items():
+        files = [file for file in files if config.subset is None or config.subset in file.name]
+        if len(files) > 1:
+            names = ", ".join(file.name for file in files)
+            raise UserError(
+                f"{folder}: several files for the {split} split: {names}; --subset WORD takes "
+                "those with the word in their names."
+            )
+        for file in files:
+            entries += read_manifest(file, config, split=split)
+            read.append(file.name)
+    if not read:
+        raise UserError(f"{folder}: no manifest has {config.subset!r} in its name.")
+    return entries, ", ".join(read)
 
 
-def read_manifest(
-    path: Path,
-    *,
-    path_column: str | None = None,
-    transcript_column: str | None = None,
-    split: str | None = None,
-) -> list[Entry]:
+def _of_subset(entries: list[Entry], config: Config, where: Path) -> list[Entry]:
+    kept = [e for e in entries if config.subset is None or config.subset in str(e.path)]
+    if not kept:
+        raise UserError(f"{where}: no path has {config.subset!r} in it.")
+    return kept
+
+
+def read_manifest(path: Path, config: Config, *, split: str | None = None) -> list[Entry]:
     """The entries of a manifest.
 
     Args:
         path: `.csv` (separated by commas, semicolons or bars), `.tsv`, `.jsonl` or `.json` (one
-            object a line), each also with `.gz`.
-        path_column: Name of the column, or its number from 0.
-        transcript_column: Likewise.
-        split: That of all entries, where no column has it.
+            object per line), each also with `.gz`.
+        config: Names the columns, or numbers them from 0, if they are not the usual ones.
+        split: That of all entries, unless a column has it.
 
     Raises:
-        DataError: A row is malformed; names file and line.
+        DataError: If a row is malformed; names file and line.
     """
     suffix = Path(path.name.lower().removesuffix(".gz")).suffix
     rows = _objects(path) if suffix in (".jsonl", ".json") else _cells(path, suffix)
     if not rows:
-        raise DataError(path, "holds no entry")
+        raise DataError(path, "has no entries")
     first = rows[0][1]
     numbered = "0" in first
-    sound = _column(path, first, path_column, ("0",) if numbered else _PATH, "path")
-    last = (str(len(first) - 1),)
-    said = _column(path, first, transcript_column, last if numbered else _TRANSCRIPT, "transcript")
-    if sound == said:
+    last = str(len(first) - 1)
+    sound = _column(path, first, config.path_column, ["0"] if numbered else _PATH, "path")
+    transcript = _column(
+        path, first, config.transcript_column, [last] if numbered else _TRANSCRIPT, "transcript"
+    )
+    if sound == transcript:
         raise DataError(path, f"path and transcript are the same column, {sound}")
     speaker = next((name for name in _SPEAKER if name in first), "")
-    part = next((name for name in _SPLIT if name in first), "")
+    split_column = next((name for name in _SPLIT if name in first), "")
     root = path.parent
     folders = [root / folder for folder in _FOLDERS if (root / folder).is_dir()]
     entries = []
     for number, row in rows:
-        for column in (sound, said):
+        for column in (sound, transcript):
             if row.get(column) is None:
                 raise DataError(path, f"has no {column!r}", line=number)
         if not row[sound].strip():
             raise DataError(path, "the path is empty", line=number)
-        own = _split(path, number, row[part]) if row.get(part) else split
+        named = row.get(split_column)
         entries.append(
-            Entry(_find(row[sound].strip(), folders), row[said], own, row.get(speaker, ""))
+            Entry(
+                _find(row[sound].strip(), folders),
+                row[transcript],
+                _split(path, number, named) if named else split,
+                row.get(speaker, ""),
+            )
         )
     return entries
 
 
-def list_folder(folder: Path, naming: Naming) -> list[Entry]:
-    """The sound files of a folder, at any depth, with what their names tell.
+def list_folder(folder: Path, config: Config) -> list[Entry]:
+    """The sound files of a folder, at any depth, with what their names say.
 
     Raises:
-        UserError: There is none, or a name does not fit the template.
+        UserError: If there are none, or a name does not fit the template.
     """
     files = [
         path
         for path in sorted(folder.rglob("*"))
         if path.suffix.lower() in SUFFIXES and path.is_file() and path.name[0] not in "._"
     ]
+    template = config.transcript_from_name
     if not files:
-        raise UserError(f"{folder}: expected sound files ({', '.join(SUFFIXES)}), found none")
-    if naming.template is None:
+        raise UserError(f"{folder}: expected sound files ({', '.join(SUFFIXES)}), found none.")
+    if template is None:
         raise UserError(
-            f"{folder}: nothing says what is spoken in {files[0].name}; expected a manifest "
+            f"{folder}: there is no transcript for {files[0].name}; expected a manifest "
             "(train.csv, .tsv or .jsonl with the columns path and transcript), or "
-            "--transcript-from-name, such as '{text}_{speaker}_*' for 7_jackson_0.wav"
+            "--transcript-from-name, such as '{text}_{speaker}_*' for 7_jackson_0.wav."
         )
-    pattern, depth = _pattern(naming.template)
+    pattern, depth = _pattern(template)
     entries = []
     for path in files:
-        name = "/".join(path.relative_to(folder).with_suffix("").parts[-depth:])
+        relative = path.relative_to(folder)
+        name = "/".join(relative.with_suffix("").parts[-depth:])
         match = pattern.fullmatch(name)
         if match is None:
             raise UserError(
-                f"--transcript-from-name {naming.template}: does not fit {name!r}, the name of "
-                f"{path}"
+                f"--transcript-from-name {template}: does not fit {name!r}, the name of {path}."
             )
-        told = match.groupdict()
-        text = " ".join(told["text"].replace("_", " ").split())
-        split = naming.split(path) or _split_of_folder(path.relative_to(folder))
-        entries.append(Entry(path, text, split, told.get("speaker") or ""))
+        fields = match.groupdict()
+        text = " ".join(fields["text"].replace("_", " ").split())
+        split = _split_by_name(path.name, config)
+        if split is None and len(relative.parts) > 1:
+            split = split_of(relative.parts[0])
+        entries.append(Entry(path, text, split, fields.get("speaker") or ""))
     return entries
 
 
+def _split_by_name(name: str, config: Config) -> str | None:
+    """The split of a file by the patterns, if there are any."""
+    for split, patterns in (("test", config.test_names), ("valid", config.valid_names)):
+        if any(fnmatch.fnmatch(name, pattern) for pattern in patterns):
+            return split
+    return "train" if config.valid_names or config.test_names else None
+
+
 def _pattern(template: str) -> tuple[re.Pattern[str], int]:
-    """A template as a regular expression, and how many parts of a path it is about."""
+    """A template as a regular expression, and the number of parts of a path that it covers."""
     plain = re.sub(r"\.(?:wav|flac|ogg|mp3|\*)$", "", template, flags=re.IGNORECASE)
     parts = re.split(r"(\{\w+\}|\*)", plain)
     fields = [part[1:-1] for part in parts if part.startswith("{")]
     if "text" not in fields or len({*fields}) < len(fields):
         raise UserError(
             f"--transcript-from-name {template!r}: expected {{text}} where the transcript is, and "
-            "each name once, such as '{text}_{speaker}_*'"
+            "each name once, such as '{text}_{speaker}_*'."
         )
     expression = ""
     for part in parts:
@@ -169,12 +220,8 @@ def _pattern(template: str) -> tuple[re.Pattern[str], int]:
     return re.compile(expression), plain.count("/") + 1
 
 
-def _split_of_folder(path: Path) -> str | None:
-    return split_of(path.parts[0]) if len(path.parts) > 1 else None
-
-
 def _find(name: str, folders: Sequence[Path]) -> Path:
-    """Where a file is; where it ought to be, if it is nowhere."""
+    """Where a file is, or where it was expected first."""
     places = [folder / name for folder in folders]
     if Path(name).suffix.lower() not in SUFFIXES:
         places += [place.with_name(place.name + ".wav") for place in places]
@@ -183,27 +230,28 @@ def _find(name: str, folders: Sequence[Path]) -> Path:
 
 def _split(path: Path, number: int, value: str) -> str:
     try:
-        found = split_of(value)
+        split = split_of(value)
     except ValueError:
-        found = None
-    if found is None:
+        split = None
+    if split is None:
         raise DataError(path, f"expected a split, one of {SPLITS}, found {value!r}", line=number)
-    return found
+    return split
 
 
 def _column(
-    path: Path, row: dict[str, str], given: str | None, names: Iterable[str], what: str
+    path: Path, row: dict[str, str], wanted: str | None, usual: Iterable[str], what: str
 ) -> str:
-    wanted = names if given is None else (given.lower(),)
-    found = next((name for name in wanted if name in row), None)
-    if found is None:
+    """The name of the column that holds the `what` of an entry."""
+    names = usual if wanted is None else (wanted.lower(),)
+    column = next((name for name in names if name in row), None)
+    if column is None:
         raise DataError(
             path,
-            f"expected a column {' or '.join(wanted)} for the {what} (--{what}-column names "
+            f"expected a column {' or '.join(names)} for the {what} (--{what}-column names "
             f"another), found {', '.join(row)}",
             line=1,
         )
-    return found
+    return column
 
 
 def _cells(path: Path, suffix: str) -> list[_Row]:

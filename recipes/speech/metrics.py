@@ -14,21 +14,21 @@ def speech_metrics(truth: Sequence[str], answers: Sequence[str]) -> dict[str, fl
     """Metrics of speech recognition, by jiwer.
 
     Args:
-        truth: What was said in each clip, never nothing.
-        answers: What was heard.
+        truth: The transcript of each clip, never empty.
+        answers: What was recognised.
 
     Returns:
-        `cer` and `wer`, substitutions, deletions and insertions of characters (blanks counted) and
-        of words, over the number of those that were said, in all clips together;
-        `sequence_accuracy`, the share of clips without an error.
+        `cer` and `wer`, substitutions, deletions and insertions of characters (spaces included) and
+        of words, over their number in the transcripts, in all clips together; `sequence_accuracy`,
+        the share of clips without an error.
 
     Raises:
-        UserError: If there is no clip.
+        UserError: If there are no clips.
     """
     if not truth:
         raise UserError("No transcripts to score: expected at least one clip, found none.")
     truth, answers = list(truth), list(answers)
-    right = [said == heard for said, heard in zip(truth, answers, strict=True)]
+    right = [text == answer for text, answer in zip(truth, answers, strict=True)]
     return {
         "cer": float(jiwer.cer(truth, answers)),
         "wer": float(jiwer.wer(truth, answers)),
@@ -36,18 +36,18 @@ def speech_metrics(truth: Sequence[str], answers: Sequence[str]) -> dict[str, fl
     }
 
 
-def taken_for(truth: Sequence[str], answers: Sequence[str]) -> list[tuple[str, str]]:
-    """Pairs of a character that was said and what was heard in its place, "" for nothing.
+def confusions(truth: Sequence[str], answers: Sequence[str]) -> list[tuple[str, str]]:
+    """Pairs of a true character and the one recognised in its place, "" for none.
 
-    >>> taken_for(["cat"], ["cut"])
+    >>> confusions(["cat"], ["cut"])
     [('c', 'c'), ('a', 'u'), ('t', 't')]
     """
     output = jiwer.process_characters(list(truth), list(answers))
-    pairs = []
+    pairs: list[tuple[str, str]] = []
     clips = zip(output.references, output.hypotheses, output.alignments, strict=True)
-    for said, heard, chunks in clips:
+    for text, answer, chunks in clips:
         for chunk in chunks:
-            left = said[chunk.ref_start_idx : chunk.ref_end_idx]
-            right = heard[chunk.hyp_start_idx : chunk.hyp_end_idx]
+            left = text[chunk.ref_start_idx : chunk.ref_end_idx]
+            right = answer[chunk.hyp_start_idx : chunk.hyp_end_idx]
             pairs += zip_longest(left, right, fillvalue="")
     return pairs

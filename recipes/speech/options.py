@@ -1,136 +1,211 @@
-"""Options of a recipe that hears: which clips, and what of them the network is given."""
+"""Options of the speech recipe."""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from recipes.kit.options import RunConfig
-from recipes.speech import data as speech_data
-
-
-@dataclass(frozen=True)
-class FeatureConfig(RunConfig):
-    """From a waveform to the steps of the network (`zoo.acoustic_model`)."""
-
-    features: Literal["log_mel", "mfcc"] = "log_mel"
-    """What the network hears: log energies in mel bands, or cepstra of them."""
-    num_mels: int | None = None
-    """Number of mel bands. None = 40, of Morse code 20."""
-    num_coefficients: int = 13
-    """Number of cepstra."""
-    deltas: int | None = None
-    """Orders of slopes over time beside the features. None = two with cepstra, else none."""
-    frame_length: float = 0.025
-    """Seconds of a frame."""
-    frame_step: float = 0.01
-    """Seconds from a frame to the next."""
-    time_reduction: int = 3
-    """Frames that make one step of the network. More is faster; a step says one letter at most."""
-    normalization: Literal["clip", "corpus", "none"] | None = None
-    """Mean 0 and variance 1 of each feature over its clip, over the corpus, or not. None = clip,
-    but corpus with --no-bidirectional, which must not know the rest of the clip, and of Morse
-    code."""
-    spec_augment: bool = True
-    """Blot out bands and stretches of the features in training; never the dots of Morse code."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for field in ("num_mels", "num_coefficients", "time_reduction"):
-            self.require(getattr(self, field) >= 1, field, "at least 1")
-        self.require(self.deltas is None or self.deltas >= 0, "deltas", "at least 0")
-        self.require(0 < self.frame_step <= 0.1, "frame_step", "above 0 and at most 0.1")
-        self.require(0 < self.frame_length <= 0.5, "frame_length", "above 0 and at most 0.5")
-        if self.features == "mfcc":
-            fits = self.num_coefficients <= self.num_mels
-            self.require(fits, "num_coefficients", f"at most --num-mels {self.num_mels}")
-
-    @property
-    def seconds_per_step(self) -> float:
-        """From a step of the network to the next."""
-        return self.frame_step * self.time_reduction
-
-    def feature_options(self, *, stream: bool) -> dict[str, Any]:
-        """The options as keyword arguments of `zoo.acoustic_model`."""
-        fields = FeatureConfig.__annotations__
-        options = {name: getattr(self, name) for name in fields}
-        return {
-            **options,
-            "normalization": self.normalization or ("corpus" if stream else "clip"),
-            "spec_augment": self.spec_augment and self.data != "embedded",
-        }
+from recipes.kit.options import (
+    DirectionConfig,
+    FitConfig,
+    Group,
+    InitialStateConfig,
+    RunConfig,
+    Schedule,
+    StackConfig,
+    option,
+)
 
 
 @dataclass(frozen=True)
 class ClipConfig(RunConfig):
-    """Which clips of the data, and how they are read."""
+    """Which clips of the data are used, and how they are read."""
 
-    sampling_rate: int | None = None
-    """Samples a second, to which files are resampled. None = the commonest rate, at most 16000."""
-    transcript_from_name: str | None = None
-    """How the files of a folder are named: {text} is what is said (_ is a blank), {speaker} who
-    says it, * anything. '{text}_{speaker}_*' for 7_jackson_0.wav, '{text}/*' for a folder a
-    word."""
-    valid_names: tuple[str, ...] = ()
-    """Patterns of names of a folder's files to validate on, such as '*_[5-9].wav'."""
-    test_names: tuple[str, ...] = ()
-    """Likewise, to test on: '*_[0-4].wav'. What is missing of both is a tenth of the clips."""
-    path_column: str | None = None
-    """Column of a manifest (or TFDS feature) with the sound. By default found by its name."""
-    transcript_column: str | None = None
-    """Likewise, with the transcript."""
-    subset: str | None = None
-    """Only files (of TFDS: splits) with this word in their names."""
-    by_speaker: bool = False
-    """Where splits are missing, draw speakers for them instead of clips."""
-    join: tuple[int, int] | None = None
-    """Make strings of so many clips of one speaker, anew in each epoch: 1 5 turns words into
-    sentences of one to five."""
-    lowercase: bool = False
-    """Read transcripts in small letters."""
-    strict: bool = False
-    """Refuse files that cannot be learned from instead of leaving them out."""
+    heading: ClassVar[str] = "data"
+
+    sampling_rate: int | None = option(
+        None,
+        "Samples per second that files are resampled to. By default the most common rate, at most "
+        "16000.",
+        at_least=1000,
+    )
+    transcript_from_name: str | None = option(
+        None,
+        "How the files of a folder are named: {text} is the transcript (_ is a space), {speaker} "
+        "the speaker, * anything. '{text}_{speaker}_*' for 7_jackson_0.wav, '{text}/*' for one "
+        "folder per word.",
+    )
+    valid_names: tuple[str, ...] = option(
+        (), "Patterns of file names to validate on, such as '*_[5-9].wav'."
+    )
+    test_names: tuple[str, ...] = option(
+        (),
+        "Patterns of file names to test on, such as '*_[0-4].wav'. Where either part is missing, a "
+        "tenth of the training clips becomes it.",
+    )
+    path_column: str | None = option(
+        None, "Column of a manifest (or TFDS feature) with the sound. By default found by its name."
+    )
+    transcript_column: str | None = option(
+        None,
+        "Column of a manifest (or TFDS feature) with the transcript. By default found by its name.",
+    )
+    subset: str | None = option(
+        None, "Use only files (or TFDS splits) with this word in their names."
+    )
+    by_speaker: bool = option(
+        False, "Where splits are missing, draw speakers for them instead of clips."
+    )
+    join: tuple[int, int] | None = option(
+        None,
+        "Join this many clips of one speaker into a string, anew in each epoch: 1 5 turns words "
+        "into sentences of one to five.",
+        at_least=1,
+    )
+    lowercase: bool = option(False, "Convert transcripts to lower case.")
+    strict: bool = option(False, "Refuse unusable files instead of leaving them out.")
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        rate = self.sampling_rate
-        self.require(rate is None or rate >= 1000, "sampling_rate", "at least 1000")
         if self.join is not None:
-            self.require(1 <= self.join[0] <= self.join[1], "join", "two rising numbers from 1")
-
-    def clip_options(self, sampling_rate: int | None = None) -> speech_data.Options:
-        """The options as the loader takes them, at a given rate or that of the config."""
-        return speech_data.Options(
-            sampling_rate=sampling_rate or self.sampling_rate,
-            path_column=self.path_column,
-            transcript_column=self.transcript_column,
-            naming=speech_data.Naming(self.transcript_from_name, self.valid_names, self.test_names),
-            subset=self.subset,
-            lowercase=self.lowercase,
-            by_speaker=self.by_speaker,
-            strict=self.strict,
-        )
+            rising = self.join[0] <= self.join[1]
+            self.require(rising, "join", "the lowest number of clips, then the highest")
 
 
 @dataclass(frozen=True)
-class SoundConfig(ClipConfig, FeatureConfig):
-    """Both."""
+class FeatureConfig(RunConfig):
+    """From a waveform to the time steps of the network (`zoo.acoustic_model`)."""
 
-    def fits(self, sampling_rate: int) -> speech_data.Fits:
-        """Says of samples and transcript whether there is a step for every letter."""
-        one_step = round(self.frame_step * sampling_rate) * self.time_reduction
-        joined = 0 if self.join is None else 2  # a blank may come behind it, and one before that
+    heading: ClassVar[str] = "model"
 
-        def wrong(samples: int, text: str) -> str | None:
-            # Between two equal letters there has to be a blank.
-            needed = len(text) + sum(a == b for a, b in pairwise(text)) + joined
-            have = samples // one_step
-            if have >= needed:
-                return None
-            return (
-                f"is too short: {samples / sampling_rate:.2f} seconds are {have} steps, and its "
-                f"transcript {text[:40]!r} needs {needed}"
-            )
+    features: Literal["log_mel", "mfcc"] = option(
+        "log_mel", "Input of the network: log energies in mel bands, or cepstra of them."
+    )
+    num_mels: int = option(
+        None, "Number of mel bands. By default 40, or 20 for Morse code.", at_least=1
+    )
+    num_coefficients: int = option(13, "Number of cepstra.", at_least=1)
+    deltas: int | None = option(
+        None,
+        "Orders of slopes over time beside the features. By default two with cepstra, else none.",
+        at_least=0,
+    )
+    frame_length: float = option(0.025, "Length of a frame in seconds.", above=0, at_most=0.5)
+    frame_step: float = option(0.01, "Seconds from one frame to the next.", above=0, at_most=0.1)
+    time_reduction: int = option(
+        3,
+        "Frames stacked into one step of the network. More is faster; a step yields at most one "
+        "letter.",
+        at_least=1,
+    )
+    normalization: Literal["clip", "corpus", "none"] = option(
+        None,
+        "Scale each feature to mean 0 and variance 1 over its clip, over the corpus, or not at "
+        "all. By default clip; corpus for Morse code and with --no-bidirectional, which must not "
+        "know the rest of the clip.",
+    )
+    spec_augment: bool = option(
+        True,
+        "Mask bands and stretches of the features in training; never done to the dots of Morse "
+        "code.",
+    )
 
-        return wrong
+    def feature_options(self) -> dict[str, Any]:
+        """The options as keyword arguments of `zoo.acoustic_model`."""
+        options = {name: getattr(self, name) for name in _own_fields(FeatureConfig)}
+        return {**options, "spec_augment": self.spec_augment and self.data.kind != "embedded"}
+
+    @property
+    def seconds_per_step(self) -> float:
+        """Seconds from one step of the network to the next."""
+        return self.frame_step * self.time_reduction
+
+
+def _own_fields(group: type[RunConfig]) -> tuple[str, ...]:
+    """The fields of a group besides those of every run."""
+    every = {field.name for field in dataclasses.fields(RunConfig)}
+    return tuple(field.name for field in dataclasses.fields(group) if field.name not in every)
+
+
+@dataclass(frozen=True)
+class Config(
+    StackConfig, DirectionConfig, InitialStateConfig, FeatureConfig, ClipConfig, FitConfig
+):
+    """Options of the speech recipe."""
+
+    epochs: int = 30
+    learning_rate: float = option(
+        None,
+        "Step size at its highest. By default 0.003, or 0.005 for Morse code.",
+        heading="training",
+        above=0,
+    )
+    schedule: Schedule = "cosine"
+    global_clipnorm: float | None = 20.0
+    patience: int = 10
+    cell: str = "gru"
+    units: int = 96
+    dropout: float = option(
+        None,
+        "Share of non-recurrent connections dropped in training. By default 0.2; 0 for Morse code, "
+        "of which there is no end.",
+        heading="model",
+        at_least=0,
+        below=1,
+    )
+    bidirectional: bool = option(
+        True, "Read the clip backwards as well; turn it off for streams.", heading="model"
+    )
+    beam_size: int = option(
+        8, "Hypotheses of the beam search.", heading="search of answers", at_least=1
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.features == "mfcc":
+            fits = self.num_coefficients <= self.num_mels
+            self.require(fits, "num_coefficients", f"at most --num-mels {self.num_mels}")
+
+    def presets(self) -> Mapping[str, Any]:
+        if self.data.kind == "embedded":
+            return {
+                "num_mels": 20,
+                "normalization": "corpus",
+                "dropout": 0.0,
+                "learning_rate": 5e-3,
+            }
+        return {
+            "num_mels": 40,
+            "normalization": "clip" if self.bidirectional else "corpus",
+            "dropout": 0.2,
+            "learning_rate": 3e-3,
+        }
+
+    def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
+        named = ("transcript_from_name", "valid_names", "test_names")
+        if self.data.kind == "embedded":
+            yield "with --data embedded", _own_fields(ClipConfig)
+        elif self.data.kind == "tfds":
+            yield f"with --data {self.data}", named
+        elif self.data.is_file:
+            yield "with a manifest", named
+        elif self.transcript_from_name is None:
+            yield "without --transcript-from-name", named
+        else:
+            yield "with --transcript-from-name", ("path_column", "transcript_column")
+        if self.features == "log_mel":
+            yield "with --features log_mel", ("num_coefficients",)
+
+
+@dataclass(frozen=True)
+class Predict(Group):
+    """How `predict` transcribes."""
+
+    heading: ClassVar[str] = "search of answers"
+
+    search: Literal["beam", "greedy"] = option(
+        "beam", "Beam search, or the likeliest symbol of each step."
+    )
+    times: bool = option(False, "Add the beginning and end of each letter, in seconds.")

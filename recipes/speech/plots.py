@@ -1,4 +1,4 @@
-"""Pictures of sound: what is heard where."""
+"""Pictures of sound: which letter is recognised where."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from recipes.kit.plots import COLOURS, save
+from recipes.kit.plots import COLOURS, dressed, save
 
 #: Seconds drawn of a clip.
 _SECONDS = 8.0
@@ -18,16 +18,16 @@ _SECONDS = 8.0
 
 @dataclass(frozen=True)
 class Heard:
-    """A clip, as it was heard.
+    """A clip as the model hears it.
 
     Attributes:
         log_mel: `(frames, bands)`, log energies.
-        seconds_per_frame: From a frame to the next.
+        seconds_per_frame: From one frame to the next.
         probabilities: `(steps, symbols)`, blank first.
-        seconds_per_step: From a step to the next.
+        seconds_per_step: From one step to the next.
         symbols: Of the columns, "" for blank.
         letters: Each letter of the answer, with when it begins and ends.
-        truth: What was said.
+        truth: The transcript.
     """
 
     log_mel: np.ndarray
@@ -39,8 +39,10 @@ class Heard:
     truth: str
 
 
+@dressed
 def alignment(clips: Sequence[Heard], path: Path) -> None:
-    """Spectrograms, below each what every step says, and the letters where they were heard.
+    """Spectrograms, below each the probabilities of every step, and the letters where they are
+    heard.
 
     Args:
         clips: A few.
@@ -48,7 +50,7 @@ def alignment(clips: Sequence[Heard], path: Path) -> None:
     """
     figure = Figure(figsize=(11, 2.9 * len(clips)), layout="constrained")
     rows = figure.subplots(2 * len(clips), 1, height_ratios=[2.2, 1] * len(clips), squeeze=False)
-    for clip, sound, says in zip(clips, rows[::2, 0], rows[1::2, 0], strict=True):
+    for clip, sound, steps in zip(clips, rows[::2, 0], rows[1::2, 0], strict=True):
         end = min(_SECONDS, len(clip.log_mel) * clip.seconds_per_frame)
         shown = clip.log_mel[: round(end / clip.seconds_per_frame)]
         low, high = np.quantile(shown, [0.05, 0.995])
@@ -65,20 +67,20 @@ def alignment(clips: Sequence[Heard], path: Path) -> None:
         heard = "".join(letter for letter, _, _ in clip.letters)
         verdict = "" if heard == clip.truth else f"     heard: {heard}"
         title = sound.set_title(f"said: {clip.truth}{verdict}", loc="left", fontsize=10)
-        title.set_parse_math(False)
         if verdict:
             title.set_color(COLOURS[5])
         sound.set(ylabel="mel band", xticks=[], xlim=(0, end))
+        sound.spines[:].set_visible(True)
         for _, start, stop in clip.letters:
             for edge in (start, stop):
                 sound.axvline(edge, color="white", lw=0.6, ls=":", alpha=0.8)
-        _draw_steps(says, clip, end)
+        _draw_steps(steps, clip, end)
     rows[-1, 0].set_xlabel("seconds")
     save(figure, path)
 
 
 def _draw_steps(axes: Any, clip: Heard, end: float) -> None:
-    """The probability of each symbol over time, in colours that go round; blank in grey."""
+    """The probability of each symbol over time, blank in grey."""
     times = (np.arange(len(clip.probabilities)) + 0.5) * clip.seconds_per_step
     axes.fill_between(times, clip.probabilities[:, 0], color="0.9", lw=0, step="mid")
     heard = {letter for letter, _, _ in clip.letters}
@@ -97,10 +99,8 @@ def _draw_steps(axes: Any, clip: Heard, end: float) -> None:
         middle = (start + stop) / 2
         if middle < end:
             sign = "\u2423" if letter == " " else letter
-            text = axes.text(
+            axes.text(
                 middle, 1.06, sign, ha="center", va="bottom", color=colours[letter], fontsize=9
             )
-            text.set_parse_math(False)
     axes.set(xlim=(0, end), ylim=(0, 1.45), yticks=[0, 1])
     axes.set_ylabel("p (grey: blank)", fontsize=8)
-    axes.spines[["top", "right"]].set_visible(False)

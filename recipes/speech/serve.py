@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import keras
 import numpy as np
@@ -12,11 +13,25 @@ import tensorflow as tf
 
 import zoo
 from custom_layers import ctc_alignment
+from recipes.kit.console import note
+from recipes.kit.data.audio import from_int16, is_silent, read_audio
 from recipes.kit.data.batches import pad
-from recipes.kit.export import Endpoint, load_saved_model
+from recipes.kit.export import Endpoint
+from recipes.kit.output import read_record, read_run_config
+from recipes.kit.recipe import Field, Metrics
+from recipes.kit.serving import Arrays, Served, answer_each, by_length, rows_of
+from recipes.speech.clips import Clip
+from recipes.speech.metrics import speech_metrics
+from recipes.speech.options import Config, Predict
 
-#: Samples transcribed at once, padding counted: what a minute and a half has at 16 kHz.
-_CHUNK = 1_500_000
+#: What the model expects of waveforms, and its symbols, beside the model.
+ABOUT = "speech.json"
+
+#: Samples transcribed at once, including padding: a minute and a half at 16 kHz.
+_BUDGET = 1_500_000
+
+#: Files read at once.
+_COUNT = 16
 
 _SOUND = (
     tf.TensorSpec([None, None], tf.float32, name="waveforms"),
@@ -25,22 +40,23 @@ _SOUND = (
 
 
 class Transcriber:
-    """An acoustic model between waveforms and texts."""
+    """An acoustic model between waveforms and texts.
+
+    Args:
+        model: As `zoo.acoustic_model` makes it.
+        symbols: The labels of the model, without the blank.
+        sampling_rate: Samples per second of the waveforms.
+        config: Options of the run.
+    """
 
     def __init__(
-        self,
-        model: keras.Model,
-        symbols: Sequence[str],
-        *,
-        sampling_rate: int,
-        seconds_per_step: float,
-        beam_size: int,
+        self, model: keras.Model, symbols: Sequence[str], sampling_rate: int, config: Config
     ) -> None:
         self._decoder = zoo.frame_decoder(model)
         self._symbols = ["", *symbols]
         self._sampling_rate = sampling_rate
-        self._seconds_per_step = seconds_per_step
-        self._beam_size = beam_size
+        self._seconds_per_step = config.seconds_per_step
+        self._beam_size = config.beam_size
         self.transcribe = tf.function(self._transcribe, input_signature=_SOUND)
         self.greedy = tf.function(self._greedy, input_signature=_SOUND)
 
@@ -96,89 +112,139 @@ class Transcriber:
         labels = labels[:, : tf.maximum(tf.reduce_max(count), 1)]
         path = ctc_alignment(frames, labels)
         number = tf.range(1, tf.shape(labels)[1] + 1)
-        says = tf.cast(path[:, None, :] == number[:, None], tf.int32)
-        first = tf.argmax(says, axis=-1, output_type=tf.int32)
-        last = first + tf.reduce_sum(says, axis=-1)
+        active = tf.cast(path[:, None, :] == number[:, None], tf.int32)
+        first = tf.argmax(active, axis=-1, output_type=tf.int32)
+        last = first + tf.reduce_sum(active, axis=-1)
+
+        def seconds(steps: tf.Tensor) -> tf.Tensor:
+            times = self._seconds_per_step * tf.cast(steps, tf.float32)
+            return tf.where(labels > 0, times, 0.0)
+
         letters = tf.gather(tf.constant(self._symbols), labels)
-        times = {"starts": first, "ends": last}
-        spoken = labels > 0
+        return {"letters": letters, "starts": seconds(first), "ends": seconds(last)}
+
+
+class TranscriberPredictor:
+    """An exported acoustic model, warm."""
+
+    takes: ClassVar[Literal["texts", "files"]] = "files"
+    inputs: ClassVar[Sequence[Field]] = (
+        Field("path", "sound", "A sound file, of any sampling rate and number of channels."),
+    )
+    outputs: ClassVar[Sequence[Field]] = (
+        Field("path", "text", "The file."),
+        Field("seconds", "number", "Its length."),
+        Field("text", "text", "The transcript."),
+        Field("score", "number", "Natural logarithm of its probability, as the search finds it."),
+        Field("hypotheses", "tokens", "Transcripts of the beam search, the best first."),
+        Field(
+            "letters",
+            "table",
+            "With `--times`, each letter of the transcript with its beginning and end in seconds.",
+        ),
+    )
+
+    def __init__(self, folder: Path) -> None:
+        record = read_record(folder / ABOUT, ("sampling_rate", "symbols"))
+        self.sampling_rate: int = record["sampling_rate"]
+        self.config = read_run_config(Config, folder)
+        self.served = Served(folder)
+
+    def predict(
+        self, inputs: Iterable[Path | str], options: Predict | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """Transcribe sound files; see `outputs` for what an answer holds."""
+        answers = functools.partial(self._answers, options=options or Predict())
+        return answer_each(inputs, self._read, answers, count=_COUNT)
+
+    def evaluate(self, examples: Sequence[Clip]) -> Metrics:
+        """Metrics on clips with transcripts, by beam and by greedy search."""
+        answers = self.transcribe([clip.samples for clip in examples])
+        truth = [clip.text for clip in examples]
+        greedy = speech_metrics(truth, texts_of(answers, "greedy"))
         return {
-            "letters": letters,
-            **{
-                name: tf.where(spoken, self._seconds_per_step * tf.cast(step, tf.float32), 0.0)
-                for name, step in times.items()
-            },
+            **speech_metrics(truth, texts_of(answers)),
+            **{f"greedy_{name}": value for name, value in greedy.items()},
         }
 
+    def transcribe(
+        self, waveforms: Sequence[np.ndarray], signature: str = "transcribe"
+    ) -> list[Arrays]:
+        """What a signature returns for each waveform, see `transcribe_all`."""
+        return transcribe_all(functools.partial(self.served, signature), waveforms)
 
-def transcribe_all(transcribe: Any, waveforms: Sequence[np.ndarray]) -> list[dict[str, Any]]:
+    def probabilities(self, waveform: np.ndarray) -> dict[str, Any]:
+        """`probabilities` (steps, symbols) of a waveform, `symbols` and `seconds_per_step`."""
+        (samples,) = _as_floats([waveform])
+        answer = self.served(
+            "log_probabilities", waveforms=samples[None], lengths=np.array([len(samples)])
+        )
+        return {
+            "probabilities": np.exp(answer["log_probabilities"][0]),
+            "symbols": [symbol.decode() for symbol in answer["symbols"]],
+            "seconds_per_step": float(answer["seconds_per_step"]),
+        }
+
+    def _read(self, path: Path | str) -> tuple[str, np.ndarray]:
+        samples, _ = read_audio(Path(path), self.sampling_rate)
+        if is_silent(samples):
+            note(f"{path}: is silent; its transcript means nothing.")
+        return str(path), samples
+
+    def _answers(
+        self, recordings: Sequence[tuple[str, np.ndarray]], options: Predict
+    ) -> Iterator[dict[str, Any]]:
+        greedy = options.search == "greedy"
+        waveforms = [samples for _, samples in recordings]
+        rows = self.transcribe(waveforms, "greedy" if greedy else "transcribe")
+        for (path, samples), row in zip(recordings, rows, strict=True):
+            scores = np.atleast_1d(row["scores"])
+            answer = {
+                "path": path,
+                "seconds": round(len(samples) / self.sampling_rate, 3),
+                "text": bytes(row["texts"]).decode(),
+                "score": round(float(scores[0]), 4),
+            }
+            if not greedy:
+                hypotheses = zip(row["hypotheses"], scores, strict=True)
+                answer["hypotheses"] = [text.decode() for text, p in hypotheses if np.isfinite(p)]
+            if options.times:
+                answer["letters"] = [
+                    [letter, round(start, 3), round(end, 3)]
+                    for letter, start, end in timed_letters(row)
+                ]
+            yield answer
+
+
+def transcribe_all(run: Callable[..., Any], waveforms: Sequence[np.ndarray]) -> list[Arrays]:
     """What a signature returns for each waveform; those of like length go together.
 
     Args:
-        transcribe: Of `Transcriber`, or of a SavedModel.
-        waveforms: Samples from -1 to 1, at the rate of the model.
+        run: Of a `Transcriber` or of a SavedModel.
+        waveforms: Samples at the rate of the model, int16 or floats from -1 to 1.
     """
-    order = sorted(range(len(waveforms)), key=lambda index: len(waveforms[index]), reverse=True)
-    found: dict[int, dict[str, Any]] = {}
-    while order:
-        # The first is the longest, so all are padded to its length.
-        count = max(1, _CHUNK // max(1, len(waveforms[order[0]])))
-        rows, order = order[:count], order[count:]
-        batch = pad([np.asarray(waveforms[row], "float32") for row in rows], 0.0)
-        lengths = np.array([len(waveforms[row]) for row in rows], "int32")
-        answer = transcribe(waveforms=tf.constant(batch), lengths=tf.constant(lengths))
-        arrays = {name: values.numpy() for name, values in answer.items()}
-        for index, row in enumerate(rows):
-            found[row] = {name: values[index] for name, values in arrays.items() if values.ndim}
-    return [found[row] for row in range(len(waveforms))]
+
+    def batch(members: list[np.ndarray]) -> Iterator[Arrays]:
+        lengths = np.array([len(samples) for samples in members], "int32")
+        answer = run(waveforms=pad(_as_floats(members), 0.0), lengths=lengths)
+        return rows_of({name: np.asarray(values) for name, values in answer.items()})
+
+    return by_length(waveforms, batch, budget=_BUDGET)
 
 
-def texts_of(answers: Sequence[dict[str, Any]], name: str = "texts") -> list[str]:
+def _as_floats(waveforms: Sequence[np.ndarray]) -> list[np.ndarray]:
+    return [
+        from_int16(samples) if samples.dtype == np.int16 else samples.astype("float32")
+        for samples in waveforms
+    ]
+
+
+def texts_of(answers: Sequence[Arrays], name: str = "texts") -> list[str]:
     """The texts among what `transcribe_all` returns."""
-    return [answer[name].decode() for answer in answers]
+    return [bytes(answer[name]).decode() for answer in answers]
 
 
-def timed_letters(answer: dict[str, Any]) -> list[tuple[str, float, float]]:
+def timed_letters(answer: Arrays) -> list[tuple[str, float, float]]:
     """Each letter of an answer with when it begins and ends, in seconds."""
     rows = zip(answer["letters"], answer["starts"], answer["ends"], strict=True)
     return [(letter.decode(), float(start), float(end)) for letter, start, end in rows if letter]
-
-
-class SavedTranscriber:
-    """An exported acoustic model, by its SavedModel alone."""
-
-    def __init__(self, path: Path) -> None:
-        signatures = load_saved_model(path).signatures
-        self.transcribe, self.greedy = signatures["transcribe"], signatures["greedy"]
-        self._log_probabilities = signatures["log_probabilities"]
-
-    def answer(self, samples: np.ndarray, *, greedy: bool, times: bool) -> dict[str, Any]:
-        """The `text` of one waveform and its `score`, with a beam the other `hypotheses`, and where
-        asked for `letters`, each with its beginning and end in seconds."""
-        (found,) = transcribe_all(self.greedy if greedy else self.transcribe, [samples])
-        scores = np.atleast_1d(found["scores"])
-        one: dict[str, Any] = {
-            "text": found["texts"].decode(),
-            "score": round(float(scores[0]), 4),
-        }
-        if not greedy:
-            hypotheses = zip(found["hypotheses"], scores, strict=True)
-            one["hypotheses"] = [text.decode() for text, p in hypotheses if np.isfinite(p)]
-        if times:
-            one["letters"] = [
-                [letter, round(start, 3), round(end, 3)]
-                for letter, start, end in timed_letters(found)
-            ]
-        return one
-
-    def probabilities(self, samples: np.ndarray) -> dict[str, Any]:
-        """Of one waveform `probabilities` (steps, symbols), `symbols` and `seconds_per_step`."""
-        answer = self._log_probabilities(
-            waveforms=tf.constant(samples[None], tf.float32),
-            lengths=tf.constant([len(samples)], tf.int32),
-        )
-        return {
-            "probabilities": np.exp(answer["log_probabilities"].numpy()[0]),
-            "symbols": [symbol.decode() for symbol in answer["symbols"].numpy()],
-            "seconds_per_step": float(answer["seconds_per_step"].numpy()),
-        }

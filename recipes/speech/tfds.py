@@ -1,4 +1,4 @@
-"""Sound with transcripts from tensorflow-datasets: what its features and splits are called."""
+"""Sound with transcripts from tensorflow-datasets: names of its features and splits."""
 
 from __future__ import annotations
 
@@ -10,66 +10,61 @@ import numpy as np
 
 from recipes.kit.data import tfds
 from recipes.kit.data.audio import resample
-from recipes.kit.data.source import split_of
+from recipes.kit.data.splits import split_of
 from recipes.kit.errors import UserError
+from recipes.speech.clips import Recording
+from recipes.speech.options import Config
 
 _AUDIO = ("audio", "speech")
 _TEXT = ("text", "transcript", "transcription", "sentence", "label")
 
-Found = tuple[Path, np.ndarray, str, str]
-"""Path or name, samples from -1 to 1, transcript, speaker."""
-
 
 def read_tfds(
-    name: str,
-    *,
-    sampling_rate: int | None,
-    highest_rate: int,
-    audio_feature: str | None,
-    text_feature: str | None,
-    subset: str | None,
-) -> tuple[Iterator[tuple[str, Found]], int, str]:
-    """The clips of a dataset with their splits, their sampling rate, and where the licence stands.
+    name: str, config: Config, *, sampling_rate: int | None, highest_rate: int
+) -> tuple[Iterator[tuple[str, Recording]], int, str]:
+    """The recordings of a dataset with their splits, their sampling rate, and the licence.
 
     Args:
         name: Of the dataset, with its config if it has one.
+        config: Names the features, if the usual names do not fit, and a word that splits must have
+            in their names. A transcript is a text, a class or a sequence of classes.
         sampling_rate: To resample to; by default that of the dataset, but at most `highest_rate`.
-        highest_rate: As above.
-        audio_feature: By default found by its name, as is the next.
-        text_feature: A text, a class, or a sequence of classes.
-        subset: Only splits with this word in their names.
+        highest_rate: See above.
 
     Raises:
-        UserError: There is no such dataset, feature or split, or it cannot be fetched.
+        UserError: If there is no such dataset, feature or split, or it cannot be fetched.
     """
+    where = f"tfds:{name}"
     builder = tfds.prepared_builder(name)
     features = builder.info.features
-    audio = _feature(name, features, audio_feature, _AUDIO, "--path-column")
-    said = _feature(name, features, text_feature, _TEXT, "--transcript-column")
+    audio = tfds.find_feature(where, features, config.path_column, _AUDIO, "--path-column")
+    transcript = tfds.find_feature(
+        where, features, config.transcript_column, _TEXT, "--transcript-column"
+    )
     own_rate = getattr(features[audio], "sample_rate", None)
     if own_rate is None:
-        raise UserError(f"tfds:{name}: does not say the sampling rate of its feature {audio!r}")
+        raise UserError(f"{where}: does not state the sampling rate of its feature {audio!r}.")
     rate = sampling_rate or min(own_rate, highest_rate)
-    classes = getattr(features[said], "names", None)
-    classes = classes or getattr(getattr(features[said], "feature", None), "names", None)
-    parts = {
+    classes = getattr(features[transcript], "names", None)
+    classes = classes or getattr(getattr(features[transcript], "feature", None), "names", None)
+    splits = {
         part: split
         for part in builder.info.splits
-        if (split := split_of(part.lower())) and (subset is None or subset in part)
+        if (split := split_of(part.lower())) and (config.subset is None or config.subset in part)
     }
-    if not parts:
+    if not splits:
         have = ", ".join(builder.info.splits)
-        raise UserError(f"tfds:{name}: no split is to train or test on; --subset WORD of {have}")
+        raise UserError(f"{where}: no split to train or test on; --subset WORD of {have}.")
 
-    def read() -> Iterator[tuple[str, Found]]:
-        for part, split in parts.items():
+    def read() -> Iterator[tuple[str, Recording]]:
+        for part, split in splits.items():
             for index, example in enumerate(tfds.decoded(builder, part)):
                 yield (
                     split,
-                    (
+                    Recording(
                         Path(f"{name}-{part}-{index}"),
                         _samples(np.asarray(example[audio]), own_rate, rate),
-                        _words(example[said], classes),
+                        _transcript(example[transcript], classes),
                         str(example.get("speaker_id", "")),
                     ),
                 )
@@ -85,19 +80,8 @@ def _samples(samples: np.ndarray, rate: int, wanted: int) -> np.ndarray:
     return samples if rate == wanted else resample(samples, rate, wanted)
 
 
-def _words(value: Any, classes: Sequence[str] | None) -> str:
+def _transcript(value: Any, classes: Sequence[str] | None) -> str:
     """A text, a class, or several classes."""
     if classes is not None:
         return " ".join(classes[int(index)].strip("_") for index in np.atleast_1d(value))
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
-
-
-def _feature(name: str, features: Any, given: str | None, known: Sequence[str], option: str) -> str:
-    wanted = known if given is None else (given,)
-    found = next((feature for feature in wanted if feature in features), None)
-    if found is None:
-        have = ", ".join(sorted(features))
-        raise UserError(
-            f"tfds:{name}: no feature {' or '.join(wanted)}; {option} names one of {have}"
-        )
-    return found
+    return tfds.text_of(value)

@@ -13,25 +13,26 @@ from recipes.kit.errors import DataError
 #: File names that may hold sound.
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au")
 
-#: A clip that never gets louder is silent: half a step of 12 bits.
+#: A clip that is never louder than half a step of 12 bits is silent.
 _SILENT = 2.0**-12
 
 
 def read_audio(path: Path, sampling_rate: int | None = None) -> tuple[np.ndarray, int]:
     """Read a sound file as one channel from -1 to 1, float32.
 
-    Channels are averaged; another rate is made by a polyphase filter
-    (`scipy.signal.resample_poly`).
+    Channels are averaged; a polyphase filter (`scipy.signal.resample_poly`) changes the rate.
 
     Args:
-        path: WAV of 8, 16, 24 or 32 bits or floats, FLAC, OGG, MP3 and what else libsndfile reads.
-        sampling_rate: Samples a second to return; by default those of the file.
+        path: WAV of 8, 16, 24 or 32 bits or floats, FLAC, OGG, MP3 or anything else that libsndfile
+            reads.
+        sampling_rate: Samples per second to return; by default the rate of the file.
 
     Returns:
         Samples, and their rate.
 
     Raises:
-        DataError: The file is missing, empty, cut off, or holds no sound or no numbers.
+        DataError: If the file is missing, empty, truncated or not sound, or has samples that are
+            not finite.
     """
     import soundfile
 
@@ -50,7 +51,7 @@ def read_audio(path: Path, sampling_rate: int | None = None) -> tuple[np.ndarray
     if not len(samples):
         raise DataError(path, "expected sound, found a file without a sample")
     if not np.isfinite(samples).all():
-        raise DataError(path, "holds samples that are no numbers")
+        raise DataError(path, "holds samples that are not numbers")
     mono = samples.mean(axis=1)
     if sampling_rate is None or sampling_rate == rate:
         return mono, rate
@@ -68,29 +69,29 @@ def rate_of(path: Path) -> int | None:
 
 
 def resample(samples: np.ndarray, rate: int, wanted: int) -> np.ndarray:
-    """Samples at another rate, float32, without what the new rate cannot hold."""
+    """Samples at another rate, float32; frequencies that the new rate cannot hold are removed."""
     common = math.gcd(rate, wanted)
     return resample_poly(samples, wanted // common, rate // common).astype("float32")
 
 
 def is_silent(samples: np.ndarray) -> bool:
-    """Whether nothing can be heard of samples from -1 to 1; a constant is no sound either."""
+    """Whether samples from -1 to 1 are inaudible, as a constant is, too."""
     return float(np.ptp(samples)) < 2 * _SILENT if samples.size else True
 
 
 def to_int16(samples: np.ndarray) -> np.ndarray:
-    """Samples from -1 to 1 in 16 bits, to be kept in half the memory."""
+    """Samples from -1 to 1 in 16 bits, which take half the memory."""
     return np.round(np.clip(samples, -1.0, 1.0) * 32767.0).astype("int16")
 
 
 def from_int16(samples: np.ndarray) -> np.ndarray:
-    """What `to_int16` had, float32."""
+    """The samples that `to_int16` was given, float32."""
     return samples.astype("float32") / 32767.0
 
 
 def _check_whole(path: Path, head: bytes, size: int) -> None:
-    """A RIFF file says how long it is; libsndfile reads what is there of one that was cut off."""
+    """Refuse a truncated RIFF file, of which libsndfile would read the part that is there."""
     if head[:4] == b"RIFF" and len(head) >= 8:
         stated = int.from_bytes(head[4:8], "little") + 8
-        if size < stated < 2**32 - 4096:  # What is written to a pipe has about the greatest size.
+        if size < stated < 2**32 - 4096:  # Written to a pipe, it states about the highest.
             raise DataError(path, f"is cut off: expected {stated:,} bytes, found {size:,}")
