@@ -69,8 +69,8 @@ def generate(sizes: Mapping[str, int], seed: int) -> _Splits:
     """Distinct reviews, half of each label.
 
     Args:
-        sizes: how many in each split.
-        seed: of the draw.
+        sizes: How many in each split.
+        seed: Seed of the generator.
     """
     rng = random.Random(seed)
     splits: _Splits = {}

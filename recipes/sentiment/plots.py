@@ -26,7 +26,7 @@ def attention(rows: Sequence[tuple[Sequence[Any], str]], title: str, path: Path)
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, width), ylim=(len(rows) + 1.2, 0))
     axes.set_axis_off()
-    text = {"family": "monospace", "size": 10.5, "va": "center", "parse_math": False}
+    text: Any = {"family": "monospace", "size": 10.5, "va": "center"}
     axes.text(0.5, 0.6, title, color="grey", **text)
     axes.text(left, 0.6, "weight of each word", color="grey", **text)
     for y, (words, note) in enumerate(rows, start=1):

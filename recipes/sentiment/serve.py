@@ -1,11 +1,10 @@
-"""A text classifier as it is served: raw texts in, classes out, all between inside the graph."""
+"""A text classifier as it is served: raw texts in, classes out, everything between in the graph."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import keras
 import numpy as np
@@ -13,11 +12,20 @@ import tensorflow as tf
 
 import zoo
 from recipes.kit.data.batches import Example
-from recipes.kit.export import Endpoint, load_saved_model
+from recipes.kit.export import Endpoint
+from recipes.kit.metrics import class_metrics
+from recipes.kit.output import read_record, read_run_config
+from recipes.kit.recipe import Field, Metrics
+from recipes.kit.serving import Served, answer_each, by_length, decoded, not_empty, rows_of
 from recipes.kit.text import TokenEncoder, TokenVocabulary, tokenize
+from recipes.sentiment.formats import LabelledText
+from recipes.sentiment.options import Config
+
+#: The lists behind the ids, beside the model.
+LABELS = "labels.json"
 
 #: Texts classified at once.
-_CHUNK = 64
+_COUNT = 64
 
 _TEXTS = tf.TensorSpec([None], tf.string, name="texts")
 
@@ -36,8 +44,8 @@ class TextClassifier:
         self._decoder = zoo.class_decoder(model)
         self._labels = list(labels)
         self._max_tokens = max_tokens
+        self._encode_batch = tf.function(self._encode, input_signature=[_TEXTS])
         self.classify = tf.function(self._classify, input_signature=[_TEXTS])
-        self.encode = tf.function(self._encode, input_signature=[_TEXTS])
 
     @property
     def resources(self) -> list[Any]:
@@ -48,6 +56,18 @@ class TextClassifier:
     def endpoints(self) -> dict[str, Endpoint]:
         """The signature of the exported classifier."""
         return {"classify": (self._classify, [_TEXTS])}
+
+    def encode(self, texts: Sequence[str]) -> list[Example]:
+        """Ids of each text, without padding, as the model takes them."""
+
+        def ids(batch: list[str]) -> Iterator[Example]:
+            inputs = self._encode_batch(tf.constant(batch))
+            for row in rows_of({name: tensor.numpy() for name, tensor in inputs.items()}):
+                # At least one step: a text without tokens is one of padding.
+                length = max(1, int(np.count_nonzero(row["words"])))
+                yield {name: values[:length] for name, values in row.items()}
+
+        return by_length(texts, ids, count=_COUNT)
 
     def _tokens(self, texts: tf.Tensor) -> tf.Tensor:
         return tokenize(texts)[:, : self._max_tokens].to_tensor("")
@@ -76,54 +96,61 @@ class TextClassifier:
         return outputs
 
 
-def encode_all(classifier: TextClassifier, texts: Sequence[str]) -> list[Example]:
-    """Ids of each text, without padding, as the model takes them."""
-    examples = []
-    for start in range(0, len(texts), _CHUNK):
-        batch = classifier.encode(tf.constant(list(texts[start : start + _CHUNK])))
-        arrays = {name: ids.numpy() for name, ids in batch.items()}
-        for row in range(len(arrays["words"])):
-            # At least one step: a text without tokens is one of padding.
-            length = max(1, int(np.count_nonzero(arrays["words"][row])))
-            examples.append({name: ids[row, :length] for name, ids in arrays.items()})
-    return examples
+class ClassifierPredictor:
+    """An exported text classifier, warm."""
 
+    takes: ClassVar[Literal["texts", "files"]] = "texts"
+    inputs: ClassVar[Sequence[Field]] = (Field("text", "text", "A text, as it is written."),)
+    outputs: ClassVar[Sequence[Field]] = (
+        Field("text", "text", "The text."),
+        Field("label", "label", "The likeliest class."),
+        Field("probabilities", "probabilities", "The probability of each class."),
+        Field(
+            "attention",
+            "weights",
+            "With attention pooling: pairs of a token and its weight; the weights sum to 1.",
+        ),
+    )
 
-class SavedClassifier:
-    """An exported classifier, by its SavedModel alone."""
+    def __init__(self, folder: Path) -> None:
+        record = read_record(folder / LABELS, ("labels", "words", "characters"))
+        self.config = read_run_config(Config, folder)
+        self.labels: list[str] = record["labels"]
+        self.served = Served(folder)
 
-    def __init__(self, path: Path) -> None:
-        self._classify = load_saved_model(path).signatures["serving_default"]
+    def predict(self, inputs: Iterable[str], options: Any = None) -> Iterator[dict[str, Any]]:
+        """Classify raw texts; see `outputs` for what an answer holds."""
+        return answer_each(inputs, not_empty, self._answers, count=_COUNT)
+
+    def evaluate(self, examples: Sequence[LabelledText]) -> Metrics:
+        """Metrics on texts whose classes are known."""
+        probabilities = self.probabilities([example.text for example in examples])
+        return class_metrics([example.label for example in examples], probabilities, self.labels)
 
     def probabilities(self, texts: Sequence[str]) -> np.ndarray:
-        """(texts, classes); texts of like length go together."""
-        order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
-        found: dict[int, np.ndarray] = {}
-        for start in range(0, len(order), _CHUNK):
-            rows = order[start : start + _CHUNK]
-            answer = self._classify(texts=tf.constant([texts[row] for row in rows]))
-            found.update(zip(rows, answer["probabilities"].numpy(), strict=True))
-        return np.stack([found[row] for row in range(len(texts))])
+        """Probabilities of the classes, (texts, classes)."""
+        return np.stack(
+            by_length(
+                texts,
+                lambda batch: self.served("classify", texts=batch)["probabilities"],
+                count=_COUNT,
+            )
+        )
 
-    def answers(self, texts: Iterable[str]) -> Iterator[dict[str, Any]]:
-        """For each text its `text`, `label`, `probabilities` by class, and where the model pools by
-        attention `attention`, the tokens with their weights."""
-        rest = iter(texts)
-        while chunk := list(itertools.islice(rest, _CHUNK)):
-            answer = {k: v.numpy() for k, v in self._classify(texts=tf.constant(chunk)).items()}
-            labels = [label.decode() for label in answer["labels"]]
-            for row, text in enumerate(chunk):
-                shares = answer["probabilities"][row].tolist()
-                one: dict[str, Any] = {
-                    "text": text,
-                    "label": answer["label"][row].decode(),
-                    "probabilities": {k: round(p, 4) for k, p in zip(labels, shares, strict=True)},
-                }
-                if "attention" in answer:
-                    tokens = [token.decode() for token in answer["tokens"][row] if token]
-                    weights = answer["attention"][row].tolist()
-                    one["attention"] = [
-                        [token, round(weight, 4)]
-                        for token, weight in zip(tokens, weights, strict=False)
-                    ]
-                yield one
+    def _answers(self, texts: list[str]) -> Iterator[dict[str, Any]]:
+        outputs = self.served("classify", texts=texts)
+        labels, best = decoded(outputs.pop("labels")), decoded(outputs.pop("label"))
+        for text, label, row in zip(texts, best, rows_of(outputs), strict=True):
+            shares = zip(labels, row["probabilities"].tolist(), strict=True)
+            answer: dict[str, Any] = {
+                "text": text,
+                "label": label,
+                "probabilities": {name: round(share, 4) for name, share in shares},
+            }
+            if "attention" in row:
+                tokens = decoded(row["tokens"])
+                weights = row["attention"][: len(tokens)].tolist()
+                answer["attention"] = [
+                    [token, round(weight, 4)] for token, weight in zip(tokens, weights, strict=True)
+                ]
+            yield answer

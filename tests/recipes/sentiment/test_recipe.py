@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,11 +15,17 @@ import tensorflow as tf
 
 import zoo
 from recipes.kit.cli import main
+from recipes.kit.config_file import read_config
+from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
 from recipes.kit.metrics import class_metrics
+from recipes.kit.recipe import Run
+from recipes.kit.text import TokenVocabulary
 from recipes.sentiment import data as text_data
 from recipes.sentiment import embedded, recipe
-from recipes.sentiment.serve import TextClassifier, encode_all
+from recipes.sentiment.data import Data
+from recipes.sentiment.options import Config
+from recipes.sentiment.serve import TextClassifier
 
 QUICK = ["--units", "8", "--word-dim", "8", "--learning-rate", "0.05", "--dropout", "0"]
 
@@ -38,6 +45,12 @@ print(json.dumps({
     "attention": answer["attention"].numpy().tolist(),
 }))
 """
+
+
+def run_of(source: Path | str, folder: Path, **options: Any) -> Run[Config, Data]:
+    """A run of the recipe, its data loaded."""
+    config = Config(data=Source.parse(str(source)), **options)
+    return Run(config, recipe.load_data(config.data, config), folder, "sentiment")
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +102,28 @@ def test_predict_and_evaluate(
     assert "an input is empty" in capsys.readouterr().err
 
 
+def test_one_answer_for_each_text(trained: Path) -> None:
+    predictor = recipe.RECIPE.load(trained)
+    inputs = ["goodish film", " ", "a", "", *["badish"] * 100]
+    answers = [*predictor.predict(inputs)]
+    assert len(answers) == len(inputs)
+    for text, answer in zip(inputs, answers, strict=True):
+        if text.strip():
+            assert answer["text"] == text and answer["label"] in ("bad", "fair", "good")
+        else:
+            assert answer == {"input": text, "error": "is empty; expected text."}
+    assert {field.name for field in predictor.outputs} == {*answers[0]}
+
+
+def test_a_config_of_an_earlier_version(tmp_path: Path) -> None:
+    options = {"data": "embedded", "out": "x", "pooling": "max", "text_column": None, "units": 9}
+    options |= {"merge_mode": "sum", "initial_state": "learned", "character_dim": 7}
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"recipe": "sentiment", "options": options, "versions": {}}))
+    config = read_config(Config, path, "sentiment", whole=True)
+    assert (config.pooling, config.units, config.merge_mode) == ("max", 9, "sum")
+
+
 def test_served_alone(trained: Path) -> None:
     raw = ["it was goodish", "", "badish and more words than the first one has"]
     done = subprocess.run(
@@ -102,7 +137,7 @@ def test_served_alone(trained: Path) -> None:
     assert answer["label"][0] == "good"
     model = keras.models.load_model(trained / "model.keras")
     lists = json.loads((trained / "labels.json").read_text())
-    vocabulary = recipe.TokenVocabulary(tuple(lists["words"]), tuple(lists["characters"]))
+    vocabulary = TokenVocabulary(tuple(lists["words"]), tuple(lists["characters"]))
     ours = TextClassifier(model, vocabulary, lists["labels"], 400)
     for row, text in enumerate(raw):
         alone = ours.classify(tf.constant([text]))
@@ -111,22 +146,22 @@ def test_served_alone(trained: Path) -> None:
         )
         assert answer["label"][row] == alone["label"].numpy()[0].decode()
     np.testing.assert_allclose(np.sum(answer["attention"], axis=1), [1, 0, 1], atol=1e-5)
-    (example,) = encode_all(ours, ["one two three"])
+    (example,) = ours.encode(["one two three"])
     assert example["words"].shape == (3,)
 
 
-def test_long_texts_are_cut(texts: Path) -> None:
-    config = recipe.Config(data=str(texts), max_tokens=5, units=4, word_dim=4)
-    data = recipe.load_data(config)
+def test_long_texts_are_cut(texts: Path, tmp_path: Path) -> None:
+    run = run_of(texts, tmp_path, max_tokens=5, units=4, word_dim=4)
+    data = run.data
     assert not any(word.isdigit() for word in data.vocabulary.words)  # the sixth word of each
-    model = TextClassifier(recipe.build(config, data), data.vocabulary, data.texts.labels, 5)
+    model = TextClassifier(recipe.build(run), data.vocabulary, data.labels, 5)
     answer = model.classify(tf.constant(["a film it was the film", "a film it was the end"]))
     np.testing.assert_array_equal(*answer["probabilities"].numpy())
     assert answer["tokens"].shape == (2, 5)
 
 
-def test_the_vocabulary_is_limited_to_frequent_words(texts: Path) -> None:
-    data = recipe.load_data(recipe.Config(data=str(texts), vocabulary_size=5))
+def test_the_vocabulary_is_limited_to_frequent_words(texts: Path, tmp_path: Path) -> None:
+    data = run_of(texts, tmp_path, vocabulary_size=5).data
     assert len(data.vocabulary.words) == 5
     assert {*data.vocabulary.words} <= {"a", "film", "it", "was", "the", "badish", "goodish", "000"}
 
@@ -135,6 +170,23 @@ def test_the_vocabulary_is_limited_to_frequent_words(texts: Path) -> None:
 def test_wrong_options(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "sentiment", option, "0"]) == 2
     assert f"{option} must be at least 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (["--text-column", "1"], "with --data embedded"),
+        (["--label-column", "stars"], "with --data embedded"),
+        (["--subset", "fine"], "with --data embedded"),
+        (["--subset", "fine", "--data", "tfds:imdb_reviews"], "with --data tfds:NAME"),
+        (["--character-dim", "7"], "with --character-filters 0"),
+    ],
+)
+def test_options_without_effect(
+    words: list[str], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "sentiment", *words]) == 2
+    assert f"{words[0]} has no effect {reason}; leave it out" in capsys.readouterr().err
 
 
 def test_metrics() -> None:
@@ -147,14 +199,19 @@ def test_metrics() -> None:
 
 
 @pytest.mark.slow
-def test_only_right_context_tells_what_terribly_says(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_right_context_tells_what_terribly_says(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     """With mean pooling every word adds its share to the logit. That of "terribly" before praise
     and before blame is the same for a model that reads forwards only, as it cannot know what
     follows; one that reads both ways tells them apart."""
     monkeypatch.setattr(text_data, "SIZES", {"train": 1000, "valid": 200, "test": 1})
     gaps = {}
     for bidirectional in (True, False):
-        config = recipe.Config(
+        keras.utils.set_random_seed(0)
+        run = run_of(
+            "embedded",
+            tmp_path / str(bidirectional),
             epochs=6,
             units=16,
             word_dim=16,
@@ -163,18 +220,17 @@ def test_only_right_context_tells_what_terribly_says(monkeypatch: pytest.MonkeyP
             pooling="mean",
             bidirectional=bidirectional,
         )
-        keras.utils.set_random_seed(0)
-        data = recipe.load_data(config)
-        model = recipe.build(config, data)
-        history = recipe.train(config, data, model)
-        assert history[-1]["val_accuracy"] >= 0.9  # both read the whole text, in the end
-        classifier = TextClassifier(model, data.vocabulary, data.texts.labels, 400)
+        data, model = run.data, recipe.build(run)
+        assert (
+            recipe.train(run, model).rows[-1]["val_accuracy"] >= 0.9
+        )  # both read the whole text, in the end
+        classifier = TextClassifier(model, data.vocabulary, data.labels, 400)
         states = keras.Model(model.input, model.get_layer("recurrent_0").output)
         kernel, _ = model.get_layer("logits").get_weights()
         shares = {}
         for way, adjectives in embedded.ADJECTIVES.items():
             for adjective in adjectives:
-                (example,) = encode_all(classifier, [f"The plot is terribly {adjective}."])
+                (example,) = classifier.encode([f"The plot is terribly {adjective}."])
                 found = states({"words": example["words"][None]}).numpy()[0]
                 shares[way, adjective] = found[3] @ (kernel[:, 1] - kernel[:, 0])
         gaps[bidirectional] = np.array(
@@ -192,13 +248,13 @@ def test_a_trial_changes_the_pooling() -> None:
     import keras_tuner
 
     hp = keras_tuner.HyperParameters()
-    recipe.space(hp, recipe.Config())
+    recipe.space(hp, Config())
     hp.values["pooling"] = "max"
-    assert recipe.space(hp, recipe.Config()).pooling == "max"
+    assert recipe.space(hp, Config()).pooling == "max"
     assert set(hp.values) >= {"depth", "bidirectional", "clip", "cell"}
 
 
-def test_data_that_is_not_there() -> None:
+def test_data_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such file"):
-        recipe.load_data(recipe.Config(data="/nowhere"))
+        run_of("/nowhere", tmp_path)
     assert zoo.model_info("text_classifier_base").shape == "many-to-one"
