@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from recipes.forecasting.metrics import Answers, forecast_metrics
-from recipes.forecasting.plots import Fan
-from recipes.forecasting.windows import Windows, season_scale
-
-#: Origins drawn.
-_DRAWN = 3
+from recipes.forecasting.metrics import Answers, errors_by_step, forecast_metrics
+from recipes.forecasting.season import season_scale
+from recipes.forecasting.windows import Windows
+from recipes.kit.recipe import Metrics, Row
 
 
 @dataclass(frozen=True)
 class Backtest:
-    """Windows, what followed them, and the mean absolute difference of a season in training that
-    errors are measured in, (windows, 1, targets)."""
+    """Windows and what followed them.
+
+    Attributes:
+        windows: The windows.
+        truth: True values, (windows, horizon, targets).
+        scale: Mean absolute difference over a season in training, (windows, 1, targets), the unit
+            of MASE.
+    """
 
     windows: Windows
     truth: np.ndarray
@@ -33,65 +35,29 @@ class Backtest:
         truth = windows.truth(range(len(windows)))
         return cls(windows, truth, scales[windows.origins[:, 0]][:, None])
 
-    def metrics(self, answers: Answers) -> dict[str, float]:
-        """Those of forecasts of all the windows."""
+    def metrics(self, answers: Answers) -> Metrics:
+        """Metrics of forecasts from all the windows."""
         return forecast_metrics(self.truth, answers, self.scale)
 
+    def scaled_errors(self, point: np.ndarray) -> np.ndarray:
+        """Mean absolute scaled error by step, (horizon,)."""
+        errors = errors_by_step(self.truth, point)
+        return np.nanmean(errors / np.nanmean(self.scale, axis=0), axis=1)
 
-def fan_panels(
-    backtest: Backtest, answers: Answers, others: Mapping[str, np.ndarray], targets: Sequence[str]
-) -> list[Fan]:
-    """Forecasts to draw: from three origins, or of several targets or series from one each."""
-    windows, count = backtest.windows, len(backtest.windows)
-    several = np.unique(windows.origins[:, 0])
-    if len(targets) > 1:
-        chosen = [(count // 2, column) for column in range(min(_DRAWN, len(targets)))]
-    elif len(several) > 1:
-        of_each = [np.flatnonzero(windows.origins[:, 0] == index) for index in several[:_DRAWN]]
-        chosen = [(int(rows[len(rows) // 2]), 0) for rows in of_each]
-    else:
-        chosen = [(int(row), 0) for row in np.linspace(0, count - 1, min(_DRAWN, count))]
-    return [_panel(backtest, answers, others, targets, row, column) for row, column in chosen]
+    def error_table(self, points: Mapping[str, np.ndarray], targets: Sequence[str]) -> list[Row]:
+        """Mean absolute error of each method by target and step.
 
-
-def _panel(
-    backtest: Backtest,
-    answers: Answers,
-    others: Mapping[str, np.ndarray],
-    targets: Sequence[str],
-    row: int,
-    column: int,
-) -> Fan:
-    windows = backtest.windows
-    index, origin = windows.origins[row]
-    series, horizon = windows.series[index], windows.horizon
-    shown = min(origin, max(3 * horizon, min(windows.window, 5 * horizon)))
-    steps = np.arange(origin - shown, origin + horizon)
-    times, start = steps, f"step {origin}"
-    if series.clock is not None:
-        times = series.clock.at(steps)
-        start = series.clock.text(int(times[shown]))
-        if series.clock.unit != "number":
-            times = times.astype("M8[s]")
-    several = len(windows.series) > 1 and series.name != targets[column]
-    name = f"{series.name}: {targets[column]}" if several else targets[column]
-    quantiles = answers.quantiles
-    return Fan(
-        title=f"{name}, from {start}",
-        before=(times[:shown], series.values[origin - shown : origin, column]),
-        after=(times[shown:], backtest.truth[row, :, column]),
-        forecast=answers.point[row, :, column],
-        quantiles=None if quantiles is None else quantiles[row, :, column],
-        others={other: point[row, :, column] for other, point in others.items()},
-    )
-
-
-def write_errors(errors: Mapping[str, np.ndarray], targets: Sequence[str], path: Path) -> None:
-    """Write the mean absolute error of each method by target and step as CSV."""
-    with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["target", "step", *(f"mae of {name}" for name in errors)])
-        for column, target in enumerate(targets):
-            for step in range(len(next(iter(errors.values())))):
-                values = [f"{each[step, column]:.6g}" for each in errors.values()]
-                writer.writerow([target, step + 1, *values])
+        Args:
+            points: Forecasts, (windows, horizon, targets), by method.
+            targets: Names of the targets.
+        """
+        errors = {name: errors_by_step(self.truth, point) for name, point in points.items()}
+        return [
+            {
+                "target": target,
+                "step": step + 1,
+                **{f"mae of {name}": f"{each[step, column]:.6g}" for name, each in errors.items()},
+            }
+            for column, target in enumerate(targets)
+            for step in range(self.windows.horizon)
+        ]

@@ -1,7 +1,7 @@
-"""Time stamps: how they are written, the even steps between them, and what a step says of seasons.
+"""Time stamps: reading them, the even steps between them, and the seasons that a step suggests.
 
-A clock counts steps. Its unit is a second (and so an hour, a day, a week), a month, a business day,
-or a plain number such as a year. What stands between the steps of a clock has no place in it.
+A clock counts steps. Its unit is a second (which covers hours, days and weeks), a month, a business
+day, or a plain number such as a year.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import datetime
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -19,7 +19,7 @@ Unit = Literal["second", "month", "business day", "number"]
 
 DAY, WEEK, YEAR = 86_400, 604_800, 31_556_952
 
-#: Names under which a step is known, the longest first.
+#: Names of the lengths of steps, the longest first.
 _NAMES = ((WEEK, "week"), (DAY, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 _NUMBERS = re.compile(r"(\d{1,4})[/.-](\d{1,2})[/.-](\d{1,4})(?:[ T]+(.*))?")
@@ -33,9 +33,9 @@ class Clock:
 
     Attributes:
         unit: What is counted.
-        count: How many of it make a step.
-        first: The time of step 0: seconds since 1970, or a plain number.
-        month_end: Whether steps of months are at their last days.
+        count: Units per step.
+        first: Time of step 0: seconds since 1970, or a plain number.
+        month_end: Whether steps of months fall on the last days of months.
     """
 
     unit: Unit
@@ -44,7 +44,7 @@ class Clock:
     month_end: bool = False
 
     def positions(self, times: np.ndarray) -> np.ndarray:
-        """The step of each time, a fraction where it is between two."""
+        """The step of each time, a fraction (or NaN) where it is between two steps."""
         if self.unit == "number" or self.unit == "second":
             return (times - self.first) / self.count
         if self.unit == "business day":
@@ -69,7 +69,7 @@ class Clock:
         return _day_of(months + steps, self.month_end) + rest
 
     def text(self, time: int) -> str:
-        """A time as it is written."""
+        """A time as text."""
         if self.unit == "number":
             return str(time)
         stamp = np.datetime64(int(time), "s")
@@ -84,7 +84,8 @@ class Clock:
         >>> Clock("second", 1800, 0).name, Clock("month", 3, 0).name
         ('30 minutes', '3 months')
         """
-        unit, count = self.unit, self.count
+        unit: str = self.unit
+        count = self.count
         if self.unit == "second":
             size, unit = next((n, word) for n, word in _NAMES if count % n == 0)
             count //= size
@@ -93,8 +94,17 @@ class Clock:
         return unit if count == 1 else f"{count} {unit}s"
 
     @property
+    def steps(self) -> str:
+        """What the steps are, in words.
+
+        >>> Clock("month", 1, 0).steps, Clock("number", 1, 1700).steps
+        ('steps of one month', 'steps of 1')
+        """
+        return f"steps of {'' if self.unit == 'number' else 'one '}{self.name}"
+
+    @property
     def seasons(self) -> list[int]:
-        """Steps of a day, a week and a year, where these are whole and more than one."""
+        """Steps in a day, a week and a year, where these are whole and more than one."""
         if self.unit == "number":
             return []
         if self.unit == "business day":
@@ -108,8 +118,8 @@ class Clock:
         return [int(length) for length in lengths if length > 1 and length == int(length)]
 
     def periods(self, steps: int) -> list[int]:
-        """Seconds of the day, the week and the year as far as they say anything: they are longer
-        than a step and were gone through at least twice in so many steps."""
+        """Seconds in a day, a week and a year: those that are longer than a step and of which so
+        many steps hold at least two."""
         if self.unit == "number":
             return []
         step = {"second": 1, "month": YEAR / 12, "business day": DAY}[self.unit] * self.count
@@ -117,23 +127,30 @@ class Clock:
             period for period in (DAY, WEEK, YEAR) if step < period and step * steps >= 2 * period
         ]
 
-    def to_json(self) -> dict[str, Any]:
-        """As plain values."""
-        return asdict(self)
+
+class UnreadableTime(ValueError):
+    """A cell that is not a time stamp; `index` says which."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(f"Cell {index} is not a time stamp.")
+        self.index = index
 
 
-def parse_times(cells: Sequence[str], numeric: bool) -> tuple[np.ndarray, Unit] | int:
+def parse_times(cells: Sequence[str], numeric: bool) -> tuple[np.ndarray, Unit]:
     """The times in a column.
 
+    Where no cell tells day and month apart, the month comes first if the year comes last.
+
     Args:
-        cells: As they are written: ISO 8601 (of years and months, too), `1990Q4`, day and month in
-            numbers in either order, with or without a time of day; or whole numbers.
-        numeric: Whether they are to be read as plain numbers where they can be.
+        cells: ISO 8601 (years with months, too), `1990Q4`, day and month as numbers in either
+            order, with or without a time of day; or whole numbers.
+        numeric: Whether to read plain numbers where possible.
 
     Returns:
-        Seconds since 1970 (or numbers), and `"second"` (or `"number"`); or the index of the first
-        cell that cannot be read. Where day and month can be told apart in no cell, the month comes
-        first if the year comes last.
+        Seconds since 1970 and `"second"`, or numbers and `"number"`.
+
+    Raises:
+        UnreadableTime: If a cell is not a time stamp.
     """
     if numeric:
         try:
@@ -153,22 +170,22 @@ def parse_times(cells: Sequence[str], numeric: bool) -> tuple[np.ndarray, Unit] 
     for index, cell in enumerate(cells):
         time = _parse(cell, day_first)
         if time is None:
-            return index
+            raise UnreadableTime(index)
         times[index] = time
     return times, "second"
 
 
 def looks_like_time(cell: str) -> bool:
-    """Whether a cell is a time stamp and no plain number."""
+    """Whether a cell is a time stamp and not a plain number."""
     plain = cell.replace(".", "", 1).isdigit()
     return not plain and any(_parse(cell, day_first) is not None for day_first in (False, True))
 
 
 def find_clock(times: np.ndarray, unit: Unit) -> Clock:
-    """The clock that ascending, different times are the steps of; some steps may be missing."""
+    """The clock of ascending, distinct times, among which steps may be missing."""
     first, gaps = int(times[0]), np.diff(times)
     if unit == "number" or len(times) < 2:
-        return Clock(unit, int(_commonest(gaps)) if len(gaps) else 1, first)
+        return Clock(unit, int(_most_common(gaps)) if len(gaps) else 1, first)
     months, rest = _months(times, False)
     ends, rest_of_ends = _months(times, True)
     if len(np.unique(months)) == len(times):
@@ -176,7 +193,7 @@ def find_clock(times: np.ndarray, unit: Unit) -> Clock:
             return Clock("month", _divisor(np.diff(months)), first)
         if (rest_of_ends == rest_of_ends[0]).all():
             return Clock("month", _divisor(np.diff(ends)), first, month_end=True)
-    count = int(_commonest(gaps))
+    count = int(_most_common(gaps))
     same_hour = (times % DAY == times[0] % DAY).all()
     if count == DAY and same_hour and (gaps == 3 * DAY).any():
         if np.is_busday((times // DAY).astype("M8[D]")).all():
@@ -185,7 +202,7 @@ def find_clock(times: np.ndarray, unit: Unit) -> Clock:
 
 
 def _parse(cell: str, day_first: bool) -> int | None:
-    """Seconds since 1970 of a time stamp; a zone is taken into account."""
+    """Seconds since 1970 of a time stamp, in UTC where it has a time zone."""
     if match := _QUARTER.fullmatch(cell):
         return _seconds(int(match[1]), 3 * int(match[2]) - 2, 1)
     if match := _MONTH.fullmatch(cell):
@@ -229,18 +246,18 @@ def _seconds(year: int, month: int, day: int) -> int | None:
 
 
 def _months(times: np.ndarray, end: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Months since 1970, and the seconds since the first (or the last) day of each began."""
+    """Months since 1970, and the seconds since the start of the first (or last) day of each."""
     months = np.asarray(times).astype("M8[s]").astype("M8[M]").astype("int64")
     return months, times - _day_of(months, end)
 
 
 def _day_of(months: np.ndarray, end: bool) -> np.ndarray:
-    """Seconds since 1970 at the start of the first (or the last) day of months."""
+    """Seconds since 1970 at the start of the first (or last) day of months."""
     day = (np.asarray(months) + int(end)).astype("M8[M]").astype("M8[D]") - int(end)
     return day.astype("int64") * DAY
 
 
-def _commonest(gaps: np.ndarray) -> int:
+def _most_common(gaps: np.ndarray) -> int:
     values, counts = np.unique(gaps, return_counts=True)
     return int(values[np.argmax(counts)])
 

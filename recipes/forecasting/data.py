@@ -1,281 +1,242 @@
-"""Time series to forecast: read, in even steps, split by time, their season found.
-
-Sources (`load`):
+"""Time series to forecast: read, in even steps, cut by time, their season chosen.
 
 - `embedded`: series of statsmodels, one of them chosen by its name.
-- A CSV file, gzipped or not, with a header or without: columns are series that are forecast
-  together, or, with a column that says to which series a row belongs, series of their own.
-- A folder: a series in each CSV file, of the same columns.
+- A CSV file, gzipped or not, with a header or without: columns are series to forecast together, or,
+  with a column that names the series of each row, series of their own.
+- A folder, or several files: a series in each CSV file, of the same columns.
 
-The last steps of each series are the test part, those before them are for validation: nothing of
-what is trained on comes after what is tested on.
+The last steps of each series are the test part, those before them are for validation: nothing that
+is trained on comes after what is tested on.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from recipes.forecasting.clock import Clock
-from recipes.forecasting.embedded import SeriesName, read_embedded
-from recipes.forecasting.formats import Columns, Read, Series, read_series
-from recipes.forecasting.windows import Part, season_scale, seasonal_error
-from recipes.kit.data.source import Source, data_files, parse_source
+from recipes.forecasting.backtest import Backtest
+from recipes.forecasting.clock import DAY, WEEK, YEAR, Clock
+from recipes.forecasting.cut import Borders, cut
+from recipes.forecasting.options import Config
+from recipes.forecasting.record import Record
+from recipes.forecasting.season import likely_season, season_scale
+from recipes.forecasting.series import Series, SeriesSet
+from recipes.forecasting.sources import read
+from recipes.forecasting.windows import Part, Windows
+from recipes.kit.data.readers import Fact
+from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
+from recipes.kit.recipe import Objective
 
-__all__ = ["Clock", "Columns", "Part", "Series", "SeriesData", "SeriesName", "load", "read_files"]
+PartName = Literal["train", "valid", "test"]
 
-#: Columns are found by what they hold.
-BY_LOOKS = Columns()
+#: Series named among what was understood.
+_LISTED = 6
 
-#: Where the calendar says nothing, the longest season looked for.
-_LONGEST_SEASON = 400
-
-#: How much larger an error is still about as good as the smallest.
-_AS_GOOD = 1.1
-
-#: Notes about the series of a source that are shown; of the others, how many.
-_SHOWN = 6
+_PERIODS = {DAY: "time of day", WEEK: "weekday", YEAR: "day of the year"}
 
 
 @dataclass(frozen=True)
-class SeriesData:
-    """Series and where they are cut.
+class Data:
+    """Series, where they are cut, and the windows into them.
 
     Attributes:
-        series: Those long enough.
+        series: The series long enough.
         borders: For each the first step of the validation part and that of the test part.
-        columns: The columns that are forecast.
-        targets: Names of what is forecast of each series.
-        covariates: Names of what is known up to now.
-        known: Names of what is known of the future.
-        season: Steps of a season; 1 = none.
-        notes: What a person should know about the source.
-        description: What the series are.
-        licence: Under what licence they stand.
+        season: Steps of a season; 1 is none.
+        window: Steps to forecast from.
+        horizon: Steps to forecast.
+        stride: Steps between forecasts.
+        periods: Seconds after which the calendar repeats.
+        understood: What was understood of the source.
     """
 
-    series: tuple[Series, ...]
-    borders: tuple[tuple[int, int], ...]
-    columns: tuple[str, ...]
-    targets: tuple[str, ...]
-    covariates: tuple[str, ...]
-    known: tuple[str, ...]
+    series: SeriesSet
+    borders: Borders
     season: int
-    notes: tuple[str, ...]
-    description: str
-    licence: str
+    window: int
+    horizon: int
+    stride: int
+    periods: tuple[int, ...]
+    understood: tuple[Fact, ...] = ()
 
     @property
-    def clock(self) -> Clock | None:
-        """That of the first series."""
-        return self.series[0].clock
+    def licence(self) -> str:
+        """Under what licence the series stand."""
+        return self.series.licence
+
+    @property
+    def objective(self) -> Objective:
+        """What the best epoch is chosen by."""
+        return Objective("mase", "min")
 
     @property
     def training(self) -> list[np.ndarray]:
         """Targets of the training part of each series."""
-        return [s.values[:end] for s, (end, _) in zip(self.series, self.borders, strict=True)]
+        return _training(self.series, self.borders)
 
-    def part(self, name: str) -> Part:
-        """Where forecasts of a part (train, valid, test) lie."""
-        ends = [(0, a, b, len(s)) for s, (a, b) in zip(self.series, self.borders, strict=True)]
-        place = ("train", "valid", "test").index(name)
-        return Part(self.series, [(edges[place], edges[place + 1]) for edges in ends])
+    def windows(self, part: PartName) -> Windows:
+        """The windows of a part; those of the training part lie wholly in it."""
+        place, series = ("train", "valid", "test").index(part), self.series.series
+        ends = [(0, a, b, len(s)) for s, (a, b) in zip(series, self.borders, strict=True)]
+        return Windows(
+            Part(series, [(edges[place], edges[place + 1]) for edges in ends]),
+            self.window,
+            self.horizon,
+            stride=self.stride,
+            whole=part == "train",
+            periods=self.periods,
+        )
 
+    def backtest(self, part: Literal["valid", "test"]) -> Backtest:
+        """Forecasts to make over a part, and the unit of their errors."""
+        return Backtest.of(self.windows(part), self.training, self.season)
 
-def load(
-    source: str,
-    *,
-    horizon: int,
-    columns: Columns = BY_LOOKS,
-    embedded: SeriesName = "co2",
-    separate: bool = False,
-    test_share: float = 0.2,
-    valid_share: float = 0.1,
-    season: int | None = None,
-) -> SeriesData:
-    """Load series.
+    @functools.cached_property
+    def test(self) -> Backtest:
+        """What to evaluate on."""
+        return self.backtest("test")
 
-    Args:
-        source: `embedded`, or a path to a file or folder.
-        horizon: Steps that are forecast; valid and test parts are at least so long.
-        columns: Which column is what.
-        embedded: Which of the embedded series.
-        separate: Make each target a series of its own.
-        test_share: Share of the steps of each series that are for testing.
-        valid_share: Share for validation.
-        season: Steps of a season. None to choose among those of the calendar (all up to 400 where
-            it says nothing, as of years and without time stamps) the one by which seasonal naive
-            forecasts of the training part are best, or nearly as good as by a longer one; 1, none,
-            if plain naive ones are.
-
-    Raises:
-        UserError: the source does not exist, or its series are too short or never change.
-        DataError: a file is malformed; names file and line.
-    """
-    where = parse_source(source)
-    if where.kind == "embedded":
-        read, what = read_embedded(embedded)
-        licence = "public domain (in statsmodels)"
-    else:
-        read, what = read_files(_files(where), columns), str(where.path)
-        licence = "as stated by the owner of the files"
-    names = read.targets
-    if separate:
-        read = _apart(read)
-    kept, borders, refused = [], [], []
-    for one in read.series:
-        cut = _borders(len(one), horizon, test_share, valid_share)
-        reason = _reason(one, cut, horizon)
-        if reason:
-            refused.append(f"{one.name} ({reason})")
-        else:
-            kept.append(one)
-            borders.append(cut)
-    if not kept:
-        raise UserError(f"--data {source}: nothing to learn from: {'; '.join(refused[:3])}.")
-    notes = [*read.notes[:_SHOWN]]
-    if len(read.notes) > _SHOWN:
-        notes.append(f"and {len(read.notes) - _SHOWN:,} more notes like these")
-    if refused:
-        left = ", ".join(refused[:3]) + (", ..." if len(refused) > 3 else "")
-        notes.append(f"left out {len(refused)} of {len(read.series)} series: {left}")
-    training = [one.values[:end] for one, (end, _) in zip(kept, borders, strict=True)]
-    found = season or _season(training, kept[0].clock, horizon)
-    if season is None:
-        notes.append(_said_season(found, kept[0].clock))
-    constant = [scale for one in training for scale in season_scale(one, found) if not scale > 0]
-    if constant:
-        raise UserError(f"--season {found}: the training part repeats itself, nothing is to learn.")
-    return SeriesData(
-        tuple(kept),
-        tuple(borders),
-        names,
-        read.targets,
-        read.covariates,
-        read.known,
-        found,
-        tuple(notes),
-        _description(kept, borders, read, what),
-        licence,
-    )
+    @property
+    def record(self) -> Record:
+        """What a forecaster trained on it needs to know."""
+        series, clock = self.series, self.series.clock
+        return Record(
+            columns=series.columns,
+            targets=series.targets,
+            covariates=series.covariates,
+            known=series.known,
+            window=self.window,
+            horizon=self.horizon,
+            season=self.season,
+            step=None if clock is None else (clock.unit, clock.count),
+            periods=self.periods,
+        )
 
 
-def read_files(paths: Sequence[Path], columns: Columns, *, separate: bool = False) -> Read:
-    """The series of several files, of the same columns; with `separate` each target of its own.
+def load(source: Source, config: Config) -> Data:
+    """Read series; choose season, window and calendar by their training part.
 
     Raises:
-        UserError: their steps differ.
-        DataError: as for `read_series`.
+        UserError: If the source does not exist, its series are too short, never change or repeat
+            exactly, or no window fits.
+        DataError: If a file is malformed; names file and line.
     """
-    found = [read_series(path, columns) for path in paths]
-    first = found[0]
-    # What the first file was found to have, the others must have.
-    same = dataclasses.replace(columns, targets=first.targets)
-    found[1:] = [read_series(path, same) for path in paths[1:]]
-    series = tuple(one for read in found for one in read.series)
-    steps = {None if s.clock is None else (s.clock.unit, s.clock.count): s for s in series}
-    if len(steps) > 1:
-        named = [
-            f"{s.name} ({'no time stamps' if s.clock is None else s.clock.name})"
-            for s in steps.values()
-        ]
-        raise UserError(f"The steps of series differ: {' and '.join(named)}; expected the same.")
-    notes = tuple(note for read in found for note in read.notes)
-    read = dataclasses.replace(first, series=series, notes=notes)
-    return _apart(read) if separate else read
-
-
-def _files(where: Source) -> list[Path]:
-    if where.kind == "tfds":
+    series, borders = cut(read(source, config), source, config)
+    training, clock = _training(series, borders), series.clock
+    longest = max(len(values) for values in training)
+    season = config.season or likely_season(training, clock, config.horizon)
+    window = config.window or _default_window(longest, season, config.horizon)
+    if config.anchor == "season" and season > 1 and window < season:
         raise UserError(
-            f"--data {where}: time series of tensorflow-datasets are not read by this recipe; "
-            "expected embedded or the path of CSV files"
+            f"--window {window}: is shorter than a season of {season} steps; expected at least "
+            "that, another --season, or --anchor level."
         )
-    if where.path.is_file():
-        return [where.path]
-    files = data_files(where.path, (".csv", ".tsv", ".txt"))
-    if not files:
-        raise UserError(f"{where.path}: expected CSV files, found none")
-    return files
-
-
-def _apart(read: Read) -> Read:
-    """Each target as a series of its own."""
-    several = len(read.series) > 1
-    series = tuple(
-        dataclasses.replace(
-            one,
-            name=f"{one.name}, {target}" if several else target,
-            values=one.values[:, index : index + 1],
-        )
-        for one in read.series
-        for index, target in enumerate(read.targets)
+    periods = tuple(clock.periods(longest)) if config.calendar and clock else ()
+    data = Data(series, borders, season, window, config.horizon, config.stride, periods)
+    _check_scale(source, data)
+    for part in ("train", "valid", "test"):
+        if not len(data.windows(part)):
+            raise UserError(
+                f"--data {source}: no window of {window} steps and {config.horizon} steps after it "
+                f"in the {part} part; expected a smaller --window or --horizon."
+            )
+    chosen = "" if config.season else "chosen on the training part; --season overrides"
+    facts = (
+        *_sizes(source, data),
+        *series.understood,
+        Fact("season", _season(season, clock, chosen)),
+        Fact("windows", f"{window} steps, to forecast the next {config.horizon}"),
+        Fact("calendar", ", ".join(_PERIODS[period] for period in periods) or "not used"),
     )
-    return dataclasses.replace(read, series=series, targets=("value",))
+    return dataclasses.replace(data, understood=facts)
 
 
-def _borders(steps: int, horizon: int, test_share: float, valid_share: float) -> tuple[int, int]:
-    test = steps - max(horizon, round(test_share * steps))
-    return test - max(horizon, round(valid_share * steps)), test
+def load_test(source: Source, config: Config, record: Record) -> Backtest:
+    """What to evaluate a forecaster on: the test part of a source, cut by the shares of its config.
+
+    Raises:
+        UserError: As for `load`.
+        DataError: If a file is malformed, or has other columns or steps than the forecaster knows.
+    """
+    contents = read(source, config)
+    # A forecaster of embedded series knows no names that a file could have.
+    record.check_names(contents, str(source), any_names=config.data.kind == "embedded")
+    series, borders = cut(contents, source, config)
+    record.check_clock(series.clock, str(source))
+    data = Data(
+        series,
+        borders,
+        record.season,
+        record.window,
+        config.horizon,
+        config.stride,
+        record.periods,
+    )
+    _check_scale(source, data)
+    if not len(data.windows("test")):
+        raise UserError(f"--data {source}: its test part holds nothing to forecast.")
+    return data.test
 
 
-def _reason(series: Series, cut: tuple[int, int], horizon: int) -> str:
-    """Why a series is of no use; empty if it is."""
-    if cut[0] < 2 * horizon:
-        return (
-            f"{len(series)} steps leave {max(cut[0], 0)} to train on: too few for --horizon "
-            f"{horizon}"
-        )
-    training, test = series.values[: cut[0]], series.values[cut[1] :]
-    for column in range(training.shape[1]):
-        known = training[np.isfinite(training[:, column]), column]
-        if len(known) < 2 or np.ptp(known) == 0:
-            return "its training part never changes"
-        if not np.isfinite(test[:, column]).any():
-            return "its test part holds no value"
-    return ""
+def _training(series: SeriesSet, borders: Borders) -> list[np.ndarray]:
+    pairs = zip(series.series, borders, strict=True)
+    return [each.values[:end] for each, (end, _) in pairs]
 
 
-def _season(training: Sequence[np.ndarray], clock: Clock | None, horizon: int) -> int:
-    """The season by which seasonal naive forecasts of the training parts are best."""
-    shortest = min(len(values) for values in training)
-    calendar = [] if clock is None else clock.seasons
-    candidates = calendar or range(2, _LONGEST_SEASON + 1)
-    errors = {
-        season: sum(seasonal_error(values, season, horizon) for values in training)
-        for season in (1, *candidates)
-        if season == 1 or season + horizon <= shortest // 2
-    }
-    # The shortest that is about as good as the best: of a season of 7, not 70.
-    enough = _AS_GOOD * min(errors.values())
-    return next(season for season, error in errors.items() if error <= enough)
+def _default_window(longest: int, season: int, horizon: int) -> int:
+    season = season if season > 1 else 0
+    return min(max(2 * season, 2 * horizon, 24), max(longest // 3, season, 1))
 
 
-def _said_season(season: int, clock: Clock | None) -> str:
-    how = "by the training part; --season says otherwise"
+def _check_scale(source: Source, data: Data) -> None:
+    """Refuse series that seasonal naive forecasts get exactly right: MASE has no unit then."""
+    for series, values in zip(data.series.series, data.training, strict=True):
+        if not (season_scale(values, data.season) > 0).all():
+            raise UserError(
+                f"--data {source}: the training part of {series.name} repeats itself exactly "
+                f"every {data.season} steps, so there is nothing to learn."
+            )
+
+
+def _sizes(source: Source, data: Data) -> list[Fact]:
+    """What the series are, and how long the parts."""
+    contents = data.series
+    ends = zip(contents.series, data.borders, strict=True)
+    parts = np.sum([(a, b - a, len(series) - b) for series, (a, b) in ends], axis=0)
+    sizes = zip(parts, ("train", "valid", "test"), strict=True)
+    names = [series.name for series in contents.series]
+    listed = ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
+    facts = [
+        Fact("series", f"{len(names):,}: {listed}"),
+        Fact("source", str(source)),
+        Fact("steps", ", ".join(f"{count:,} {part}" for count, part in sizes)),
+        Fact("clock", _clock(contents.series)),
+        Fact("forecast", ", ".join(contents.columns)),
+    ]
+    columns = {"covariates": contents.covariates, "known of the future": contents.known}
+    return [*facts, *(Fact(topic, ", ".join(names)) for topic, names in columns.items() if names)]
+
+
+def _clock(series: Sequence[Series]) -> str:
+    """The steps, and the first and the last of them in any series."""
+    clocks = [(each.clock, len(each)) for each in series if each.clock is not None]
+    if not clocks:
+        return "no time stamps: each row is a step"
+    first = min(clock.first for clock, _ in clocks)
+    last = max(int(clock.at(np.array(steps - 1))) for clock, steps in clocks)
+    clock = clocks[0][0]
+    return f"{clock.steps}, {clock.text(first)} to {clock.text(last)}"
+
+
+def _season(season: int, clock: Clock | None, chosen: str) -> str:
     if season == 1:
-        return f"no season: seasonal naive forecasts are no better than naive ones ({how})"
+        why = f": seasonal naive forecasts are no better than naive ones ({chosen})"
+        return f"none{why if chosen else ''}"
     step = "" if clock is None or clock.unit == "number" else f" of one {clock.name}"
-    return f"a season of {season} steps{step} ({how})"
-
-
-def _description(
-    series: Sequence[Series], borders: Sequence[tuple[int, int]], read: Read, what: str
-) -> str:
-    count = f"{len(series):,} series, " if len(series) > 1 else ""
-    ends = zip(series, borders, strict=True)
-    parts = np.sum([(a, b - a, len(one) - b) for one, (a, b) in ends], axis=0)
-    sizes = ", ".join(
-        f"{n:,} {name}" for n, name in zip(parts, ("train", "valid", "test"), strict=True)
-    )
-    clock = series[0].clock
-    step = "" if clock is None else f" of one {clock.name}"
-    if clock is not None and clock.unit == "number":
-        step = f" of {clock.count}"
-    targets = ", ".join(read.targets[:6]) + (", ..." if len(read.targets) > 6 else "")
-    return f"{count}{sizes} steps{step}: {what}; forecast: {targets}"
+    return f"{season} steps{step}" + (f" ({chosen})" if chosen else "")

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 
 from recipes.forecasting.clock import find_clock, parse_times
-from recipes.forecasting.formats import Read, Series
-
-SeriesName = Literal["co2", "elnino", "sunspots", "nile", "macrodata"]
+from recipes.forecasting.options import SeriesName
+from recipes.forecasting.series import Series, SeriesSet
+from recipes.kit.data.readers import Fact
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 
-_SAID = {
+_ABOUT = {
     "co2": "weekly carbon dioxide in the air on Mauna Loa, 1958 to 2001, in ppm",
     "elnino": "monthly sea surface temperature in the eastern Pacific, 1950 to 2010, in degrees C",
     "sunspots": "yearly number of sunspots, 1700 to 2008",
@@ -24,8 +22,8 @@ _SAID = {
 _MACRO = ("realgdp", "realcons", "realinv", "unemp", "tbilrate", "cpi")
 
 
-def read_embedded(name: SeriesName) -> tuple[Read, str]:
-    """A series, and what it is."""
+def read_embedded(name: SeriesName) -> SeriesSet:
+    """The series of a name."""
     from statsmodels import datasets
 
     frame = getattr(datasets, name).load_pandas().data
@@ -44,14 +42,19 @@ def read_embedded(name: SeriesName) -> tuple[Read, str]:
         values = frame[list(_MACRO)]
     else:
         stamps, values = frame.iloc[:, 0].astype(int).astype(str), frame.iloc[:, [1]]
-    times, unit = parse_times(list(stamps), numeric=name in ("sunspots", "nile"))  # type: ignore[misc]
+    times, unit = parse_times(list(stamps), numeric=name in ("sunspots", "nile"))
+    clock = find_clock(times, unit)
     array = np.asarray(values, "float64")
-    nothing = np.zeros((len(array), 0))
-    series = Series(name, array, nothing, nothing, find_clock(times, unit))
-    missing = int(np.isnan(array).sum())
-    notes = ()
-    if missing:
+    facts = [Fact("about", _ABOUT[name])]
+    if missing := int(np.isnan(array).sum()):
         first = int(np.flatnonzero(np.isnan(array).any(axis=1))[0])
-        when = series.clock.text(int(series.clock.at(np.array(first))))  # type: ignore[union-attr]
-        notes = (f"{missing} of {array.size:,} values are missing, the first of {when}",)
-    return Read((series,), targets, (), (), notes), _SAID[name]
+        when = clock.text(int(clock.at(np.array(first))))
+        facts.append(Fact("missing", f"{missing} of {array.size:,} values, the first of {when}"))
+    nothing = np.zeros((len(array), 0))
+    return SeriesSet(
+        series=(Series(name, array, nothing, nothing, clock),),
+        columns=targets,
+        targets=targets,
+        understood=tuple(facts),
+        licence="public domain (in statsmodels)",
+    )

@@ -1,103 +1,196 @@
-"""Options of series: which ones, how far to look back and ahead, what to test on."""
+"""Options of the forecasting recipe."""
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
 
-from recipes.forecasting import data as series_data
-from recipes.kit.options import RunConfig
+from recipes.kit.errors import UserError
+from recipes.kit.options import (
+    CELLS,
+    GRADIENT_OPTIONS,
+    DirectionConfig,
+    FitConfig,
+    InitialStateConfig,
+    RunConfig,
+    Schedule,
+    StackConfig,
+    option,
+)
+from recipes.kit.recipe import NoOptions as Predict
+
+__all__ = ["Config", "Predict", "SeriesConfig", "SeriesName"]
+
+SeriesName = Literal["co2", "elnino", "sunspots", "nile", "macrodata"]
+
+#: Options that do nothing where only the readout is found, in closed form, and from all layers.
+_WITHOUT_TRAINING = (
+    *GRADIENT_OPTIONS,
+    "batch_size",
+    "connection",
+    "merge_mode",
+    "dropout",
+    "recurrent_dropout",
+    "variational_dropout",
+    "initial_state",
+    "l2",
+)
 
 
 @dataclass(frozen=True)
 class SeriesConfig(RunConfig):
-    """Series, windows into them, and what follows."""
+    """Which series, and how far to look back and ahead."""
 
-    data: str = "embedded"
-    """`embedded` (statsmodels' series, see --series; no network), or the path of your own: a CSV
-    file, gzipped or not, or a folder of them."""
-    series: series_data.SeriesName = "co2"
-    """Of the embedded data, which series."""
-    target: tuple[str, ...] = ()
-    """Columns of your file to forecast, by name or number from 0; `all` for all of them. By default
-    the first column of numbers, or without a header all of them."""
-    covariates: tuple[str, ...] = ()
-    """Columns that help and are known up to now."""
-    known_covariates: tuple[str, ...] = ()
-    """Columns that help and are known of the future, too, such as holidays; `predict` reads them
-    from rows behind the last value."""
-    time_column: str | None = None
-    """Column of the time stamps; `none` where each row is a step. By default found by its looks."""
-    series_column: str | None = None
-    """Column that says to which series a row belongs, where a file holds several below each
-    other."""
-    separate: bool = False
-    """Make each target a series of its own; one model learns them all, each from itself alone."""
-    calendar: bool = True
-    """Tell the model hour, weekday and day of the year, as far as time stamps and the length of the
-    training part give them."""
-    horizon: int = 12
-    """Steps to forecast."""
-    window: int | None = None
-    """Steps to forecast from. By default two seasons and at least two horizons and 24, at most a
-    third of the training part."""
-    season: int | None = None
-    """Steps of a season, 1 = none. By default what the training part says, see the output."""
-    test_share: float = 0.2
-    """Share of the steps, the last ones, to test on."""
-    valid_share: float = 0.1
-    """Share of the steps, those before the test, to choose the best epoch by."""
-    stride: int = 1
-    """Steps from origin to origin in training, validation and test."""
+    heading: ClassVar[str] = "data"
+
+    series: SeriesName = option(
+        "co2", "Which of the embedded series; --data embedded:NAME says the same."
+    )
+    target: tuple[str, ...] = option(
+        (),
+        "Columns of your file to forecast, by name or by number from 0; `all` for all of them. By "
+        "default the first column of numbers, or all of them where there is no header.",
+    )
+    covariates: tuple[str, ...] = option(
+        (), "Further columns to forecast from, known up to the present."
+    )
+    known_covariates: tuple[str, ...] = option(
+        (),
+        "Further columns to forecast from whose future is known, such as holidays; `predict` reads "
+        "it from the rows after the last value.",
+    )
+    time_column: str | None = option(
+        None, "Column of the time stamps; `none` takes each row as a step. By default detected."
+    )
+    series_column: str | None = option(
+        None,
+        "Column that names the series of each row, where a file holds several series one below the "
+        "other.",
+    )
+    separate: bool = option(
+        False,
+        "Make each target a series of its own; one model learns from all, and forecasts each from "
+        "itself alone.",
+    )
+    calendar: bool = option(
+        True,
+        "Give the model the hour, the weekday and the day of the year, where the time stamps have "
+        "them and the training part is long enough.",
+    )
+    horizon: int = option(12, "Steps to forecast.", at_least=1)
+    window: int | None = option(
+        None,
+        "Steps to forecast from. By default two seasons and at least two horizons and 24, at most "
+        "a third of the training part.",
+        at_least=1,
+    )
+    season: int | None = option(
+        None, "Steps of a season, 1 for none. By default chosen on the training part.", at_least=1
+    )
+    test_share: float = option(
+        0.2, "Share of the steps to test on, the last ones.", above=0, below=1
+    )
+    valid_share: float = option(
+        0.1, "Share of the steps to validate on, those before the test part.", above=0, below=1
+    )
+    stride: int = option(1, "Steps between forecasts in training, validation and test.", at_least=1)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for field in ("horizon", "window", "season", "stride"):
-            value = getattr(self, field)
-            self.require(value is None or value >= 1, field, "at least 1")
-        for field in ("test_share", "valid_share"):
-            self.require(0 < getattr(self, field) < 1, field, "above 0 and below 1")
-        both = self.test_share + self.valid_share
-        self.require(both < 1, "test_share", f"below {1 - self.valid_share:g}, as some must train")
+        fits = self.test_share + self.valid_share < 1
+        left = 1 - self.valid_share
+        self.require(fits, "test_share", f"below {left:g}, to leave some for training")
 
-    @property
-    def columns(self) -> series_data.Columns:
-        """Which column of the user's files is what."""
-        return series_data.Columns(
-            self.target,
-            self.covariates,
-            self.known_covariates,
-            self.time_column,
-            self.series_column,
-        )
+    def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
+        yield from super().without_effect()
+        if self.data.kind == "embedded":
+            columns = ("target", "covariates", "known_covariates", "time_column", "series_column")
+            yield "with embedded data", columns
+            if self.data.name not in ("", self.series):
+                yield f"with --data {self.data}", ("series",)
+        else:
+            yield "with your own files", ("series",)
 
-    def read_series(self, source: str, season: int | None) -> series_data.SeriesData:
-        """The series of a source, and where they are cut.
 
-        Args:
-            source: As `data`.
-            season: Steps of a season; None = as the training part says.
-        """
-        return series_data.load(
-            source,
-            horizon=self.horizon,
-            columns=self.columns,
-            embedded=self.series,
-            separate=self.separate,
-            test_share=self.test_share,
-            valid_share=self.valid_share,
-            season=season,
-        )
+@dataclass(frozen=True)
+class Config(SeriesConfig, StackConfig, DirectionConfig, InitialStateConfig, FitConfig):
+    """Options of the forecasting recipe."""
 
-    def window_of(self, series: series_data.SeriesData) -> int:
-        """Steps to forecast from."""
-        if self.window:
-            return self.window
-        longest = max(len(values) for values in series.training)
-        season = series.season if series.season > 1 else 0
-        return min(max(2 * season, 2 * self.horizon, 24), max(longest // 3, season, 1))
+    heading: ClassVar[str] = "model"
 
-    def periods(self, series: series_data.SeriesData) -> tuple[int, ...]:
-        """Seconds after which the calendar repeats, as far as the model is told."""
-        if not self.calendar or series.clock is None:
-            return ()
-        return tuple(series.clock.periods(max(len(values) for values in series.training)))
+    model: Literal["rnn", "echo_state"] = option(
+        "rnn",
+        "rnn: all weights are trained by gradient descent. echo_state: reservoirs (--units, "
+        '--depth, --cell-options \'{"spectral_radius": 0.9, "leak_rate": 0.5}\') keep their random '
+        "weights, and the readout of their states and inputs is found in closed form.",
+    )
+    mode: Literal["direct", "recursive"] = option(
+        "direct", "direct: all steps at once. recursive: one step, which is fed back for the next."
+    )
+    quantiles: tuple[float, ...] = option(
+        (0.1, 0.5, 0.9),
+        "Quantiles to forecast, 0.5 among them; none (`--quantiles` with nothing after it) for the "
+        "mean, trained by squared error.",
+        above=0,
+        below=1,
+    )
+    scaling: Literal["train", "window", "last"] = option(
+        "window",
+        "train: values are scaled by the mean and deviation of the training part. window: by those "
+        "of the window, which follows new levels. last: they are taken relative to the last value "
+        "of the window, in deviations of the window.",
+    )
+    anchor: Literal["level", "season"] = option(
+        "season",
+        "The forecast is a change from the centre of the scaling (level) or from the value one "
+        "season before, where there is a season.",
+    )
+    epochs: int = 40
+    learning_rate: float = 3e-3
+    schedule: Schedule = "cosine"
+    patience: int = 10
+    jit_compile: bool = True
+    cell: str = option(
+        None, "Recurrent layer. By default gru; reservoir with --model echo_state.", choices=CELLS
+    )
+    units: int = 64
+    bidirectional: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        ascending = all(low < high for low, high in itertools.pairwise(self.quantiles))
+        fits = not self.quantiles or (ascending and 0.5 in self.quantiles)
+        self.require(fits, "quantiles", "ascending, with 0.5 among them")
+        if self.model == "echo_state":
+            self.require(self.cell == "reservoir", "cell", "reservoir with --model echo_state")
+            self.require(self.mode == "direct", "mode", "direct with --model echo_state")
+            for field in ("bidirectional", "layer_norm"):
+                self.require(not getattr(self, field), field, "off with --model echo_state")
+        if self.mode == "recursive":
+            self._check_recursive()
+
+    def _check_recursive(self) -> None:
+        if self.bidirectional:
+            raise UserError(
+                "--bidirectional: a layer that reads backwards would start from forecasts that "
+                "are still to be made; expected --no-bidirectional with --mode recursive."
+            )
+        if self.covariates:
+            raise UserError(
+                "--covariates: their values are not known when the next step is forecast; "
+                "expected --known-covariates with --mode recursive, or --mode direct."
+            )
+        zeros = self.initial_state == "zeros"
+        self.require(zeros, "initial_state", "zeros with --mode recursive")
+
+    def presets(self) -> Mapping[str, Any]:
+        return {"cell": "reservoir" if self.model == "echo_state" else "gru"}
+
+    def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
+        yield from super().without_effect()
+        if self.model == "echo_state":
+            yield "with --model echo_state", _WITHOUT_TRAINING
+        if self.mode == "recursive":
+            yield "with --mode recursive", ("merge_mode",)

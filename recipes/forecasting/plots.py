@@ -1,4 +1,4 @@
-"""Pictures of forecasts: fans against the truth, and errors by how far ahead they are."""
+"""Pictures of forecasts: fans against the truth, and errors by steps ahead."""
 
 from __future__ import annotations
 
@@ -10,23 +10,28 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from recipes.kit.plots import COLOURS, save
+from recipes.forecasting.backtest import Backtest
+from recipes.forecasting.metrics import Answers
+from recipes.kit.plots import COLOURS, dressed, save
 
 _TRUTH, _MODEL = "0.25", COLOURS[0]
 _OTHERS = (COLOURS[1], COLOURS[3], COLOURS[2])
 
+#: Panels of a picture of forecasts.
+_PANELS = 3
+
 
 @dataclass(frozen=True)
 class Fan:
-    """A forecast and what is around it.
+    """A forecast, and what came before and after its origin.
 
     Attributes:
-        title: What is forecast, from when on.
+        title: What is forecast, and from when on.
         before: Times and values before the origin.
         after: Times and true values after it.
         forecast: Values of the model.
         quantiles: (steps, levels), or None.
-        others: Values of other forecasts by their names.
+        others: Values of other forecasts by name.
     """
 
     title: str
@@ -37,8 +42,64 @@ class Fan:
     others: Mapping[str, np.ndarray]
 
 
+def fans_of(
+    backtest: Backtest, answers: Answers, others: Mapping[str, np.ndarray], targets: Sequence[str]
+) -> list[Fan]:
+    """Forecasts to draw: from three origins, or from one origin each of several targets or series.
+
+    Args:
+        backtest: What was forecast.
+        answers: Forecasts of the model.
+        others: Other forecasts by name, (windows, horizon, targets).
+        targets: Names of the targets.
+    """
+    windows, count = backtest.windows, len(backtest.windows)
+    several = np.unique(windows.origins[:, 0])
+    if len(targets) > 1:
+        chosen = [(count // 2, column) for column in range(min(_PANELS, len(targets)))]
+    elif len(several) > 1:
+        of_each = [np.flatnonzero(windows.origins[:, 0] == index) for index in several[:_PANELS]]
+        chosen = [(int(rows[len(rows) // 2]), 0) for rows in of_each]
+    else:
+        chosen = [(int(row), 0) for row in np.linspace(0, count - 1, min(_PANELS, count))]
+    return [_fan(backtest, answers, others, targets, row, column) for row, column in chosen]
+
+
+def _fan(
+    backtest: Backtest,
+    answers: Answers,
+    others: Mapping[str, np.ndarray],
+    targets: Sequence[str],
+    row: int,
+    column: int,
+) -> Fan:
+    windows = backtest.windows
+    index, origin = windows.origins[row]
+    series, horizon = windows.series[index], windows.horizon
+    shown = min(origin, max(3 * horizon, min(windows.window, 5 * horizon)))
+    steps = np.arange(origin - shown, origin + horizon)
+    times, start = steps, f"step {origin}"
+    if series.clock is not None:
+        times = series.clock.at(steps)
+        start = series.clock.text(int(times[shown]))
+        if series.clock.unit != "number":
+            times = times.astype("M8[s]")
+    several = len(windows.series) > 1 and series.name != targets[column]
+    name = f"{series.name}: {targets[column]}" if several else targets[column]
+    quantiles = answers.quantiles
+    return Fan(
+        title=f"{name}, from {start}",
+        before=(times[:shown], series.values[origin - shown : origin, column]),
+        after=(times[shown:], backtest.truth[row, :, column]),
+        forecast=answers.point[row, :, column],
+        quantiles=None if quantiles is None else quantiles[row, :, column],
+        others={other: point[row, :, column] for other, point in others.items()},
+    )
+
+
+@dressed
 def fans(panels: Sequence[Fan], levels: Sequence[float], path: Path) -> None:
-    """Forecasts with the bands between their quantiles, a panel for each."""
+    """Draw forecasts with the bands between their quantiles, a panel for each."""
     figure = Figure(figsize=(10, 2.5 * len(panels) + 0.4), layout="constrained")
     for axes, fan in zip(np.ravel(figure.subplots(len(panels), 1)), panels, strict=True):
         past, values = fan.before
@@ -65,15 +126,15 @@ def fans(panels: Sequence[Fan], levels: Sequence[float], path: Path) -> None:
             axes.plot(future, other, "--", color=colour, lw=1.2, label=name)
         axes.plot(future, fan.forecast, "o-", color=_MODEL, lw=1.6, ms=2.5, label="forecast")
         axes.axvline(past[-1], color="0.7", lw=0.8, ls=":")
-        axes.set_title(fan.title, fontsize=10, loc="left", parse_math=False)
-        axes.spines[["top", "right"]].set_visible(False)
+        axes.set_title(fan.title, fontsize=10, loc="left")
     first = figure.axes[0]
-    first.legend(frameon=False, fontsize=8, ncols=5, loc="lower left", bbox_to_anchor=(0, 1.1))
+    first.legend(fontsize=8, ncols=5, loc="lower left", bbox_to_anchor=(0, 1.1))
     save(figure, path)
 
 
+@dressed
 def by_step(errors: Mapping[str, np.ndarray], ylabel: str, path: Path) -> None:
-    """Errors of each method by how many steps ahead the forecast is."""
+    """Draw the errors of each method by how many steps ahead the forecast is."""
     figure = Figure(figsize=(6.4, 3.6), layout="constrained")
     axes = figure.subplots()
     colours = [_MODEL, *_OTHERS]
@@ -84,6 +145,5 @@ def by_step(errors: Mapping[str, np.ndarray], ylabel: str, path: Path) -> None:
     axes.set(xlabel="steps ahead", ylabel=ylabel)
     axes.set_ylim(0, 1.05 * axes.get_ylim()[1])
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
+    axes.legend()
     save(figure, path)

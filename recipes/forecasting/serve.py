@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from recipes.forecasting.backtest import Backtest
 from recipes.forecasting.metrics import Answers
-from recipes.forecasting.windows import Windows
-from recipes.kit.export import Endpoint, load_saved_model
+from recipes.forecasting.options import Config
+from recipes.forecasting.record import Record
+from recipes.forecasting.series import Series, SeriesSet
+from recipes.forecasting.sources import read_files
+from recipes.forecasting.windows import Part, Windows
+from recipes.kit.console import note
+from recipes.kit.errors import DataError
+from recipes.kit.export import Endpoint
+from recipes.kit.output import read_run_config
+from recipes.kit.recipe import Field, Metrics
+from recipes.kit.serving import Served, answer_each
 
 #: Windows forecast at once.
 _CHUNK = 256
@@ -24,7 +34,7 @@ class Forecaster:
     Args:
         model: The model.
         quantiles: Its levels; empty for the mean alone.
-        periods: Seconds after which the calendar repeats, which end its `known` inputs.
+        periods: Seconds after which the calendar repeats, whose phases come last in `known`.
     """
 
     def __init__(
@@ -43,11 +53,9 @@ class Forecaster:
     def endpoints(self) -> dict[str, Endpoint]:
         """The signature of the exported forecaster."""
         shapes = {name: tensor.shape[1:] for name, tensor in self._model.input.items()}
-        own = shapes.get("known", (None, 0))[1] - 2 * len(self._periods)
-        if not own:
-            shapes.pop("known", None)
-        else:
-            shapes["known"] = (None, own)
+        width = shapes.pop("known", (None, 0))[1] - 2 * len(self._periods)
+        if width:
+            shapes["known"] = (None, width)
         specs = [
             tf.TensorSpec([None, *shape], tf.float32, name=name) for name, shape in shapes.items()
         ]
@@ -60,52 +68,169 @@ class Forecaster:
 
         return {"forecast": (forecast, specs)}
 
-    def _forecast(self, given: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    def _forecast(self, inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
         if self._periods:
-            times = given.pop("times")
-            known = [given["known"]] if "known" in given else []
+            times = inputs.pop("times")
+            known = [inputs["known"]] if "known" in inputs else []
             for period in self._periods:
-                part = tf.cast(tf.math.floormod(times, period), tf.float32) / period
-                known += [f(2 * np.pi * part)[..., None] for f in (tf.sin, tf.cos)]
-            given["known"] = tf.concat(known, axis=-1)
-        found = self._model(given, training=False)
+                phase = tf.cast(tf.math.floormod(times, period), tf.float32) / period
+                known += [f(2 * np.pi * phase)[..., None] for f in (tf.sin, tf.cos)]
+            inputs["known"] = tf.concat(known, axis=-1)
+        outputs = self._model(inputs, training=False)
         if not self._quantiles:
-            return {"forecast": found[..., 0]}
+            return {"forecast": outputs[..., 0]}
         return {
-            "forecast": found[..., self._quantiles.index(0.5)],
-            "quantiles": found,
+            "forecast": outputs[..., self._quantiles.index(0.5)],
+            "quantiles": outputs,
             "levels": tf.constant(self._quantiles, tf.float32),
         }
 
 
-class SavedForecaster:
-    """An exported forecaster, by its SavedModel alone."""
+class ForecastPredictor:
+    """An exported forecaster, warm."""
 
-    def __init__(self, path: Path) -> None:
-        self._forecast = load_saved_model(path).signatures["serving_default"]
+    takes: ClassVar[Literal["texts", "files"]] = "files"
+    inputs: ClassVar[Sequence[Field]] = (
+        Field(
+            "path",
+            "table",
+            "A CSV file, gzipped or not, with the columns of the training data; what comes after "
+            "its last value is forecast.",
+        ),
+    )
+    outputs: ClassVar[Sequence[Field]] = (
+        Field("path", "text", "The file."),
+        Field(
+            "series",
+            "series",
+            "A list, an entry for each series of the file: its `name`; `times` of the steps after "
+            "the end, where there are time stamps; and `targets`, by name: `forecast`, a value for "
+            "each step, and `quantiles`, by level a value for each step; in the data's unit.",
+        ),
+    )
+
+    def __init__(self, folder: Path) -> None:
+        self.config = read_run_config(Config, folder)
+        self.record = Record.read(folder)
+        self.served = Served(folder)
+
+    def predict(
+        self, inputs: Iterable[str | Path], options: Any = None
+    ) -> Iterator[dict[str, Any]]:
+        """Forecast what comes after the end of CSV files; see `outputs` for what an answer holds.
+
+        Example of an answer::
+
+            {"path": "shops.csv",
+             "series": [{"name": "north",
+                         "times": ["2024-05-01", "2024-05-02"],
+                         "targets": {"sold": {"forecast": [12.1, 9.8],
+                                              "quantiles": {"0.1": [8.2, 6.1],
+                                                            "0.5": [12.1, 9.8],
+                                                            "0.9": [17.3, 14.9]}}}}]}
+        """
+        return answer_each(inputs, self._read, lambda files: map(self._answer, files), count=1)
+
+    def evaluate(self, examples: Backtest) -> Metrics:
+        """Metrics by a rolling origin."""
+        return examples.metrics(self.answers(examples.windows))
 
     def answers(self, windows: Windows) -> Answers:
-        """Forecasts of windows."""
-        found = []
-        for start in range(0, len(windows), _CHUNK):
-            raw = windows.raw(range(start, min(start + _CHUNK, len(windows))))
-            answer = self._forecast(**{name: tf.constant(one) for name, one in raw.items()})
-            found.append({name: tensor.numpy() for name, tensor in answer.items()})
-        point = np.concatenate([one["forecast"] for one in found]).astype("float64")
-        if "quantiles" not in found[0]:
+        """Forecasts from windows."""
+        batches = [
+            self.served("serving_default", **windows.raw(rows)) for rows in windows.chunks(_CHUNK)
+        ]
+        point = np.concatenate([batch["forecast"] for batch in batches]).astype("float64")
+        if "quantiles" not in batches[0]:
             return Answers(point)
-        quantiles = np.concatenate([one["quantiles"] for one in found]).astype("float64")
-        levels = [round(float(level), 6) for level in found[0]["levels"]]
+        quantiles = np.concatenate([batch["quantiles"] for batch in batches]).astype("float64")
+        levels = [round(float(level), 6) for level in batches[0]["levels"]]
         return Answers(point, quantiles, levels)
+
+    def _read(self, path: str | Path) -> tuple[Path, SeriesSet]:
+        """The series of a file, which fit the forecaster.
+
+        Raises:
+            DataError: If they do not, or what has to be known of the future is missing.
+        """
+        record, path = self.record, Path(path)
+        # A forecaster of embedded series knows no names that a file could have.
+        targets = None if self.config.data.kind == "embedded" else record.columns
+        contents = read_files([path], self.config, targets)
+        record.check_count(contents, path)
+        for series in contents.series:
+            record.check_clock(series.clock, path)
+            ahead = len(series.known) - len(series)
+            if contents.known and ahead < record.horizon:
+                raise DataError(
+                    path,
+                    f"{series.name}: expected {record.horizon} rows of {', '.join(contents.known)} "
+                    f"after the last value, found {ahead}",
+                )
+            if not np.isfinite(series.values[-record.window :]).any():
+                raise DataError(
+                    path, f"{series.name}: the last {record.window} steps hold no value"
+                )
+            if len(series) < record.window:
+                note(
+                    f"{series.name}: has {len(series)} steps, fewer than the {record.window} of a "
+                    "window"
+                )
+        return path, contents
+
+    def _answer(self, file: tuple[Path, SeriesSet]) -> dict[str, Any]:
+        path, contents = file
+        record, series = self.record, contents.series
+        windows = Windows(
+            Part(series, [(0, 0)] * len(series)),
+            record.window,
+            record.horizon,
+            periods=record.periods,
+            after=True,
+        )
+        answers = self.answers(windows)
+        return {
+            "path": str(path),
+            "series": [
+                {
+                    "name": each.name,
+                    **self._times(each),
+                    "targets": {
+                        target: _values(answers, row, column)
+                        for column, target in enumerate(contents.targets)
+                    },
+                }
+                for row, each in enumerate(series)
+            ],
+        }
+
+    def _times(self, series: Series) -> dict[str, list[str]]:
+        clock = series.clock
+        if clock is None:
+            return {}
+        times = clock.at(len(series) + np.arange(self.record.horizon))
+        return {"times": [clock.text(int(time)) for time in times]}
 
 
 def model_answers(model: keras.Model, windows: Windows, quantiles: Sequence[float]) -> Answers:
-    """The same of a model in training."""
-    found = [
-        model.predict_on_batch(windows.inputs(range(start, min(start + _CHUNK, len(windows)))))
-        for start in range(0, len(windows), _CHUNK)
-    ]
-    every = np.concatenate(found).astype("float64")
+    """Forecasts of a model in training."""
+    outputs = np.concatenate(
+        [model.predict_on_batch(windows.inputs(rows)) for rows in windows.chunks(_CHUNK)]
+    ).astype("float64")
     if not quantiles:
-        return Answers(every[..., 0])
-    return Answers(every[..., list(quantiles).index(0.5)], every, quantiles)
+        return Answers(outputs[..., 0])
+    return Answers(outputs[..., list(quantiles).index(0.5)], outputs, quantiles)
+
+
+def _values(answers: Answers, row: int, column: int) -> dict[str, Any]:
+    """Forecasts of a target of a series, for each step."""
+    values: dict[str, Any] = {"forecast": _rounded(answers.point[row, :, column])}
+    if answers.quantiles is not None:
+        by_level = zip(answers.levels, answers.quantiles[row, :, column].T, strict=True)
+        values["quantiles"] = {f"{level:g}": _rounded(steps) for level, steps in by_level}
+    return values
+
+
+def _rounded(values: np.ndarray) -> list[float]:
+    """To the precision of float32."""
+    return [float(f"{value:.7g}") for value in values]
