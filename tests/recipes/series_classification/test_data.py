@@ -58,10 +58,10 @@ def test_embedded_digits() -> None:
     assert rows.channels == 8 and len(rows.train[0]) == 8
     assert [len(rows.train), len(rows.valid), len(rows.test)] == [1295, 143, 359]
     assert rows.labels == tuple("0123456789")
-    seen = {one.values.tobytes() for one in rows.train}
-    assert not any(one.values.tobytes() in seen for one in (*rows.valid, *rows.test))
+    seen = {each.values.tobytes() for each in rows.train}
+    assert not any(each.values.tobytes() in seen for each in (*rows.valid, *rows.test))
     for part in (rows.valid, rows.test):  # class by class
-        counts = [sum(one.label == label for one in part) for label in rows.labels]
+        counts = [sum(each.label == label for each in part) for label in rows.labels]
         assert max(counts) - min(counts) <= 3
     assert rows.test[0].name != digits(seed=2).test[0].name
     understood = dict(rows.understood)
@@ -74,7 +74,7 @@ def test_embedded_digits_pixel_by_pixel() -> None:
     plain = digits(pixels=1)
     shuffled = [digits(seed=seed, permuted=True) for seed in (0, 0, 5)]
     by_name = [
-        {one.name: one.values[:, 0] for one in (*data.train, *data.valid, *data.test)}
+        {each.name: each.values[:, 0] for each in (*data.train, *data.valid, *data.test)}
         for data in (plain, *shuffled)
     ]
     assert plain.train[0].values.shape == (64, 1)
@@ -97,7 +97,7 @@ def test_ts(tmp_path: Path) -> None:
         assert (first.label, second.label, second.name) == ("up", "down", "2")
         assert second.values.tolist() == [[1.5, np.float32(-0.2)]]
     plain = write(tmp_path / "b.ts", "@univariate true\n@classLabel false\n@data\n1,2\n3,4,5\n")
-    assert [(one.label, len(one)) for one in read_ts(plain)] == [(None, 2), (None, 3)]
+    assert [(each.label, len(each)) for each in read_ts(plain)] == [(None, 2), (None, 3)]
 
 
 @pytest.mark.parametrize(
@@ -130,10 +130,13 @@ def test_broken_ts(tmp_path: Path, text: str, message: str) -> None:
 def test_table_with_a_row_a_step(tmp_path: Path) -> None:
     text = "id,when,x,y,label\na,1,0.5,,up\nb,1,7,8,down\na,2,1.5,2,up\na,10,NA,3,up\n"
     path = write(tmp_path / "a.csv", text)
-    found = read(path, time_column="when")
-    assert [(one.name, one.label, len(one)) for one in found] == [("a", "up", 3), ("b", "down", 1)]
+    rows = read(path, time_column="when")
+    assert [(each.name, each.label, len(each)) for each in rows] == [
+        ("a", "up", 3),
+        ("b", "down", 1),
+    ]
     np.testing.assert_array_equal(
-        found[0].values, np.float32([[0.5, np.nan], [1.5, 2], [np.nan, 3]])
+        rows[0].values, np.float32([[0.5, np.nan], [1.5, 2], [np.nan, 3]])
     )
     unlabelled = read(write(tmp_path / "b.csv", "id;x\n1;0,5\n1;0,25\n"))
     assert unlabelled[0].label is None and unlabelled[0].values.tolist() == [[0.5], [0.25]]
@@ -170,20 +173,20 @@ def test_column_that_is_not_there(tmp_path: Path) -> None:
 def test_table_with_a_row_a_series(tmp_path: Path) -> None:
     """As the UCR archive has it: labels as floats, NaN at the end of shorter series."""
     text = "1.0\t0.1\tNaN\t0.3\n-1\t0.5\t0.6\tNaN\n"
-    found = read(write(tmp_path / "a.tsv", text))
-    assert [(one.label, len(one)) for one in found] == [("1", 3), ("-1", 2)]
-    assert np.isnan(found[0].values[1, 0])
+    rows = read(write(tmp_path / "a.tsv", text))
+    assert [(each.label, len(each)) for each in rows] == [("1", 3), ("-1", 2)]
+    assert np.isnan(rows[0].values[1, 0])
     blanks = read(write(tmp_path / "a.txt", "  2.0000000e+00  1.5  2.5\n"))
     assert blanks[0].label == "2" and blanks[0].values[:, 0].tolist() == [1.5, 2.5]
     named = read(write(tmp_path / "b.csv", "t0,t1,class\n1,2,up\n3,,down\n"))
-    assert [(one.label, one.values[:, 0].tolist()) for one in named] == [
+    assert [(each.label, each.values[:, 0].tolist()) for each in named] == [
         ("up", [1, 2]),
         ("down", [3]),
     ]
     numbered = read(write(tmp_path / "d.csv", "label,0,1,2\nup,7,8,9\n"))
-    assert [(one.label, len(one)) for one in numbered] == [("up", 3)]
+    assert [(each.label, len(each)) for each in numbered] == [("up", 3)]
     called = read(write(tmp_path / "e.csv", "t,0.5,1.5\nf,2,2\n"))
-    assert [one.label for one in called] == ["t", "f"]
+    assert [each.label for each in called] == ["t", "f"]
     bare = read(write(tmp_path / "c.csv", "1,2\n"), labelled=False)
     assert bare[0].label is None and bare[0].values[:, 0].tolist() == [1, 2]
 
@@ -199,14 +202,14 @@ def test_npz(tmp_path: Path) -> None:
         x_test=x[:1],
         y_test=["b"],
     )
-    found = series.read_file(path, Config())
-    assert [(len(one), one.label) for one in found["train"]] == [(4, "a"), (2, "b"), (3, "a")]
-    np.testing.assert_array_equal(found["train"][1].values, x[1, :2])
+    parts = series.read_file(path, Config())
+    assert [(len(each), each.label) for each in parts["train"]] == [(4, "a"), (2, "b"), (3, "a")]
+    np.testing.assert_array_equal(parts["train"][1].values, x[1, :2])
     assert series.load_test(Source.of(path), Config())[0].label == "b"
     x[1, 2:] = np.nan
     np.savez(path, X=x[..., 0], y=np.array([1, 2, 1]))
-    found = series.read_file(path, Config())
-    assert [(len(one), one.label) for one in found["train"]] == [(4, "1"), (2, "2"), (4, "1")]
+    parts = series.read_file(path, Config())
+    assert [(len(each), each.label) for each in parts["train"]] == [(4, "1"), (2, "2"), (4, "1")]
 
 
 @pytest.mark.parametrize(
@@ -247,7 +250,7 @@ def test_folders(tmp_path: Path) -> None:
     assert [len(data.train), len(data.valid), len(data.test)] == [16, 4, 3]
     assert data.labels == ("0", "1")
     assert Fact("unseen", "never in train, so never right: 2") in data.understood
-    assert {one.label for one in data.valid} == {"0", "1"}
+    assert {each.label for each in data.valid} == {"0", "1"}
     understood = dict(data.understood)
     assert understood["files"] == "Set_TRAIN.csv, Set_TEST.csv"
     assert "valid (20%) split off train" in understood["split"]
@@ -311,9 +314,9 @@ def test_refused_sources(tmp_path: Path) -> None:
 def test_archive_files() -> None:
     gun = load(SHARED / "GunPoint")
     assert (len(gun.train) + len(gun.valid), len(gun.test), gun.channels) == (50, 150, 1)
-    assert {len(one) for one in gun.train} == {150} and gun.labels == ("1", "2")
+    assert {len(each) for each in gun.train} == {150} and gun.labels == ("1", "2")
     motions = load(SHARED / "BasicMotions")
     assert (len(motions.train) + len(motions.valid), len(motions.test)) == (40, 40)
-    assert motions.channels == 6 and {len(one) for one in motions.test} == {100}
+    assert motions.channels == 6 and {len(each) for each in motions.test} == {100}
     first = read_ts(SHARED / "BasicMotions" / "BasicMotions_TRAIN.ts")[0]
     assert first.values[0, 0] == np.float32(0.079106) and first.label == "Standing"

@@ -67,12 +67,12 @@ def waves(count: int, seed: int) -> list[LabelledSeries]:
 
 def write_ts(path: Path, series: list[LabelledSeries]) -> None:
     lines = ["@timeStamps false", "@classLabel true alone left right", "@data"]
-    for one in series:
+    for each in series:
         channels = (
             ",".join("?" if np.isnan(value) else f"{value:.6g}" for value in channel)
-            for channel in one.values.T
+            for channel in each.values.T
         )
-        lines.append(":".join([*channels, str(one.label)]))
+        lines.append(":".join([*channels, str(each.label)]))
     path.write_text("\n".join(lines) + "\n")
 
 
@@ -127,16 +127,16 @@ def test_predict_and_evaluate(
     assert len(answers) == 45 and answers[4]["series"] == "5"
     right = [answer["label"] == answer["truth"] for answer in answers]
     assert np.mean(right) == pytest.approx(test["accuracy"])
-    for answer, one in zip(answers, waves(45, 1), strict=True):
+    for answer, each in zip(answers, waves(45, 1), strict=True):
         assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-3)
-        assert len(answer["attention"]) == len(one)
+        assert len(answer["attention"]) == len(each)
     assert main(["evaluate", str(trained)]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1]) == test
     assert main(["evaluate", str(trained), "--data", str(files / "Waves_TRAIN.ts")]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["accuracy"] > 0.9
     # The same series as a table, without its class.
-    one = waves(45, 1)[4]
-    rows = "".join(f"a,{x:.6g},{y:.6g}\n" for x, y in one.values)
+    fifth = waves(45, 1)[4]
+    rows = "".join(f"a,{x:.6g},{y:.6g}\n" for x, y in fifth.values)
     (tmp_path / "one.csv").write_text("id,x,y\n" + rows)
     assert main(["predict", str(trained), str(tmp_path / "one.csv")]) == 0
     (answer,) = json.loads(capsys.readouterr().out)["series"]
@@ -222,31 +222,33 @@ def test_served_alone(kind: str, request: pytest.FixtureRequest, tmp_path: Path)
     moved = tmp_path / "moved"
     shutil.copytree(folder / "saved_model", moved)
     some = waves(5, 2)
-    lengths = np.int32([*(len(one) for one in some), 0])
+    lengths = np.int32([*(len(each) for each in some), 0])
     series = np.full((6, 40, 2), 1e20, "float32")
     series[3] = np.nan
-    for row, one in enumerate(some):
-        series[row, : len(one)] = one.values
+    for row, each in enumerate(some):
+        series[row, : len(each)] = each.values
     np.savez(tmp_path / "x.npz", series=series, lengths=lengths)
     command = [sys.executable, "-c", ALONE, moved, tmp_path / "x.npz", tmp_path / "y.npz"]
     subprocess.run(command, check=True, capture_output=True)
-    found = np.load(tmp_path / "y.npz")
-    np.testing.assert_allclose(found["alone"], found["probabilities"][:5], rtol=1e-4, atol=1e-5)
-    assert np.isfinite(found["probabilities"]).all()  # also of the series without a step
+    answers = np.load(tmp_path / "y.npz")
+    np.testing.assert_allclose(answers["alone"], answers["probabilities"][:5], rtol=1e-4, atol=1e-5)
+    assert np.isfinite(answers["probabilities"]).all()  # also of the series without a step
     labels = json.loads((folder / "series.json").read_text())["labels"]
-    assert [label.decode() for label in found["labels"]] == labels == ["alone", "left", "right"]
-    assert [label.decode() for label in found["label"]] == [
-        labels[best] for best in found["probabilities"].argmax(1)
+    assert [label.decode() for label in answers["labels"]] == labels == ["alone", "left", "right"]
+    assert [label.decode() for label in answers["label"]] == [
+        labels[best] for best in answers["probabilities"].argmax(1)
     ]
     model = keras.models.load_model(folder / "model.keras")
     ours = SeriesClassifier(model, labels).classify(
         keras.ops.convert_to_tensor(series), keras.ops.convert_to_tensor(lengths)
     )
-    np.testing.assert_allclose(ours["probabilities"], found["probabilities"], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        ours["probabilities"], answers["probabilities"], rtol=1e-4, atol=1e-5
+    )
     if kind == "trained":
-        assert found["attention"].shape == (6, 40)
-        np.testing.assert_array_equal(found["attention"][0, lengths[0] :], 0)
-        np.testing.assert_allclose(found["attention"][:5].sum(1), 1, rtol=1e-4)
+        assert answers["attention"].shape == (6, 40)
+        np.testing.assert_array_equal(answers["attention"][0, lengths[0] :], 0)
+        np.testing.assert_allclose(answers["attention"][:5].sum(1), 1, rtol=1e-4)
 
 
 @pytest.mark.slow
@@ -260,15 +262,15 @@ def test_onnx(kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> None
     some = waves(4, 2)
     inputs = {
         "series": np.full((4, 40, 2), np.nan, "float32"),
-        "lengths": np.int32([len(one) for one in some]),
+        "lengths": np.int32([len(each) for each in some]),
     }
-    for row, one in enumerate(some):
-        inputs["series"][row, : len(one)] = one.values
+    for row, each in enumerate(some):
+        inputs["series"][row, : len(each)] = each.values
     model = zoo.class_decoder(keras.models.load_model(folder / "model.keras"))
     wanted = model.predict_on_batch(inputs)["probabilities"]
     session = runtime.InferenceSession(str(tmp_path / "m.onnx"))
-    (found,) = session.run(["probabilities"], inputs)
-    np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4)
+    (probabilities,) = session.run(["probabilities"], inputs)
+    np.testing.assert_allclose(probabilities, wanted, rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.slow
@@ -286,24 +288,24 @@ def test_baselines() -> None:
     rng = np.random.default_rng(0)
 
     def bumps(count: int) -> list[LabelledSeries]:
-        found = []
+        series = []
         for index in range(count):
             steps, late = int(rng.integers(20, 40)), index % 2
             values = rng.normal(0, 0.1, (steps, 1))
             values[int(steps * (0.7 if late else 0.2))] += 3
             values[0 if late else -1] = np.nan
-            found.append(LabelledSeries(values.astype("float32"), "ab"[late], str(index)))
-        return found
+            series.append(LabelledSeries(values.astype("float32"), "ab"[late], str(index)))
+        return series
 
-    found = baseline_metrics(bumps(60), bumps(40))
-    assert set(found) == {
+    metrics = baseline_metrics(bumps(60), bumps(40))
+    assert set(metrics) == {
         "accuracy",
         "macro_f1",
         "roc_auc",
         "accuracy_of_nearest",
         "accuracy_of_commonest",
     }
-    assert found["accuracy"] > 0.9 and found["accuracy_of_commonest"] == 0.5
+    assert metrics["accuracy"] > 0.9 and metrics["accuracy_of_commonest"] == 0.5
 
 
 def test_trials_change_what_the_model_has() -> None:
