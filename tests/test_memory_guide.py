@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from recipes.kit.options import parse_options
-from recipes.memory import recipe
+from recipes.kit.parse import parse
+from recipes.memory.options import Config
 
 FOLDER = Path(__file__).parents[1] / "docs"
 GUIDE = (FOLDER / "memory.md").read_text(encoding="utf-8")
@@ -19,7 +19,7 @@ def test_commands() -> None:
     commands = re.findall(r"^rnn-zoo train memory (.*?)(?:  +#.*)?$", GUIDE, re.MULTILINE)
     assert len(commands) >= 6
     for command in commands:
-        parse_options(recipe.Config, shlex.split(command))
+        parse(shlex.split(command), Config, prog="rnn-zoo train memory")
 
 
 def test_pictures_and_files() -> None:

@@ -169,8 +169,10 @@ def _wide_terminal(wide: bool) -> Iterator[None]:
 
 def _one_line(box: str) -> str:
     """Reduce tyro's framed message to its first sentence and its suggestion."""
-    lines = [line.strip("│ ").strip() for line in box.splitlines()]
-    lines = [line for line in lines if line and line[0] not in "╭╰─"]
+    lines = [line.strip("│ ") for line in box.splitlines()]
+    if "╭" not in box:  # where the terminal has no UTF-8, the title stands in a line of its own
+        lines = lines[1:]
+    lines = [line for line in lines if line.strip("─-") and line[0] not in "╭╰"]
     message = lines[0].rstrip(".") if lines else "The options cannot be read"
     if message.endswith(":"):
         message += " " + " ".join(lines[1 : lines.index("For full helptext, run:")])

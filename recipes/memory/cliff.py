@@ -1,12 +1,12 @@
-"""A cliff in the loss of a recurrent network, and what clipping makes of the step taken there.
+"""A cliff in the loss of a recurrent network, and what clipping does to the step taken there.
 
 The network has one unit and two weights, so its loss is a landscape that can be drawn:
 
     h_t = tanh(w h_{t-1} + b)        h_0 = 1/2        L = (h_50 - 0.7)^2
 
-Along a line it changes within a hair's breadth which of its two resting states the unit ends up in.
-There the gradient is right about the direction and absurdly large (Pascanu et al. 2013). Gradients
-are those of `zoo.study.bptt`.
+Along a line in that landscape, a tiny change of the weights decides in which of its two resting
+states the unit ends up. There the gradient has the right direction and an absurd length (Pascanu et
+al. 2013). Gradients are those of `zoo.study.bptt`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from recipes.kit.plots import COLOURS, save
+from recipes.kit.plots import COLOURS, dressed, save
 from zoo.study.bptt import Weights, backward, forward
 
 STEPS, START, TARGET = 50, 0.5, 0.7
@@ -30,17 +30,17 @@ Rule = Callable[[Gradient], Gradient]
 
 
 def by_value(gradient: Gradient, limit: float) -> Gradient:
-    """Each entry to at most this size (`clipvalue`): the direction changes."""
+    """Limit the size of each entry (`clipvalue`): the direction changes."""
     return {name: np.clip(g, -limit, limit) for name, g in gradient.items()}
 
 
 def by_norm(gradient: Gradient, limit: float) -> Gradient:
-    """Each weight's gradient to at most this norm (`clipnorm`): their proportion changes."""
+    """Limit the norm of each weight's gradient (`clipnorm`): their proportion changes."""
     return {name: g * min(1.0, limit / _norm({name: g})) for name, g in gradient.items()}
 
 
 def globally(gradient: Gradient, limit: float) -> Gradient:
-    """All of it to at most this norm (`global_clipnorm`): shorter, in the same direction."""
+    """Limit the norm over all weights (`global_clipnorm`): shorter, in the same direction."""
     factor = min(1.0, limit / _norm(gradient))
     return {name: g * factor for name, g in gradient.items()}
 
@@ -54,17 +54,17 @@ def loss(w: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def slope(w: float, b: float) -> dict[str, np.ndarray]:
-    """Its gradient, by backpropagation through time."""
+    """The gradient of the loss, by backpropagation through time."""
     weights = Weights(u=np.zeros((1, 1)), w=np.array([[w]]), b=np.array([b]), v=np.ones((1, 1)))
-    nothing, h0 = np.zeros((STEPS, 1)), np.array([START])
+    x, h0 = np.zeros((STEPS, 1)), np.array([START])
     error = np.zeros((STEPS, 1))
-    error[-1] = 2 * (forward(weights, nothing, h0)[1][-1] - TARGET)
-    found = backward(weights, nothing, error, h0)
-    return {"w": found.w[0], "b": found.b}
+    error[-1] = 2 * (forward(weights, x, h0)[1][-1] - TARGET)
+    gradients = backward(weights, x, error, h0)
+    return {"w": gradients.w[0], "b": gradients.b}
 
 
 def descend(rule: Rule, steps: int = 150) -> np.ndarray:
-    """Gradient descent from near the cliff: the weights `(steps + 1, 2)` on the way."""
+    """Gradient descent from near the cliff: the weights `(steps + 1, 2)` it passes through."""
     way = [np.array([2.0, -0.4])]
     for _ in range(steps):
         step = rule(slope(*way[-1]))
@@ -84,12 +84,13 @@ def large_gradient(seed: int = 0) -> dict[str, np.ndarray]:
     x = random.random((STEPS, 2))
     error = np.zeros((STEPS, 1))
     error[-1] = 2 * (forward(weights, x)[1][-1] - 1)
-    found = backward(weights, x, error)
-    return {name: getattr(found, name) for name in ("u", "w", "b", "v")}
+    gradients = backward(weights, x, error)
+    return {name: getattr(gradients, name) for name in ("u", "w", "b", "v")}
 
 
+@dressed
 def draw(path: Path) -> None:
-    """Draw the landscape, the ways down with and without clipping, and the three rules."""
+    """Draw the landscape, descent with and without clipping, and the three rules."""
     figure = Figure(figsize=(15, 4.6), layout="constrained")
     surface = figure.add_subplot(1, 3, 1, projection="3d")
     above, rules = figure.add_subplot(1, 3, 2), figure.add_subplot(1, 3, 3)
@@ -145,7 +146,6 @@ def _rules(axes: Any) -> None:
     axes.set(yscale="log", ylabel="norm", title="An exploding gradient of ten units, clipped")
     axes.set_ylim(top=axes.get_ylim()[1] * 50)
     axes.legend(fontsize=8, loc="upper right")
-    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _norm(gradient: Gradient) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,31 +10,28 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from recipes.kit.plots import COLOURS, save
-from recipes.memory.data import Copy, Task
+from recipes.kit.plots import COLOURS, dressed, save
 from recipes.memory.study import Study
+from recipes.memory.tasks import Copy, Task
 from zoo.study.gradient_flow import EXPLODING, VANISHING
 
 #: Norms beyond these are drawn at the edge of the picture.
 _LEAST, _MOST = 1e-20, 1e24
 
 
-def read_history(path: Path) -> list[dict[str, float]]:
-    """The rows of a `history.csv`."""
-    with path.open(encoding="utf-8", newline="") as file:
-        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+#: Titles of the two halves of a picture, by when the gradients were taken.
+_PANELS = {"initial": "at initialisation", "trained": "after training"}
 
 
+@dressed
 def gradients(studies: Sequence[Study], path: Path) -> None:
     """The norm of dL/ds_t against t for every model, at the start and after training."""
     figure = Figure(figsize=(13, 5), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
     seen = [1e-8, 1e12]  # both thresholds are in the picture
-    for axes, title, attribute in zip(
-        panels, ("at initialisation", "after training"), ("initial", "trained"), strict=True
-    ):
+    for axes, (when, title) in zip(panels, _PANELS.items(), strict=True):
         for study, style in _styled(studies):
-            flows = getattr(study, attribute)
+            flows = study.flows[when]
             if not flows:
                 axes.plot([], [], **style, label=f"{study.label}: diverged")
                 continue
@@ -47,9 +43,7 @@ def gradients(studies: Sequence[Study], path: Path) -> None:
             label = f"{study.label}: span {top.span()}"
             axes.plot(np.arange(1, len(norms) + 1), norms, **style, label=label)
         axes.set(yscale="log", xlabel="step t", title=title, xlim=(1, None))
-        axes.legend(
-            fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3, frameon=False
-        )
+        axes.legend(fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.12), ncols=3)
     for axes in panels:
         axes.axhspan(_LEAST / 10, VANISHING, color="0.5", alpha=0.12, lw=0)
         axes.axhspan(EXPLODING, _MOST * 10, color=COLOURS[5], alpha=0.12, lw=0)
@@ -57,16 +51,16 @@ def gradients(studies: Sequence[Study], path: Path) -> None:
         axes.text(0.02, VANISHING, "vanishing: below 1e-6 ", va="top", **words)
         axes.text(0.02, EXPLODING, "exploding: above 1e10", va="bottom", **words)
         axes.set_ylim(max(min(seen), _LEAST), min(max(seen), _MOST))
-        axes.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel("norm of dL/ds_t, s all that the cell carries")
     save(figure, path)
 
 
+@dressed
 def learning(
-    studies: Sequence[Study], score: str, memoryless: float, epoch_steps: int, folder: Path
+    studies: Sequence[Study], score: str, memoryless: float, epoch_steps: int, path: Path
 ) -> None:
-    """The score against training steps, beside what no memory can do; and how often the gradient
-    was clipped."""
+    """The score against training steps, beside that without memory; and how often the gradient was
+    clipped."""
     figure = Figure(figsize=(13, 4.4), layout="constrained")
     scores, clipped = figure.subplots(1, 2)
     for study, style in _styled(studies):
@@ -89,32 +83,28 @@ def learning(
     clipped.set(
         xlabel="training steps", ylim=(-3, 103), title="Steps whose gradient was clipped, %"
     )
-    for axes in (scores, clipped):
-        axes.spines[["top", "right"]].set_visible(False)
-    save(figure, folder / "learning.png")
+    save(figure, path)
 
 
+@dressed
 def layers(studies: Sequence[Study], path: Path) -> None:
     """How much gradient each layer of a stack gets, at the start and after training."""
     figure = Figure(figsize=(11, 4), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
-    for axes, title, attribute in zip(
-        panels, ("at initialisation", "after training"), ("initial", "trained"), strict=True
-    ):
+    for axes, (when, title) in zip(panels, _PANELS.items(), strict=True):
         for study, style in _styled(studies):
-            flows = getattr(study, attribute)
-            norms = [np.sqrt(np.mean(np.square(flow.norms))) for flow in flows]
+            norms = [np.sqrt(np.mean(np.square(flow.norms))) for flow in study.flows[when]]
             axes.plot(range(1, len(norms) + 1), norms, marker="o", **style, label=study.label)
         axes.set(yscale="log", xlabel="layer, from the input to the output", title=title)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.spines[["top", "right"]].set_visible(False)
     panels[0].set_ylabel("norm of dL/ds, mean square over time")
     panels[0].legend(fontsize=8)
     save(figure, path)
 
 
+@dressed
 def knowledge(task: Task, x: np.ndarray, y: np.ndarray, outputs: np.ndarray, path: Path) -> None:
-    """What the model would say after each step of some sequences, beside what is right."""
+    """What the model would answer after each step of some sequences, beside the right answer."""
     show: Callable[..., None] = _symbols if isinstance(task, Copy) else _numbers
     figure = Figure(figsize=(12, 2.5 * len(x)), layout="constrained")
     for index, axes in enumerate(figure.subplots(len(x), 1)):
@@ -127,19 +117,18 @@ def knowledge(task: Task, x: np.ndarray, y: np.ndarray, outputs: np.ndarray, pat
 def _numbers(axes: Any, task: Task, x: np.ndarray, y: np.ndarray, outputs: np.ndarray) -> None:
     steps = np.arange(1, len(x) + 1)
     scale, shift = task.units
-    said, right = (values * scale + shift for values in (outputs[:, 0], y[0]))
+    answers, right = (values * scale + shift for values in (outputs[:, 0], y[0]))
     if x.ndim == 2:
         marked = x[:, 1] > 0
         axes.bar(steps[~marked], x[~marked, 0], color="0.88", label="numbers")
         axes.bar(steps[marked], x[marked, 0], color=COLOURS[0], label="marked")
     else:
         axes.bar(steps[x == 0], 0.1 * right, color=COLOURS[0], label="the symbol to count")
-    axes.plot(steps, said, color=COLOURS[5], label="answer, if it were asked now")
+    axes.plot(steps, answers, color=COLOURS[5], label="answer, if asked now")
     axes.axhline(right, color="k", ls=":", lw=1)
-    axes.plot(steps[-1], right, "k*", ms=9, label=f"right: {right:.2f}; said: {said[-1]:.2f}")
+    axes.plot(steps[-1], right, "k*", ms=9, label=f"right: {right:.2f}; model: {answers[-1]:.2f}")
     axes.set_xlim(0, len(x) + 1)
-    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 def _symbols(axes: Any, task: Task, x: np.ndarray, y: np.ndarray, outputs: np.ndarray) -> None:
@@ -150,10 +139,10 @@ def _symbols(axes: Any, task: Task, x: np.ndarray, y: np.ndarray, outputs: np.nd
     axes.plot(np.flatnonzero(real), x[real], "o", color=COLOURS[1], ms=4, label="given")
     asked = np.arange(len(y)) >= len(y) - Copy.WORD
     axes.plot(
-        np.flatnonzero(asked), y[asked], "s", mfc="none", mec=COLOURS[5], ms=7, label="to be said"
+        np.flatnonzero(asked), y[asked], "s", mfc="none", mec=COLOURS[5], ms=7, label="to repeat"
     )
     axes.set_yticks([*range(Copy.BLANK), Copy.BLANK], [*map(str, range(Copy.BLANK)), "blank"])
-    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
+    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 def _styled(studies: Sequence[Study]) -> Iterator[tuple[Study, dict[str, Any]]]:

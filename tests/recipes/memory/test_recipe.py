@@ -1,4 +1,4 @@
-"""The memory recipe: tasks with known answers, what no memory can do, comparisons, the export."""
+"""The memory recipe: comparisons, what a run leaves, evaluation, prediction, the export."""
 
 from __future__ import annotations
 
@@ -9,13 +9,18 @@ import sys
 from pathlib import Path
 
 import keras
+import keras_tuner
 import numpy as np
 import pytest
 
+import zoo
 from recipes.kit.cli import main
-from recipes.memory import cliff, recipe
-from recipes.memory import study as memory_study
-from recipes.memory.data import TASKS, Copy
+from recipes.kit.recipe import Run
+from recipes.memory import recipe
+from recipes.memory.data import Data
+from recipes.memory.options import Config
+from recipes.memory.tasks import TASKS
+from recipes.memory.variants import VARIANTS
 
 QUICK = [
     "--units",
@@ -37,9 +42,13 @@ for name in ("keras", "custom_layers", "zoo", "recipes"):
     sys.modules[name] = None
 import numpy as np, tensorflow as tf
 served = tf.saved_model.load(sys.argv[1]).signatures["serving_default"]
-found = served(x=tf.constant(np.load(sys.argv[2])))
-np.savez(sys.argv[3], **{name: value.numpy() for name, value in found.items()})
+answer = served(x=tf.constant(np.load(sys.argv[2])))
+np.savez(sys.argv[3], **{name: value.numpy() for name, value in answer.items()})
 """
+
+
+def run_of(config: Config, folder: Path) -> Run[Config, Data]:
+    return Run(config, recipe.load_data(config.data, config), folder, "memory")
 
 
 @pytest.fixture(scope="module")
@@ -69,28 +78,51 @@ def test_what_a_run_leaves(trained: Path) -> None:
     assert len(steps) == 4 * 2 * 12
     grown = [float(r["norm"]) for r in steps if (r["model"], r["when"]) == ("irnn-1.3", "initial")]
     assert grown[0] > 3 * grown[-1]
+    # Models that differ in clipping only start with the same weights.
+    starts = {
+        name: [r["norm"] for r in steps if (r["model"], r["when"]) == (name, "initial")]
+        for name in ("gru", "clip-norm")
+    }
+    assert starts["gru"] == starts["clip-norm"]
+    card = (trained / "README.md").read_text()
+    assert "12 steps each" in card and "the best answer of a model without memory" in card
 
 
 @pytest.mark.slow
-def test_evaluate_and_predict(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_evaluate(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
     capsys.readouterr()
     assert main(["evaluate", str(trained)]) == 0
-    found = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert found == json.loads((trained / "metrics.json").read_text())["test"]
-    assert main(["evaluate", str(trained), "--data", "length:20"]) == 0
-    assert json.loads(capsys.readouterr().out.splitlines()[-1]) != found
-    assert main(["evaluate", str(trained), "--data", "length:x"]) == 2
-    assert "--data must be embedded or length:N" in capsys.readouterr().err
+    metrics = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert metrics == json.loads((trained / "metrics.json").read_text())["test"]
+    assert main(["evaluate", str(trained), "--data", "embedded:length=20"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1]) != metrics
+    for wrong in ("embedded:length=x", "embedded:length=1", "embedded:20", "length=20"):
+        assert main(["evaluate", str(trained), "--data", wrong]) == 2
+        assert "--data must be embedded or embedded:length=N" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_predict_gives_an_answer_for_each_line(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
     assert main(["predict", str(trained), "[[0.3, 1], [0.9, 0], [0.5, 1]]"]) == 0
-    answer = json.loads(capsys.readouterr().out)
-    assert answer["steps"] == 3 and isinstance(answer["answer"], float)
-    for wrong, message in (
-        ("[[0.3, 1", "is not JSON"),
-        ("{}", "expected a list of steps"),
-        ("[1, 2]", "expected steps \\[number, mark\\]"),
-    ):
-        assert main(["predict", str(trained), wrong]) == 2
-        assert message.replace("\\", "") in capsys.readouterr().err
+    good = json.loads(capsys.readouterr().out)
+    assert good["steps"] == 3 and isinstance(good["answer"], float)
+    lines = {
+        "[[0.3, 1": "is not JSON",
+        "{}": "expected a list of steps",
+        "[1, 2]": "expected steps [number, mark]",
+        "[" * 100_000: "is not JSON",
+    }
+    right = "[[0.3, 1], [0.9, 0], [0.5, 1]]"
+    (tmp_path / "lines.jsonl").write_text("\n".join([right, *lines, right]))
+    assert main(["predict", str(trained), str(tmp_path / "lines.jsonl")]) == 2
+    first, *errors, last = map(json.loads, capsys.readouterr().out.splitlines())
+    assert first == last == good
+    assert [error["input"] for error in errors] == list(lines)
+    for error, message in zip(errors, lines.values(), strict=True):
+        assert message in error["error"]
 
 
 @pytest.mark.slow
@@ -99,11 +131,11 @@ def test_served_alone(trained: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", x)
     command = [sys.executable, "-c", ALONE, trained / "saved_model", tmp_path / "x.npy"]
     subprocess.run([*command, tmp_path / "y.npz"], check=True, capture_output=True)
-    found = np.load(tmp_path / "y.npz")
+    served = np.load(tmp_path / "y.npz")
     model = keras.models.load_model(trained / "model.keras")
     ours = model.predict({"x": x}, verbose=0)
-    np.testing.assert_allclose(found["outputs"], ours, rtol=1e-4, atol=1e-5)
-    np.testing.assert_allclose(found["answer"], ours[:, 0], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(served["outputs"], ours, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(served["answer"], ours[:, 0], rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.slow
@@ -114,7 +146,7 @@ def test_the_other_tasks(task: str, tmp_path: Path, capsys: pytest.CaptureFixtur
     metrics = json.loads((out / "metrics.json").read_text())
     assert set(metrics["test"]) == set(metrics["baseline"])
     capsys.readouterr()
-    assert main(["evaluate", str(out), "--data", "length:12"]) == 0
+    assert main(["evaluate", str(out), "--data", "embedded:length=12"]) == 0
     same = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert same == pytest.approx(metrics["test"], rel=1e-4)
     assert main(["predict", str(out), "[3, 0, 1, 2, 0, 1, 2, 3, 0, 1, 2]"]) == 0
@@ -125,162 +157,58 @@ def test_the_other_tasks(task: str, tmp_path: Path, capsys: pytest.CaptureFixtur
         assert isinstance(answer, float)
 
 
-@pytest.mark.parametrize("name", TASKS)
-def test_the_best_answer_without_memory(name: str) -> None:
-    """Its metrics in closed form are what that answer has on many sequences."""
-    task = TASKS[name](30)
-    _, y = task.draw(20_000, np.random.default_rng(0))
-    if name == "copy":
-        outputs = np.full((*y.shape, 9), -1e4)
-        outputs[:, : -Copy.WORD, Copy.BLANK] = 0
-        outputs[:, -Copy.WORD :, :8] = 0
-    else:
-        outputs = np.full(y.shape, 1.0 if name == "adding" else 0.0)
-    found, expected = task.metrics(outputs, y), task.memoryless()
-    assert set(found) == set(expected)
-    for metric, value in expected.items():
-        assert found[metric] == pytest.approx(value, rel=0.03, abs=1e-3), metric
-
-
-def test_what_the_tasks_ask() -> None:
-    random = np.random.default_rng(0)
-    x, y = TASKS["adding"](11).draw(500, random)
-    assert x.shape == (500, 11, 2)
-    np.testing.assert_array_equal(x[:, :5, 1].sum(1), 1)
-    np.testing.assert_array_equal(x[:, 5:, 1].sum(1), 1)
-    assert {*np.flatnonzero(x[..., 1].sum(0))} == {*range(11)}
-    np.testing.assert_allclose(y[:, 0], (x[..., 0] * x[..., 1]).sum(1), rtol=1e-5)
-    x, y = TASKS["copy"](5).draw(50, random)
-    assert x.shape == y.shape == (50, 25)
-    np.testing.assert_array_equal(y[:, -10:], x[:, :10])
-    assert (x[:, 10:14] == 8).all() and (x[:, 14] == 9).all() and (x[:, 15:] == 8).all()
-    assert (y[:, :15] == 8).all() and x[:, :10].max() == 7
-    task = TASKS["counting"](40)
-    x, y = task.draw(2000, random)
-    np.testing.assert_allclose(task.answer(y), (x == 0).sum(1), rtol=1e-5)
-    assert np.square(y).mean() == pytest.approx(1, abs=0.1)
-    # Who remembers the last 30 of 40 steps and nothing else has a quarter of the error.
-    known = (x[:, 10:] == 0).sum(1, keepdims=True) + 10 / 4
-    scale, shift = task.units
-    assert task.metrics((known - shift) / scale, y)["mse"] == pytest.approx(0.25, abs=0.03)
-
-
-def test_perfect_answers() -> None:
-    for name, perfect in (("adding", 0), ("counting", 0), ("copy", 0)):
-        task = TASKS[name](9)
-        _, y = task.draw(20, np.random.default_rng(1))
-        outputs = 100.0 * np.eye(9)[y] if name == "copy" else y
-        found = task.metrics(outputs, y)
-        assert found[task.score] == pytest.approx(perfect, abs=1e-9)
-        assert found["accuracy"] == 1
-    assert task.metrics(-outputs, y)["sequence_accuracy"] == 0
-
-
-def test_data_are_the_same_for_the_same_seed_and_never_twice() -> None:
-    task = TASKS["adding"](10)
-    first = task.part("train", 0, 0, 64)[0]
-    np.testing.assert_array_equal(first, task.part("train", 0, 0, 64)[0])
-    for other in (("train", 0, 1), ("train", 1, 0), ("valid", 0, 0), ("test", 0, 0)):
-        assert (task.part(*other, 64)[0] != first).any()
-
-
-def test_comparisons() -> None:
-    for name, change in memory_study.VARIANTS.items():
-        config = recipe.Config(compare=(name,))
-        labels = memory_study.chosen(config)
-        assert name in labels or len(labels) == 1
-        assert set(change) <= set(vars(config))
-    assert all(set(group) <= set(memory_study.VARIANTS) for group in memory_study.GROUPS.values())
-    found = memory_study.chosen(recipe.Config(cell="lstm", compare=("cells", "lstm", "delay-4")))
-    assert list(found)[0] == "lstm" and list(found).count("lstm") == 1
-    assert found["delay-4"].cell_options == '{"delays": [1, 4]}'
-    assert next(iter(memory_study.chosen(recipe.Config(units=3)))) == "gru"
-    odd = recipe.Config(cell="leaky", cell_options='{"time_constant": 5}')
-    assert next(iter(memory_study.chosen(odd))) == "this leaky"
-
-
-def test_a_gain_at_the_start() -> None:
-    data = recipe.load_data(recipe.Config())
+def test_a_gain_at_the_start(tmp_path: Path) -> None:
     kernels = []
     for gain in (1.0, 0.5):
-        keras.utils.set_random_seed(0)
-        model = recipe.build(recipe.Config(cell="simple", recurrent_gain=gain), data)
+        run = run_of(Config(cell="simple", recurrent_gain=gain), tmp_path)
+        model = recipe.build(run)
         kernels.append(model.get_layer("recurrent_0").get_weights()[1])
     np.testing.assert_allclose(kernels[1], 0.5 * kernels[0])
     np.testing.assert_allclose(kernels[0] @ kernels[0].T, np.eye(64), atol=1e-5)
 
 
-def test_a_training_that_diverges_is_told_and_the_others_go_on(
+def test_a_gain_of_a_sparse_reservoir(tmp_path: Path) -> None:
+    values = []
+    for gain in (1.0, 0.5):
+        model = recipe.build(
+            run_of(Config(cell="reservoir", units=200, recurrent_gain=gain), tmp_path)
+        )
+        values += [v.numpy() for v in model.variables if v.name == "recurrent_values"]
+    np.testing.assert_allclose(values[1], 0.5 * values[0])
+
+
+def test_a_gain_of_a_registered_cell_without_a_recurrent_kernel(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(zoo.CELLS, "own", zoo.CELLS["mingru"])
+    with pytest.raises(ValueError, match="--recurrent-gain scales .* --cell own does not have"):
+        recipe.build(run_of(Config(cell="own", recurrent_gain=0.5), tmp_path))
+
+
+def test_a_comparison_that_diverges_is_noted_and_the_others_go_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    explode = {**memory_study.VARIANTS["irnn"], "recurrent_gain": 50.0, "global_clipnorm": None}
-    monkeypatch.setitem(memory_study.VARIANTS, "irnn", explode)
-    config = recipe.Config(units=4, length=40, epochs=1, epoch_steps=4, compare=("irnn",))
-    baseline, (_, (study,)) = recipe.baseline(config, recipe.load_data(config), tmp_path)
-    assert study.history == [] and study.trained == [] and "mse_irnn" not in baseline
+    explode = {**VARIANTS["irnn"], "recurrent_gain": 50.0, "global_clipnorm": None}
+    monkeypatch.setitem(VARIANTS, "irnn", explode)
+    config = Config(units=4, length=40, epochs=1, epoch_steps=4, compare=("irnn", "simple"))
+    compared = recipe.compare(run_of(config, tmp_path))
+    study, other = compared.answers["studies"]
+    assert study.history == [] and study.trained == []
+    assert other.history and other.trained and set(compared.metrics) == {"mse_simple"}
     assert study.initial[0].exploding().any()
     assert "irnn: The loss or its gradient stopped being a number" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        ("--data my.csv", "--data must be embedded"),
-        ("--length 1", "--length must be at least 2, not 1"),
-        ("--recurrent-gain 0", "--recurrent-gain must be a positive number"),
-        ("--bidirectional", "--bidirectional: read backwards"),
-        ("--compare gru lstn", "--compare: there is no 'lstn'; expected groups .cells"),
-        ("--epoch-steps 0", "--epoch-steps must be at least 1"),
-    ],
-)
-def test_wrong_options(words: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["train", "memory", *words.split()]) == 2
-    import re
-
-    assert re.search(message, capsys.readouterr().err)
+def test_what_no_variant_can_be_is_refused_before_any_training(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--compare", "lru", "--recurrent-dropout", "0.2", "--out", str(tmp_path / "out")]
+    assert main(["train", "memory", *words, *QUICK]) == 2
+    error = capsys.readouterr().err
+    assert "--cell lru" in error and "1/2" not in error
 
 
 def test_the_search_keeps_one_direction() -> None:
-    import keras_tuner
-
     hp = keras_tuner.HyperParameters()
-    found = recipe.space(hp, recipe.Config())
-    assert not found.bidirectional and {"depth", "cell", "clip"} <= set(hp.values)
-
-
-# --- the cliff ------------------------------------------------------------------------------------
-
-
-def test_the_slope_of_the_cliff() -> None:
-    for w, b in ((2.0, -0.4), (1.6, -0.24), (1.3, 0.1)):
-        found, step = cliff.slope(w, b), 1e-7
-        for name, dw, db in (("w", step, 0.0), ("b", 0.0, step)):
-            ends = [cliff.loss(np.array(w + s * dw), np.array(b + s * db)) for s in (1, -1)]
-            assert found[name].item() == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-4)
-
-
-def test_one_step_off_the_cliff_and_clipped() -> None:
-    free = cliff.descend(lambda gradient: gradient)
-    held = cliff.descend(lambda gradient: cliff.globally(gradient, 1.0))
-    assert np.linalg.norm(np.diff(free, axis=0), axis=1).max() > 1
-    assert np.linalg.norm(np.diff(held, axis=0), axis=1).max() <= cliff.RATE * 1.001
-    assert cliff.loss(*free[-1]) > 0.05 and cliff.loss(*held[-1]) < 1e-6
-
-
-@pytest.mark.parametrize(
-    ("rule", "option", "limit"),
-    [
-        (cliff.by_value, "clipvalue", 0.1),
-        (cliff.by_norm, "clipnorm", 1.0),
-        (cliff.globally, "global_clipnorm", 1.0),
-    ],
-)
-def test_clipping_is_that_of_keras(rule, option: str, limit: float) -> None:
-    gradient = cliff.large_gradient()
-    clipped = rule(gradient, limit)
-    weights = [keras.Variable(np.zeros(g.shape, "float32")) for g in gradient.values()]
-    optimizer = keras.optimizers.SGD(1.0, **{option: limit})
-    optimizer.apply([keras.ops.convert_to_tensor(g, "float32") for g in gradient.values()], weights)
-    for weight, expected in zip(weights, clipped.values(), strict=True):
-        np.testing.assert_allclose(-weight.numpy(), expected, rtol=1e-4, atol=1e-6)
-    assert any(np.abs(clipped[name] - gradient[name]).max() > 0.1 for name in gradient)
+    recipe.space(hp, Config())
+    assert "bidirectional" not in hp.values and {"depth", "cell", "clip"} <= set(hp.values)
