@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -51,9 +52,10 @@ class Source:
             if not (name := name.strip("/ ")):
                 raise UserError(f"--data {text}: names no dataset; expected {scheme}:NAME.")
             return cls("embedded" if scheme == "embedded" else "tfds", name)
-        whole = Path(text).expanduser()
-        paths = [whole] if _exists(whole) else [Path(p).expanduser() for p in text.split(",")]
-        return cls("files", paths=tuple(path.resolve() for path in paths))
+        names = [text] if _exists(_path(text)) else [name.strip() for name in text.split(",")]
+        if not all(names):
+            raise UserError(f"--data {text}: a path beside the comma is empty; expected PATH,PATH.")
+        return cls.of(*map(_path, names))
 
     @classmethod
     def of(cls, *paths: Path) -> Source:
@@ -104,6 +106,10 @@ class Source:
 
 
 EMBEDDED = Source()
+
+
+def _path(text: str) -> Path:
+    return Path(os.path.expanduser(text))  # Leaves an unknown ~user as it is.
 
 
 def _exists(path: Path) -> bool:

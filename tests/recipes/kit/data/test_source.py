@@ -1,267 +1,138 @@
-"""What `--data` means, split files, text files and missing splits."""
+"""What `--data` means."""
 
 from __future__ import annotations
 
-import csv
-import gzip
+import os
 from pathlib import Path
 
 import pytest
 
-from recipes.kit.data.source import (
-    Source,
-    complete_splits,
-    find_splits,
-    open_text,
-    parse_source,
-    read_text,
-    split_of,
+from recipes.kit.cli import main
+from recipes.kit.data.source import EMBEDDED, Source
+from recipes.kit.errors import UserError
+
+
+def _file(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("x\n", encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        ("embedded", EMBEDDED),
+        (" embedded ", Source("embedded")),
+        ("embedded:digits", Source("embedded", "digits")),
+        (" tfds:wikiann/en ", Source("tfds", "wikiann/en")),
+        ("tfds:conll2003/", Source("tfds", "conll2003")),
+        (".", Source.of(Path.cwd())),
+        ("x/y.csv", Source.of(Path.cwd() / "x" / "y.csv")),
+        ("file:name", Source.of(Path.cwd() / "file:name")),
+    ],
 )
-from recipes.kit.errors import DataError, UserError
-
-
-def _touch(directory: Path, *names: str) -> Path:
-    for name in names:
-        (directory / name).write_text("x\n", encoding="utf-8")
-    return directory
-
-
-# ------------------------------------------------------------------------------- parse_source
-
-
-def test_sources_are_told_apart(tmp_path: Path) -> None:
-    assert parse_source("embedded") == Source("embedded")
-    assert parse_source(" tfds:wikiann/en ") == Source("tfds", name="wikiann/en")
-    assert parse_source(str(tmp_path)) == Source("path", path=tmp_path)
-
-
-@pytest.mark.parametrize("text", ["embedded", "tfds:conll2003", "."])
-def test_a_source_prints_as_it_was_given(text: str) -> None:
-    assert str(parse_source(text)) == text
-
-
-def test_home_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    _touch(tmp_path, "corpus.txt")
-    assert parse_source("~/corpus.txt").path == tmp_path / "corpus.txt"
+def test_sources_are_told_apart(text: str, source: Source) -> None:
+    assert Source.parse(text) == source
+    assert Source.parse(str(source)) == source
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("no/such/thing", r"--data no/such/thing: no such file .*embedded, tfds:NAME or a path"),
-        ("tfds:", r"--data tfds:: no dataset named"),
-        ("tfds:/", r"no dataset named"),
-        ("", r"--data is empty; expected embedded"),
+        ("", r"--data is empty; expected embedded, tfds:NAME or a path"),
+        ("  ", r"--data is empty"),
+        ("tfds:", r"--data tfds:: names no dataset; expected tfds:NAME"),
+        ("tfds:/", r"names no dataset"),
+        ("embedded:", r"--data embedded:: names no dataset; expected embedded:NAME"),
+        ("a.de,", r"--data a.de,: a path beside the comma is empty"),
+        (",", r"a path beside the comma is empty"),
     ],
 )
 def test_bad_sources_say_what_was_expected(text: str, message: str) -> None:
     with pytest.raises(UserError, match=message) as caught:
-        parse_source(text)
+        Source.parse(text)
     assert "\n" not in str(caught.value)
 
 
-# -------------------------------------------------------------------------------- find_splits
-
-
-@pytest.mark.parametrize(
-    ("name", "split"),
-    [
-        ("wnut17train.conll", "train"),
-        ("emerging.dev.conll", "valid"),
-        ("emerging.test.annotated", "test"),
-        ("en_ewt-ud-train.conllu.gz", "train"),
-        ("en_ewt-ud-dev.conllu", "valid"),
-        ("eng.testa", "valid"),
-        ("eng.testb", "test"),
-        ("train.txt", "train"),
-        ("TRAIN.TXT", "train"),
-        ("valid.tsv", "valid"),
-        ("val_1.csv", "valid"),
-        ("my-validation-set.csv", "valid"),
-        ("eval.jsonl", "test"),
-        ("trainset.txt", "train"),
-        ("latest.txt", None),
-        ("trainer.txt", None),
-        ("value.csv", None),
-        ("device.txt", None),
-        ("medieval.txt", None),
-        ("contest.txt", None),
-    ],
-)
-def test_split_words_in_names(name: str, split: str | None) -> None:
-    assert split_of(name) == split
-
-
-def test_a_directory_is_matched_and_noise_ignored(tmp_path: Path) -> None:
-    _touch(tmp_path, "a.train", "a.dev", "a.test", "README.train.md", ".train.swp", "other.txt")
-    (tmp_path / "train").mkdir()
-    assert {s: p.name for s, p in find_splits(tmp_path).items()} == {
-        "train": "a.train",
-        "valid": "a.dev",
-        "test": "a.test",
-    }
-
-
-def test_splits_come_in_order_and_only_those_there_are(tmp_path: Path) -> None:
-    _touch(tmp_path, "a_test.txt", "z_train.txt")
-    assert list(find_splits(tmp_path)) == ["train", "test"]
-
-
-def test_a_file_that_is_alone_needs_no_name(tmp_path: Path) -> None:
-    assert find_splits(_touch(tmp_path, "corpus.txt", "README.md")) == {
-        "train": tmp_path / "corpus.txt"
-    }
-
-
-def test_suffixes_choose_among_files_also_gzipped(tmp_path: Path) -> None:
-    _touch(tmp_path, "train.csv", "train.json", "test.csv.gz", "dev.json")
-    found = find_splits(tmp_path, suffixes=(".csv",))
-    assert {s: p.name for s, p in found.items()} == {"train": "train.csv", "test": "test.csv.gz"}
-
-
-@pytest.mark.parametrize(
-    ("names", "message"),
-    [
-        (("a.train", "b.train"), r"two files for the train split, a\.train and b\.train"),
-        (("dev.txt", "valid.txt", "train.txt"), r"two files for the valid split"),
-        (("train_test.txt",), r"train_test\.txt names two splits: train and test"),
-        (("a.txt", "b.txt", "README.md"), r"no file names a split; .* found a\.txt, b\.txt"),
-        ((), r"no file names a split; .* found no data file"),
-    ],
-)
-def test_unclear_directories_are_refused(
-    tmp_path: Path, names: tuple[str, ...], message: str
+def test_no_source_at_all_is_refused_by_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
-    with pytest.raises(UserError, match=message) as caught:
-        find_splits(_touch(tmp_path, *names))
-    assert str(tmp_path) in str(caught.value)
-    assert "\n" not in str(caught.value)
+    assert main(["train", "ner", "--data", "", "--out", str(tmp_path / "out")]) == 2
+    assert "--data is empty" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
 
 
-def test_wanted_suffixes_are_in_the_message(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"no file \(\.csv, \.tsv\) names a split"):
-        find_splits(_touch(tmp_path, "train.json"), suffixes=(".csv", ".tsv"))
+def test_paths_are_absolute_wherever_they_were_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    german, french = _file(tmp_path / "data" / "a.de"), _file(tmp_path / "data" / "b.fr")
+    monkeypatch.chdir(tmp_path)
+    for text in ("data/a.de,data/b.fr", "data/a.de, data/b.fr", f"{german},data/b.fr"):
+        source = Source.parse(text)
+        assert source == Source("files", paths=(german, french))
+        source.require()
+    monkeypatch.chdir(os.sep)
+    assert Source.parse(str(source)) == source
+    assert not source.is_file
+    with pytest.raises(UserError, match="expected one file or folder, found 2"):
+        _ = source.path
 
 
-def test_a_file_is_no_directory(tmp_path: Path) -> None:
-    _touch(tmp_path, "train.txt")
-    with pytest.raises(UserError, match="expected a directory, found a file"):
-        find_splits(tmp_path / "train.txt")
+def test_home_is_expanded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    path, other = _file(tmp_path / "corpus.txt"), _file(tmp_path / "other.txt")
+    assert Source.parse("~/corpus.txt").path == path
+    assert Source.parse("~/corpus.txt,~/other.txt").paths == (path, other)
+    with pytest.raises(UserError, match="no such file or folder, corpus.txt"):
+        Source.parse("~nobody-of-that-name/corpus.txt").require()
 
 
-# ---------------------------------------------------------------------------------- open_text
+def test_a_comma_may_be_part_of_a_name(tmp_path: Path) -> None:
+    path = _file(tmp_path / "red, green.csv")
+    assert Source.parse(str(path)) == Source.of(path)
+    folder = _file(tmp_path / "1,5" / "a.csv").parent
+    assert Source.parse(str(folder)).path == folder
 
 
-@pytest.mark.parametrize(
-    "raw",
-    [
-        b"a\nb\n",
-        b"a\r\nb\r\n",
-        b"a\rb\r",
-        b"\xef\xbb\xbfa\nb\n",
-        gzip.compress(b"\xef\xbb\xbfa\r\nb\r\n", mtime=0),
-    ],
-)
-def test_newlines_mark_and_gzip_are_seen_through(tmp_path: Path, raw: bytes) -> None:
-    path = tmp_path / "file"
-    path.write_bytes(raw)
-    assert list(open_text(path)) == ["a\n", "b\n"]
+def test_a_file_called_embedded_does_not_replace_the_embedded_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = _file(tmp_path / "embedded")
+    monkeypatch.chdir(tmp_path)
+    assert Source.parse("embedded") == EMBEDDED
+    assert Source.parse("./embedded") == Source.of(path)
+    assert Source.parse(str(Source.of(path))) == Source.of(path)
 
 
-def test_only_newlines_end_a_line(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_text("a\u2028b\x85c\x0bd\n", encoding="utf-8")
-    assert len(list(open_text(path))) == 1
+def test_what_is_missing_is_named_when_it_is_needed(tmp_path: Path) -> None:
+    path = _file(tmp_path / "a.csv")
+    Source.of(path).require()
+    Source.of(tmp_path).require()
+    EMBEDDED.require()
+    Source("tfds", "x").require()
+    for text, name in (("no/such/thing", "thing"), (f"{path},{tmp_path / 'b.csv'}", "b.csv")):
+        source = Source.parse(text)  # The data of a finished run may be gone.
+        message = rf"no such file or folder, {name}; expected embedded, tfds:NAME or a path"
+        with pytest.raises(UserError, match=message) as caught:
+            source.require()
+        assert str(caught.value).startswith(f"--data {source}: ")
+    long = Source.parse("x" * 5000)
+    with pytest.raises(UserError, match="no such file or folder"):
+        long.require()
 
 
-def test_a_stream_feeds_csv(tmp_path: Path) -> None:
-    path = tmp_path / "f.csv"
-    path.write_bytes(b'text,label\r\n"two\r\nlines",1\r\n')
-    assert list(csv.reader(open_text(path))) == [["text", "label"], ["two\nlines", "1"]]
+def test_files_and_folders(tmp_path: Path) -> None:
+    path = _file(tmp_path / "a.csv")
+    assert Source.of(path).is_file and not Source.of(tmp_path).is_file
+    assert not Source.of(tmp_path / "none").is_file and not EMBEDDED.is_file
+    assert Source.of(path).path == path
 
 
-@pytest.mark.parametrize(
-    ("raw", "line", "message"),
-    [
-        (b"ok\nok\ncaf\xe9\n", 3, r"expected UTF-8 text, found byte 0xe9"),
-        (b"ok\r\nok\r\ncaf\xe9\r\n", 3, r"0xe9"),
-        (b"ok\rcaf\xe9\r", 2, r"0xe9"),
-        (gzip.compress(b"ok\ncaf\xe9\n", mtime=0), 2, r"0xe9"),
-        ("a\n".encode("utf-16"), 1, r"found UTF-16"),
-        (b"ok\nbin\0ary", 2, r"NUL byte"),
-    ],
-)
-def test_wrong_encodings_name_the_line(tmp_path: Path, raw: bytes, line: int, message: str) -> None:
-    path = tmp_path / "file.txt"
-    path.write_bytes(raw)
-    with pytest.raises(DataError, match=message) as caught:
-        read_text(path)
-    assert caught.value.line == line
-    assert str(caught.value).startswith(f"{path}:{line}: ")
-
-
-def test_unreadable_files_are_user_errors(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="cannot be read: No such file"):
-        read_text(tmp_path / "absent")
-    with pytest.raises(DataError, match="cannot be read: Is a directory"):
-        read_text(tmp_path)
-    broken = tmp_path / "b.gz"
-    broken.write_bytes(gzip.compress(b"hello" * 100)[:20])
-    with pytest.raises(DataError, match="expected a gzip file"):
-        read_text(broken)
-
-
-# ---------------------------------------------------------------------------- complete_splits
-
-
-def test_nothing_is_done_when_nothing_is_missing() -> None:
-    splits = {"train": [1, 2], "valid": [3], "test": [4]}
-    done, note = complete_splits(splits, seed=0, where="x")
-    assert done == {"train": (1, 2), "valid": (3,), "test": (4,)}
-    assert note == ""
-
-
-@pytest.mark.parametrize("given", [{}, {"test": range(1000, 1005)}, {"valid": range(1000, 1005)}])
-def test_missing_splits_come_off_train(given: dict[str, range]) -> None:
-    done, note = complete_splits({"train": range(100), **given}, seed=3, where="x")
-    missing = [split for split in ("valid", "test") if split not in given]
-    assert all(len(done[split]) == 10 for split in missing)
-    assert sorted(x for split in ("train", *missing) for x in done[split]) == list(range(100))
-    assert all(done[split] == tuple(items) for split, items in given.items())
-    assert all(list(done[split]) == sorted(done[split]) for split in done)
-    assert note.startswith(" and ".join(missing)) and "seed 3" in note
-
-
-def test_the_seed_decides_the_shuffle() -> None:
-    def test_split(seed: int) -> tuple[int, ...]:
-        return complete_splits({"train": range(100)}, seed=seed, where="x")[0]["test"]
-
-    assert test_split(1) == test_split(1) != test_split(2)
-
-
-def test_duplicates_stay_on_one_side() -> None:
-    items = [f"s{i % 20}" for i in range(200)]
-    done, _ = complete_splits({"train": items}, seed=0, where="x", fraction=0.2)
-    parts = [set(done[split]) for split in ("train", "valid", "test")]
-    assert [len(part) for part in parts] == [12, 4, 4]
-    assert len(set.union(*parts)) == 20
-
-
-def test_three_items_are_enough_for_three_splits() -> None:
-    done, _ = complete_splits({"train": "abc"}, seed=0, where="x")
-    assert [len(done[split]) for split in ("train", "valid", "test")] == [1, 1, 1]
-
-
-@pytest.mark.parametrize(
-    ("splits", "message"),
-    [
-        ({"train": "ab"}, r"x: 2 distinct sentences are too few .* valid and test"),
-        ({"train": "aaaaaa"}, r"x: 1 distinct sentences are too few"),
-        ({"test": "ab"}, r"x: no train split; expected train, found test"),
-        ({}, r"found nothing"),
-    ],
-)
-def test_too_little_to_split(splits: dict[str, str], message: str) -> None:
+def test_names_of_embedded_sets() -> None:
+    assert EMBEDDED.embedded_name() == EMBEDDED.embedded_name("digits") == ""
+    assert Source.parse("embedded:digits").embedded_name("faces", "digits") == "digits"
+    message = "--data embedded:x: there is no such set; expected embedded, embedded:digits"
     with pytest.raises(UserError, match=message):
-        complete_splits(splits, seed=0, where="x")
+        Source.parse("embedded:x").embedded_name("digits")
+    with pytest.raises(UserError, match=r"there is no such set; expected embedded\."):
+        Source.parse("embedded:x").embedded_name()
