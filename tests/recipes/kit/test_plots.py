@@ -1,55 +1,41 @@
-"""Pictures of text that is awkward to draw."""
+"""What all pictures share: how they look, and text that is awkward to draw."""
 
 from __future__ import annotations
 
-import numpy as np
-import pytest
+from matplotlib import rcParams
+from matplotlib.figure import Figure
 
-from recipes.kit import plots, text_plots
-
-
-def weights_of(targets: int, sources: int) -> np.ndarray:
-    distance = np.abs(np.linspace(0, sources - 1, targets)[:, None] - np.arange(sources))
-    weights = np.exp(-distance)
-    return weights / weights.sum(axis=1, keepdims=True)
+from recipes.kit import plots
 
 
-def aligned(source: str, target: str) -> tuple[list[str], list[str], np.ndarray]:
-    sources, targets = [*source.split(), ""], [*target.split(), ""]
-    return sources, targets, weights_of(len(targets), len(sources))
-
-
-PAIRS = [
-    aligned("▁Das ▁ist ▁gut .", "▁This ▁is ▁good ."),
-    aligned(
-        " ".join("$a_$ ein{ langer} Satz".split() * 8), " ".join("a\\b long $sentence".split() * 7)
-    ),
-    aligned("▁東京 に ▁行く 。 नमस्ते สวัสดี", "مرحبا בעולם \U0001f600 e\u0301"),
-    ([*"no way", ""], [*"ja !", ""], weights_of(5, 7)),
-    aligned("", ""),
-]
-
-
-def test_dollars_are_no_mathematics(tmp_path):
-    tokens = ("$a_$", "costs", r"$\foo$", "{x}_")
-    tags = ("B-A_$", "O", "B-$_$", "O")
-    text_plots.tagged([(tokens, {"truth": tags, "tagger": tags})], tmp_path / "a.png")
+def test_dollars_are_not_mathematics(tmp_path):
     plots.confusion(["$_$", "O"], ["O", "O"], tmp_path / "b.png")
-    for name in ("a.png", "b.png"):
-        assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "b.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("some", [PAIRS[:1], PAIRS[:2], PAIRS[1:4], PAIRS[:4], PAIRS[4:]])
-def test_alignment_of_any_script_and_length(tmp_path, some):
-    text_plots.alignment(some, tmp_path / "alignment.png")
-    assert (tmp_path / "alignment.png").read_bytes().startswith(b"\x89PNG")
+def test_axes_of_a_dressed_picture_are_labelled_without_mathematics(tmp_path):
+    figures = []
 
+    @plots.dressed
+    def draw(path):
+        figure = Figure()
+        axes = figure.subplots()
+        axes.loglog([1e-7, 3e-3], [0.15, 0.7], label="$_$")
+        axes.legend()
+        axes.set(xlabel=r"$\foo$")
+        plots.save(figure, path)
+        figures.append(figure)
 
-def test_quality_by_length(tmp_path):
-    series = {
-        "attention": ([1, 6, 11, 21], [40.0, 35.5, float("nan")], [120, 30, 0]),
-        "none $_$": ([1, 6, 11, 21], [38.0, 20.0, float("nan")], [120, 30, 0]),
-    }
-    for name, some in (("two", series), ("one", {"attention": ([1, 2], [3.0], [1])})):
-        plots.quality_by_length(some, "BLEU", tmp_path / f"{name}.png")
-        assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    before = dict(rcParams)
+    draw(tmp_path / "a.png")
+    assert dict(rcParams) == before
+    (axes,) = figures[0].axes
+    labels = [
+        label.get_text()
+        for axis in (axes.xaxis, axes.yaxis)
+        for label in axis.get_ticklabels(which="both")
+    ]
+    assert {"10⁻⁷", "10⁻³", "2 × 10⁻¹", "6 × 10⁻¹"} <= {*labels}
+    assert not any("$" in label for label in labels)
+    assert [axes.spines[side].get_visible() for side in ("left", "right")] == [True, False]
+    assert not axes.get_legend().get_frame_on()

@@ -1,0 +1,46 @@
+"""Pictures of translations in any script, of any length."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from recipes.translation.plots import alignment, quality_by_length
+
+
+def weights_of(targets: int, sources: int) -> np.ndarray:
+    distance = np.abs(np.linspace(0, sources - 1, targets)[:, None] - np.arange(sources))
+    weights = np.exp(-distance)
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def aligned(source: str, target: str) -> tuple[list[str], list[str], np.ndarray]:
+    sources, targets = [*source.split(), ""], [*target.split(), ""]
+    return sources, targets, weights_of(len(targets), len(sources))
+
+
+PAIRS = [
+    aligned("▁Das ▁ist ▁gut .", "▁This ▁is ▁good ."),
+    aligned(
+        " ".join("$a_$ ein{ langer} Satz".split() * 8), " ".join("a\\b long $sentence".split() * 7)
+    ),
+    aligned("▁東京 に ▁行く 。 नमस्ते สวัสดี", "مرحبا בעולם \U0001f600 e\u0301"),
+    ([*"no way", ""], [*"ja !", ""], weights_of(5, 7)),
+    aligned("", ""),
+]
+
+
+@pytest.mark.parametrize("pairs", [PAIRS[:1], PAIRS[:2], PAIRS[1:4], PAIRS[:4], PAIRS[4:]])
+def test_alignment_of_any_script_and_length(tmp_path, pairs):
+    alignment(pairs, tmp_path / "alignment.png")
+    assert (tmp_path / "alignment.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_quality_by_length(tmp_path):
+    series = {
+        "attention": ([1, 6, 11, 21], [40.0, 35.5, float("nan")], [120, 30, 0]),
+        "none $_$": ([1, 6, 11, 21], [38.0, 20.0, float("nan")], [120, 30, 0]),
+    }
+    for name, lines in (("two", series), ("one", {"attention": ([1, 2], [3.0], [1])})):
+        quality_by_length(lines, "BLEU", tmp_path / f"{name}.png")
+        assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
