@@ -93,5 +93,5 @@ def _check_whole(path: Path, head: bytes, size: int) -> None:
     """Refuse a truncated RIFF file, of which libsndfile would read the part that is there."""
     if head[:4] == b"RIFF" and len(head) >= 8:
         stated = int.from_bytes(head[4:8], "little") + 8
-        if size < stated < 2**32 - 4096:  # Written to a pipe, it states about the highest.
+        if size < stated < 2**32 - 4096:  # One written to a pipe states about the largest.
             raise DataError(path, f"is cut off: expected {stated:,} bytes, found {size:,}")

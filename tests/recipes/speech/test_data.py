@@ -3,78 +3,68 @@
 from __future__ import annotations
 
 import json
-import wave
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
-import soundfile
+from sound_files import tone, write_sound
 
-from recipes.kit.data import audio, tfds
+from recipes.kit.data import tfds
+from recipes.kit.data.source import EMBEDDED, Source
 from recipes.kit.errors import DataError, UserError
 from recipes.speech import data as speech
 from recipes.speech import embedded
-from recipes.speech.data import Clip, Options, join_clips
-from recipes.speech.formats import Naming, list_folder, read_manifest
+from recipes.speech.clips import Clip, join_clips
+from recipes.speech.data import Data
+from recipes.speech.formats import Entry
+from recipes.speech.formats import list_folder as list_folder_of
+from recipes.speech.formats import read_manifest as read_manifest_of
+from recipes.speech.options import Config
+
+#: With these a step is 0.1 seconds, and so is the shortest clip of one letter.
+STEPS = {"frame_step": 0.1, "time_reduction": 1}
 
 
-def tone(seconds: float = 0.5, hertz: float = 440.0, rate: int = 8000) -> np.ndarray:
-    return (0.5 * np.sin(2 * np.pi * hertz * np.arange(int(seconds * rate)) / rate)).astype(
-        "float32"
-    )
+def config_of(path: Path | Source, **options: Any) -> Config:
+    source = path if isinstance(path, Source) else Source.of(path)
+    return Config(data=source, **options)
 
 
-def write(path: Path, samples: np.ndarray | None = None, rate: int = 8000, **how: Any) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    soundfile.write(path, tone(rate=rate) if samples is None else samples, rate, **how)
-    return path
+def load(path: Path | Source, **options: Any) -> Data:
+    config = config_of(path, **options)
+    return speech.load(config.data, config)
 
 
-# --- sound files ----------------------------------------------------------------------------------
+def load_test(path: Path, trained_on: Path | None = None, **options: Any) -> list[Clip]:
+    """What a model of 8 kHz, trained on other data, is evaluated on."""
+    config = config_of(trained_on or path.parent / "other", **options)
+    return list(speech.load_test(Source.of(path), config, 8000))
 
 
-@pytest.mark.parametrize(
-    ("name", "subtype", "tolerance"),
-    [
-        ("a.wav", "PCM_U8", 1e-2),
-        ("a.wav", "PCM_16", 1e-4),
-        ("a.wav", "PCM_24", 1e-6),
-        ("a.wav", "PCM_32", 1e-6),
-        ("a.wav", "FLOAT", 1e-7),
-        ("a.wav", "DOUBLE", 1e-7),
-        ("a.flac", "PCM_16", 1e-4),
-    ],
-)
-def test_widths(name: str, subtype: str, tolerance: float, tmp_path: Path) -> None:
-    samples, rate = audio.read_audio(write(tmp_path / name, subtype=subtype))
-    assert rate == 8000 and samples.dtype == np.float32
-    np.testing.assert_allclose(samples, tone(), atol=tolerance)
+def read_manifest(path: Path, **options: Any) -> list[Entry]:
+    return read_manifest_of(path, config_of(path, **options))
 
 
-def test_channels_are_averaged(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.wav", np.stack([tone(), 0.5 * tone()], axis=1), subtype="FLOAT")
-    np.testing.assert_allclose(audio.read_audio(path)[0], 0.75 * tone(), atol=1e-6)
+def list_folder(path: Path, template: str, **options: Any) -> list[Entry]:
+    return list_folder_of(path, config_of(path, transcript_from_name=template, **options))
 
 
-@pytest.mark.parametrize("rate", [4000, 11025, 22050, 44100, 48000])
-def test_any_rate_becomes_the_one_asked_for(rate: int, tmp_path: Path) -> None:
-    path = write(tmp_path / "a.wav", tone(1.0, rate=rate), rate, subtype="FLOAT")
-    samples, now = audio.read_audio(path, 8000)
-    assert now == 8000 and len(samples) == 8000
-    middle = slice(500, 7500)  # the ends ring
-    np.testing.assert_allclose(samples[middle], tone(1.0)[middle], atol=2e-3)
+def parts(data: Data) -> tuple[Any, Any, Any]:
+    return data.clips.train, data.clips.valid, data.clips.test
 
 
-def test_what_the_new_rate_cannot_hold_is_gone(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.wav", tone(1.0, hertz=7000.0, rate=44100), 44100)
-    assert np.abs(audio.read_audio(path, 8000)[0][500:7500]).max() < 0.01
+def facts(data: Data, topic: str) -> list[str]:
+    return [fact.text for fact in data.understood if fact.topic == topic]
+
+
+# --- files that cannot be used --------------------------------------------------------------------
 
 
 def broken(folder: Path) -> dict[Path, str]:
     """Files that cannot be learned from, and what is said of them."""
-    whole = write(folder / "whole.wav").read_bytes()
+    whole = write_sound(folder / "whole.wav").read_bytes()
     files = {
         "empty.wav": b"",
         "text.wav": b"this is no sound at all",
@@ -84,53 +74,62 @@ def broken(folder: Path) -> dict[Path, str]:
     for name, content in files.items():
         (folder / name).write_bytes(content)
     (folder / "whole.wav").unlink()
-    write(folder / "none.wav", np.zeros(0, "float32"))
-    write(folder / "nan.wav", np.full(4000, np.nan, "float32"), subtype="FLOAT")
-    write(folder / "silent.wav", np.zeros(4000, "float32"))
-    write(folder / "short.wav", tone(0.03))
+    write_sound(folder / "none.wav", np.zeros(0, "float32"))
+    write_sound(folder / "nan.wav", np.full(4000, np.nan, "float32"), subtype="FLOAT")
+    write_sound(folder / "silent.wav", np.zeros(4000, "float32"))
+    write_sound(folder / "short.wav", tone(0.03))
     return {
         folder / "empty.wav": "found 0 bytes",
         folder / "text.wav": "cannot be read as sound",
         folder / "cut.wav": "is cut off: expected 8,044 bytes, found 4,022",
         folder / "head.wav": "is cut off",
         folder / "none.wav": "found a file without a sample",
-        folder / "nan.wav": "holds samples that are no numbers",
+        folder / "nan.wav": "holds samples that are not numbers",
         folder / "silent.wav": "is silent",
         folder / "short.wav": "is too short",
         folder / "missing.wav": "cannot be read: No such file",
     }
 
 
-def fits(rate: int) -> speech.Fits:
-    return lambda samples, text: "is too short" if samples < 0.1 * rate else None
-
-
-def test_broken_files_are_named_and_left_out_or_refused(tmp_path: Path) -> None:
+def test_broken_files_are_named_and_left_out_or_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     wrong = broken(tmp_path)
-    good = [write(tmp_path / f"good{k}.wav") for k in range(4)]
+    good = [write_sound(tmp_path / f"good{k}.wav") for k in range(4)]
     lines = ["path,transcript", *(f"{path.name},word" for path in (*good, *wrong)), "good0.wav, "]
-    (tmp_path / "all.csv").write_text("\n".join(lines))
-    data = speech.load(str(tmp_path / "all.csv"), fits=fits)
-    assert sorted(c.name for c in (*data.train, *data.valid, *data.test)) == [*map(str, good)]
-    assert len(data.skipped) == len(wrong) + 1
-    for (path, message), said in zip(wrong.items(), data.skipped, strict=False):
-        assert said.startswith(f"{path}: ") and message in said
-    assert "the transcript is empty" in data.skipped[-1]
-    assert "10 files left out" in data.description
-    clips, skipped = speech.load_test(str(tmp_path / "all.csv"), Options(), fits=fits)
-    assert len(clips) == 4 and skipped == data.skipped
+    manifest = tmp_path / "all.csv"
+    manifest.write_text("\n".join(lines))
+    data = load(manifest, **STEPS)
+    assert sorted(c.name for part in parts(data) for c in part) == [*map(str, good)]
+    left_out = facts(data, "left out")
+    assert len(left_out) == len(wrong) + 2
+    for (path, message), reason in zip(wrong.items(), left_out, strict=False):
+        assert reason.startswith(f"{path}: ") and message in reason
+    assert "the transcript is empty" in left_out[-2]
+    assert left_out[-1] == "10 files in all; --strict refuses them"
+    capsys.readouterr()
+    assert len(load_test(manifest, **STEPS)) == 4
+    told = capsys.readouterr().err
+    assert all(f"left out: {reason}" in told for reason in left_out)
     with pytest.raises(DataError, match="empty.wav: expected sound, found 0 bytes"):
-        speech.load(str(tmp_path / "all.csv"), Options(strict=True), fits=fits)
+        load(manifest, strict=True, **STEPS)
     for path in good:
         path.unlink()
     with pytest.raises(UserError, match="none of 14 files can be used; .*good0.wav"):
-        speech.load(str(tmp_path / "all.csv"), fits=fits)
+        load(manifest, **STEPS)
+    with pytest.raises(UserError, match="none of 14 files can be used; .*good0.wav"):
+        load_test(manifest, **STEPS)
 
 
-def test_integers_keep_the_sound() -> None:
-    samples = tone()
-    np.testing.assert_allclose(audio.from_int16(audio.to_int16(samples)), samples, atol=2.0**-15)
-    assert audio.is_silent(np.full(100, 0.3)) and not audio.is_silent(samples)
+def test_of_many_files_left_out_the_first_are_named(tmp_path: Path) -> None:
+    for k in range(4):
+        write_sound(tmp_path / f"good{k}.wav")
+    names = [*(f"good{k}.wav" for k in range(4)), *(f"missing{k}.wav" for k in range(25))]
+    (tmp_path / "all.csv").write_text("path,text\n" + "\n".join(f"{n},a" for n in names))
+    left_out = facts(load(tmp_path / "all.csv"), "left out")
+    assert len(left_out) == 21
+    assert "missing19.wav" in left_out[19]
+    assert left_out[-1] == "25 files in all, 5 of them not named here; --strict refuses them"
 
 
 # --- manifests ------------------------------------------------------------------------------------
@@ -152,7 +151,7 @@ FORMS = {
 @pytest.mark.parametrize("name", FORMS)
 def test_manifests(name: str, tmp_path: Path) -> None:
     for sound in ("a.wav", "sub/b.wav"):
-        write(tmp_path / "clips" / sound)
+        write_sound(tmp_path / "clips" / sound)
     (tmp_path / name).write_text(FORMS[name])
     first, second = read_manifest(tmp_path / name)
     assert (first.text, second.text) == ("one two", "three")
@@ -186,7 +185,7 @@ def test_columns_and_splits(tmp_path: Path) -> None:
         ("a.jsonl", '{"path": "x.wav", "text": "one"}\n{"path": "y.wav"}\n', "a.jsonl:2: has no"),
         ("a.jsonl", "[1]\n", "a.jsonl:1: expected a JSON object"),
         ("a.jsonl", "{\n", "a.jsonl:1: is not JSON"),
-        ("a.csv", "path,text\n", "a.csv: holds no entry"),
+        ("a.csv", "path,text\n", "a.csv: has no entries"),
     ],
 )
 def test_malformed_manifests(name: str, text: str, message: str, tmp_path: Path) -> None:
@@ -199,27 +198,41 @@ def test_a_folder_of_manifests(tmp_path: Path) -> None:
     for split, count in (("train", 3), ("dev", 1), ("test", 2)):
         rows = []
         for k in range(count):
-            write(tmp_path / "wavs" / f"{split}{k}.wav", rate=16000)
+            write_sound(tmp_path / "wavs" / f"{split}{k}.wav", rate=16000)
             rows.append(json.dumps({"audio": f"{split}{k}.wav", "text": f"Word {k}"}))
         (tmp_path / f"{split}.jsonl").write_text("\n".join(rows))
-    data = speech.load(str(tmp_path), Options(lowercase=True))
-    assert [len(part) for part in (data.train, data.valid, data.test)] == [3, 1, 2]
-    assert data.sampling_rate == 16000 and data.train[1].text == "word 1"
-    assert data.symbols == tuple(" 012dorw") and data.unseen_symbols == ""
-    assert len(speech.load(str(tmp_path), Options(sampling_rate=8000)).test[0].samples) == 4000
-    assert [len(part) for part in speech.load_test(str(tmp_path), Options())] == [2, 0]
-    assert [len(p) for p in speech.load_test(str(tmp_path / "train.jsonl"), Options())] == [3, 0]
+    data = load(tmp_path, lowercase=True)
+    assert [len(part) for part in parts(data)] == [3, 1, 2]
+    assert data.sampling_rate == 16000 and data.clips.train[1].text == "word 1"
+    assert data.symbols == tuple(" 012dorw") and not facts(data, "unseen")
+    assert facts(data, "files") == ["train.jsonl, dev.jsonl, test.jsonl"]
+    assert len(load(tmp_path, sampling_rate=8000).clips.test[0].samples) == 4000
+    clips = load_test(tmp_path)
+    assert len(clips) == 2 and len(clips[0].samples) == 4000
+    assert len(load_test(tmp_path / "train.jsonl")) == 3
+    assert len(load_test(tmp_path, tmp_path)) == 2
     one = tmp_path / "one"
-    write(one / "wavs" / "a.wav")
+    write_sound(one / "wavs" / "a.wav")
     (one / "metadata.csv").write_text("a|Yes|yes\n" * 5)
     with pytest.raises(UserError, match="1 distinct clips are too few"):
-        speech.load(str(one))
+        load(one)
     (one / "other.csv").write_text("")
     with pytest.raises(UserError, match="several manifests, metadata.csv, other.csv, and none"):
-        speech.load(str(one))
+        load(one)
     (tmp_path / "train2.jsonl").write_text("")
     with pytest.raises(UserError, match="several files for the train split"):
-        speech.load(str(tmp_path))
+        load(tmp_path)
+    with pytest.raises(UserError, match="no manifest has 'third' in its name"):
+        load(tmp_path, subset="third")
+
+
+def test_letters_that_train_does_not_have_are_told(tmp_path: Path) -> None:
+    rows = ["path,text,split"]
+    for split, text in (("train", "ab"), ("dev", "abc"), ("test", "ad")):
+        write_sound(tmp_path / f"{split}.wav")
+        rows.append(f"{split}.wav,{text},{split}")
+    (tmp_path / "m.csv").write_text("\n".join(rows))
+    assert facts(load(tmp_path / "m.csv"), "unseen") == ["never in train, so never right: c d"]
 
 
 # --- folders --------------------------------------------------------------------------------------
@@ -237,48 +250,52 @@ def test_a_folder_of_manifests(tmp_path: Path) -> None:
     ],
 )
 def test_names_tell(name: str, template: str, text: str, speaker: str, tmp_path: Path) -> None:
-    write(tmp_path / name)
-    (entry,) = list_folder(tmp_path, Naming(template))
+    write_sound(tmp_path / name)
+    (entry,) = list_folder(tmp_path, template)
     assert (entry.text, entry.speaker) == (text, speaker)
 
 
 def test_patterns_and_folders_make_splits(tmp_path: Path) -> None:
     for k in range(12):
-        write(tmp_path / f"{k % 3}_a_{k}.wav")
-    naming = Naming("{text}_{speaker}_*", ("*_[5-6].wav",), ("*_[0-4].wav",))
-    data = speech.load(str(tmp_path), Options(naming=naming))
-    names = [[Path(c.name).stem for c in part] for part in (data.train, data.valid, data.test)]
+        write_sound(tmp_path / f"{k % 3}_a_{k}.wav")
+    data = load(
+        tmp_path,
+        transcript_from_name="{text}_{speaker}_*",
+        valid_names=("*_[5-6].wav",),
+        test_names=("*_[0-4].wav",),
+    )
+    names = [[Path(c.name).stem for c in part] for part in parts(data)]
     assert [len(part) for part in names] == [5, 2, 5]
     assert sorted(names[1]) == ["0_a_6", "2_a_5"] and "1_a_10" in names[0]
     for split in ("train", "test"):
-        write(tmp_path / "folders" / split / "yes.wav")
-    entries = list_folder(tmp_path / "folders", Naming("{text}"))
+        write_sound(tmp_path / "folders" / split / "yes.wav")
+    entries = list_folder(tmp_path / "folders", "{text}")
     assert [entry.split for entry in entries] == ["test", "train"]
 
 
 def test_speakers_are_kept_together(tmp_path: Path) -> None:
     for speaker in range(10):
         for k in range(3):
-            write(tmp_path / f"{k}_s{speaker}_{k}.wav")
-    options = Options(naming=Naming("{text}_{speaker}_*"), by_speaker=True)
-    data = speech.load(str(tmp_path), options)
-    groups = [{clip.speaker for clip in part} for part in (data.train, data.valid, data.test)]
+            write_sound(tmp_path / f"{k}_s{speaker}_{k}.wav")
+    data = load(tmp_path, transcript_from_name="{text}_{speaker}_*", by_speaker=True)
+    groups = [{clip.speaker for clip in part} for part in parts(data)]
     assert [len(group) for group in groups] == [8, 1, 1] and len(set.union(*groups)) == 10
+    assert "by a shuffle of its speakers" in facts(data, "split")[0]
 
 
 def test_wrong_folders(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="expected sound files .* found none"):
-        speech.load(str(tmp_path))
-    write(tmp_path / "7.wav")
-    with pytest.raises(
-        UserError, match="nothing says what is spoken in 7.wav; .*--transcript-from"
-    ):
-        speech.load(str(tmp_path))
+        load(tmp_path)
+    write_sound(tmp_path / "7.wav")
+    with pytest.raises(UserError, match="no transcript for 7.wav; .*--transcript-from"):
+        load(tmp_path)
     with pytest.raises(UserError, match="does not fit '7'"):
-        speech.load(str(tmp_path), Options(naming=Naming("{text}_{speaker}")))
+        load(tmp_path, transcript_from_name="{text}_{speaker}")
     for template in ("{speaker}_*", "{text}_{text}"):
         with pytest.raises(UserError, match="expected {text} where the transcript is"):
-            speech.load(str(tmp_path), Options(naming=Naming(template)))
+            load(tmp_path, transcript_from_name=template)
+    with pytest.raises(UserError, match="no path has 'x' in it"):
+        load(tmp_path, transcript_from_name="{text}", subset="x")
 
 
 # --- strings, Morse, TFDS -------------------------------------------------------------------------
@@ -338,32 +355,54 @@ def test_morse_is_what_the_code_says() -> None:
     assert dots == [1, 1, 1, 1, 1, 3, 3, 1, 3, 1, 3, 7, 1]
 
 
-def test_morse_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(speech, "SIZES", {"train": 40, "valid": 5, "test": 10})
-    data, again, other = (speech.load("embedded", seed=seed) for seed in (0, 0, 1))
-    texts = [{clip.text for clip in part} for part in (data.train, data.valid, data.test)]
-    assert [len(part) for part in (data.train, data.valid, data.test)] == [40, 5, 10]
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded, "SIZES", {"train": 40, "valid": 5, "test": 10})
+
+
+def test_morse_data(small: None) -> None:
+    data, again, other = (load(EMBEDDED, seed=seed) for seed in (0, 0, 1))
+    texts = [{clip.text for clip in part} for part in parts(data)]
+    assert [len(part) for part in parts(data)] == [40, 5, 10]
     assert len(texts[1] | texts[2]) == 15 and not texts[0] & (texts[1] | texts[2])
     assert {letter for part in texts for text in part for letter in text} <= {*embedded.CODE, " "}
-    assert sum(len(clip.text) == 1 for clip in data.train) >= 30
+    train = data.train(0)
+    assert sum(len(clip.text) == 1 for clip in train) >= 30
     assert all(len(clip.text) > 1 for clip in (*data.valid, *data.test))
-    assert all((a.samples == b.samples).all() for a, b in zip(data.train, again.train, strict=True))
+    assert all((a.samples == b.samples).all() for a, b in zip(train, again.train(0), strict=True))
     assert data.test[0].text != other.test[0].text
-    assert 0.3 < len(data.train[0].samples) / data.sampling_rate < 12
+    assert 0.3 < len(train[0].samples) / data.sampling_rate < 12
+    assert [c.text for c in speech.load_test(EMBEDDED, Config(), 4000)] == [
+        clip.text for clip in data.test
+    ]
+    with pytest.raises(UserError, match="has 4,000 samples per second; the model takes 8,000"):
+        speech.load_test(EMBEDDED, Config(), 8000)
 
 
-def test_morse_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(speech, "SIZES", {"train": 40, "valid": 5, "test": 10})
-    data = speech.load("embedded")
-    assert data.later is not None
-    first, second, again = data.later(1), data.later(2), data.later(1)
+def test_morse_without_end(small: None) -> None:
+    data = load(EMBEDDED)
+    first, second, again = data.train(1), data.train(2), data.train(1)
     held_out = {clip.text for clip in (*data.valid, *data.test)}
     for clips in (first, second):
         assert len(clips) == 40 and not held_out & {clip.text for clip in clips}
     assert [clip.text for clip in first] == [clip.text for clip in again]
-    assert len({tuple(clip.text for clip in part) for part in (data.train, first, second)}) == 3
-    assert sum(len(clip.text) == 1 for clip in data.later(20)) <= 16  # letters first, then words
+    epochs = (data.train(0), first, second)
+    assert len({tuple(clip.text for clip in part) for part in epochs}) == 3
+    assert sum(len(clip.text) == 1 for clip in data.train(20)) <= 16  # letters first, then words
     assert all((a.samples == b.samples).all() for a, b in zip(first, again, strict=True))
+
+
+def test_joined_words_have_a_space_between_them(tmp_path: Path) -> None:
+    for split in ("train", "dev", "test"):
+        for word in ("on", "off"):
+            for k in range(3):
+                write_sound(tmp_path / split / f"{word}_{k}.wav")
+    data = load(tmp_path, transcript_from_name="{text}_*", join=(2, 3))
+    assert all(" " in clip.text for clip in (*data.train(0), *data.test))
+    assert data.symbols == (" ", "f", "n", "o")
+    assert facts(data, "strings") == ["2 train, 4 valid, 20 test, of 2 to 3 clips"]
+    with pytest.raises(UserError, match="--join 7: no speaker has as many clips in train"):
+        load(tmp_path, transcript_from_name="{text}_*", join=(7, 8))
 
 
 class Feature(SimpleNamespace):
@@ -391,30 +430,21 @@ def test_tfds(
     info = SimpleNamespace(
         features=features, splits=["train_clean", "dev_clean", "test"], homepage=""
     )
-    sound, said = features
+    sound, transcript = features
     rate = features[sound].sample_rate
     samples = (32767 * tone(rate=rate)).astype("int64")
     monkeypatch.setattr(tfds, "prepared_builder", lambda name: SimpleNamespace(info=info))
     monkeypatch.setattr(
-        tfds, "decoded", lambda builder, split: [{sound: samples, said: example}] * 2
+        tfds, "decoded", lambda builder, split: [{sound: samples, transcript: example}] * 2
     )
-    data = speech.load("tfds:some")
-    assert [len(part) for part in (data.train, data.valid, data.test)] == [2, 2, 2]
-    assert data.train[0].text == text
+    data = load(Source("tfds", "some"))
+    assert [len(part) for part in parts(data)] == [2, 2, 2]
+    assert data.clips.train[0].text == text
     assert data.sampling_rate == min(rate, 16000)
-    assert abs(len(data.train[0].samples) / data.sampling_rate - 0.5) < 0.01
-    np.testing.assert_allclose(np.abs(data.train[0].samples).max(), 0.5 * 32767, rtol=0.01)
+    samples = data.clips.train[0].samples
+    assert abs(len(samples) / data.sampling_rate - 0.5) < 0.01
+    np.testing.assert_allclose(np.abs(samples).max(), 0.5 * 32767, rtol=0.01)
     with pytest.raises(UserError, match="--subset WORD of train_clean, dev_clean, test"):
-        speech.load("tfds:some", Options(subset="other"))
+        load(Source("tfds", "some"), subset="other")
     with pytest.raises(UserError, match="no feature words; --transcript-column names one of"):
-        speech.load("tfds:some", Options(transcript_column="words"))
-
-
-def test_a_wave_file_of_the_standard_library(tmp_path: Path) -> None:
-    with wave.open(str(tmp_path / "a.wav"), "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(8000)
-        file.writeframes((32767 * tone()).astype("<i2").tobytes())
-    assert audio.rate_of(tmp_path / "a.wav") == 8000 and audio.rate_of(tmp_path) is None
-    np.testing.assert_allclose(audio.read_audio(tmp_path / "a.wav")[0], tone(), atol=1e-4)
+        load(Source("tfds", "some"), transcript_column="words")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import subprocess
 import sys
@@ -16,11 +17,16 @@ import soundfile
 import tensorflow as tf
 
 from recipes.kit.cli import main
+from recipes.kit.config_file import read_config, to_json
 from recipes.kit.data.batches import pad
+from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
-from recipes.kit.metrics import speech_metrics, taken_for
-from recipes.speech import data as speech_data
+from recipes.kit.output import read_run_config
+from recipes.kit.recipe import Run
 from recipes.speech import recipe
+from recipes.speech.data import too_short
+from recipes.speech.metrics import confusions, speech_metrics
+from recipes.speech.options import Config
 from recipes.speech.serve import Transcriber, texts_of, timed_letters, transcribe_all
 
 RATE = 2000
@@ -96,7 +102,9 @@ def test_it_learns_and_says_so(trained: Path) -> None:
     names = {"cer", "wer", "sequence_accuracy"}
     assert set(metrics["test"]) == names | {f"greedy_{name}" for name in names}
     assert metrics["test"]["cer"] <= 0.1 < 0.4 < metrics["baseline"]["cer"]
-    assert "1 file left out" in (trained / "README.md").read_text()
+    card = (trained / "README.md").read_text()
+    assert "- left out: 1 file in all; --strict refuses them" in card
+    assert "empty.wav: expected sound, found 0 bytes" in (trained / "data.json").read_text()
     for name in ("alignment", "confusion", "curves"):
         assert (trained / "plots" / f"{name}.png").stat().st_size > 5_000
 
@@ -122,11 +130,29 @@ def test_predict_and_evaluate(
     assert main(["evaluate", str(trained)]) == 0
     test = json.loads((trained / "metrics.json").read_text())["test"]
     assert json.loads(capsys.readouterr().out.splitlines()[-1]) == pytest.approx(test)
-    assert main(["predict", str(trained), str(manifest.parent / "empty.wav")]) == 2
-    assert "empty.wav: expected sound, found 0 bytes" in capsys.readouterr().err
+
+
+def test_one_answer_for_each_file(
+    trained: Path, manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = manifest.parent
+    files = [folder / "test0.wav", folder / "empty.wav", folder / "test1.wav", tmp_path / "no.wav"]
+    capsys.readouterr()
+    assert main(["predict", str(trained), *map(str, files)]) == 2
+    answers = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [answer.get("path", answer.get("input")) for answer in answers] == [*map(str, files)]
+    assert set(answers[1]) == set(answers[3]) == {"input", "error"}
+    assert "empty.wav: expected sound, found 0 bytes" in answers[1]["error"]
+    assert "no.wav: cannot be read: No such file" in answers[3]["error"]
+    assert main(["predict", str(trained), str(files[2])]) == 0
+    alone = json.loads(capsys.readouterr().out)
+    assert alone == {**answers[2], "score": pytest.approx(answers[2]["score"], abs=1e-3)}
+    path = tmp_path / "silent.wav"
     soundfile.write(path, np.zeros(2 * RATE), RATE)
     assert main(["predict", str(trained), str(path)]) == 0
-    assert "stereo.wav: is silent" in capsys.readouterr().err
+    captured = capsys.readouterr()
+    assert "silent.wav: is silent" in captured.err
+    assert json.loads(captured.out)["seconds"] == 2.0
 
 
 def test_served_alone(trained: Path, tmp_path: Path) -> None:
@@ -145,9 +171,8 @@ def test_served_alone(trained: Path, tmp_path: Path) -> None:
     ours = Transcriber(
         keras.models.load_model(trained / "model.keras"),
         about["symbols"][1:],
-        sampling_rate=about["sampling_rate"],
-        seconds_per_step=0.04,
-        beam_size=3,
+        about["sampling_rate"],
+        read_run_config(Config, trained),
     )
     alone = [transcribe_all(ours.transcribe, [sound])[0] for sound in sounds]
     assert answers["serving_default"]["texts"] == texts_of(alone)
@@ -168,7 +193,7 @@ def test_served_alone(trained: Path, tmp_path: Path) -> None:
 
 def frames_of(trained: Path, inputs: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Log-probabilities, and where they are not those of what cannot be."""
-    model = recipe.servable(keras.models.load_model(trained / "model.keras"))
+    model = recipe.portable(keras.models.load_model(trained / "model.keras"), trained)
     frames = model({k: tf.constant(v) for k, v in inputs.items()})["log_probabilities"].numpy()
     return frames, frames > -1e6
 
@@ -214,20 +239,22 @@ def test_strings_from_names_resumed(
     words += ["--test-names", "*_[0-1].wav", "--valid-names", "*_2.wav", "--join", "1", "3"]
     out = tmp_path / "out"
     assert main(["train", "speech", *words, *QUICK, "--epochs", "3", "--out", str(out)]) == 0
-    config = recipe.Config(
-        data=str(folder),
+    config = Config(
+        data=Source.of(folder),
         transcript_from_name="{text}_{speaker}_*",
         test_names=("*_[0-1].wav",),
         valid_names=("*_2.wav",),
         join=(1, 3),
     )
-    data = recipe.load_data(config)
+    data = recipe.load_data(config.data, config)
     assert len(data.train(0)) == len(data.train(1))
     assert [c.text for c in data.train(0)] != [c.text for c in data.train(1)]
     held_out = {name for clip in data.test for name in clip.name.split(" + ")}
     assert held_out == {str(path) for path in folder.glob("*_[01].wav")}
     assert held_out.isdisjoint(n for c in data.train(3) for n in c.name.split(" + "))
-    assert "in strings of 1 to 3" in data.description
+    assert any(
+        topic == "strings" and text.endswith(", of 1 to 3 clips") for topic, text in data.understood
+    )
     # A run that is interrupted in its second epoch goes through the same epochs.
     again, calls = tmp_path / "again", []
 
@@ -248,34 +275,39 @@ def test_strings_from_names_resumed(
     assert len(histories[0]) == 3 and histories[0] == histories[1]
 
 
-def test_a_stream(manifest: Path) -> None:
-    config = recipe.Config(data=str(manifest), bidirectional=False, units=4, num_mels=10)
-    model = recipe.build(config, recipe.load_data(config))
+def test_a_stream(manifest: Path, tmp_path: Path) -> None:
+    config = Config(data=Source.of(manifest), bidirectional=False, units=4, num_mels=10)
+    run = Run(config, recipe.load_data(config.data, config), tmp_path, "speech")
+    model = recipe.build(run)
     assert isinstance(model.get_layer("normalization"), keras.layers.BatchNormalization)
     assert "recurrent_0" in {layer.name for layer in model.layers}
 
 
-def test_too_short_for_its_transcript(manifest: Path) -> None:
-    config = recipe.Config(frame_step=0.02, time_reduction=2)
-    wrong = config.fits(RATE)  # 80 samples a step
-    assert wrong(5 * 80, "abcab") is None and wrong(4 * 80 + 79, "abcab") is not None
+def test_too_short_for_its_transcript() -> None:
+    config = Config(data=Source.of(Path("x")), frame_step=0.02, time_reduction=2)
+    assert too_short(5 * 80, "abcab", RATE, config) is None  # 80 samples a step
+    assert too_short(4 * 80 + 79, "abcab", RATE, config) is not None
     assert "is too short: 0.20 seconds are 4 steps, and its transcript 'abcc' needs 5" in str(
-        wrong(4 * 80 + 79, "abcc")
+        too_short(4 * 80 + 79, "abcc", RATE, config)
     )
-    joined = recipe.Config(frame_step=0.02, time_reduction=2, join=(1, 2)).fits(RATE)
-    assert joined(3 * 80, "a") is None and joined(2 * 80, "a") is not None
+    joined = dataclasses.replace(config, join=(1, 2))
+    assert too_short(3 * 80, "a", RATE, joined) is None
+    assert too_short(2 * 80, "a", RATE, joined) is not None
 
 
 def test_strict(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "speech", "--data", str(manifest), "--strict", "--out", "/tmp/no"]) == 2
     assert "empty.wav: expected sound, found 0 bytes" in capsys.readouterr().err
-    assert main(["train", "speech", "--join", "5", "1"]) == 2
-    assert "--join must be two rising numbers from 1" in capsys.readouterr().err
+    assert main(["train", "speech", "--data", str(manifest), "--join", "5", "1"]) == 2
+    told = capsys.readouterr().err
+    assert "--join must be the lowest number of clips, then the highest, not (5, 1)" in told
+    assert main(["train", "speech", "--data", str(manifest), "--join", "0", "1"]) == 2
+    assert "--join must be at least 1, not (0, 1)" in capsys.readouterr().err
 
 
 def test_metrics() -> None:
-    found = speech_metrics(["one two", "three"], ["one too", "three"])
-    assert found == {
+    metrics = speech_metrics(["one two", "three"], ["one too", "three"])
+    assert metrics == {
         "cer": pytest.approx(1 / 12),
         "wer": pytest.approx(1 / 3),
         "sequence_accuracy": 0.5,
@@ -283,7 +315,7 @@ def test_metrics() -> None:
     assert speech_metrics(["abc"], [""])["cer"] == 1
     with pytest.raises(UserError, match="expected at least one clip"):
         speech_metrics([], [])
-    assert taken_for(["abc", "d"], ["axcd", "d"]) == [
+    assert confusions(["abc", "d"], ["axcd", "d"]) == [
         ("a", "a"),
         ("b", "x"),
         ("c", "c"),
@@ -294,7 +326,7 @@ def test_metrics() -> None:
 
 def test_a_trial_changes_what_is_heard() -> None:
     hp = keras_tuner.HyperParameters()
-    recipe.space(hp, recipe.Config())
+    recipe.space(hp, Config())
     assert set(hp.values) >= {
         "features",
         "time_reduction",
@@ -304,21 +336,110 @@ def test_a_trial_changes_what_is_heard() -> None:
         "cell",
     }
     hp.values["time_reduction"] = 1
-    assert recipe.space(hp, recipe.Config()).time_reduction == 1
+    assert recipe.space(hp, Config()).time_reduction == 1
+
+
+def test_a_trial_keeps_to_what_its_features_and_direction_allow() -> None:
+    data = Source.of(Path("x"))
+    hp = keras_tuner.HyperParameters()
+    start = Config(data=data, features="mfcc", num_coefficients=20)
+    assert recipe.space(hp, start).num_coefficients == 20
+    hp.values["features"] = "log_mel"
+    assert recipe.space(hp, start).features == "log_mel"
+    hp.values["bidirectional"] = False
+    assert recipe.space(hp, start).normalization == "corpus"
+    asked_for = dataclasses.replace(start, normalization="none")
+    assert recipe.space(hp, asked_for).normalization == "none"
 
 
 def test_clips_are_held_in_two_bytes_a_sample(manifest: Path) -> None:
-    data = speech_data.load(str(manifest))
-    assert {clip.samples.dtype for clip in data.train} == {np.dtype("int16")}
+    config = Config(data=Source.of(manifest))
+    data = recipe.load_data(config.data, config)
+    assert {clip.samples.dtype for clip in data.train(0)} == {np.dtype("int16")}
     assert data.sampling_rate == RATE
 
 
-def test_options_that_follow_the_data(manifest: Path) -> None:
-    morse, own = recipe.Config(), recipe.Config(data=str(manifest))
+def test_options_that_follow_the_data(trained: Path, manifest: Path, tmp_path: Path) -> None:
+    morse, own = Config(), Config(data=Source.of(manifest))
+    stream = Config(data=Source.of(manifest), bidirectional=False)
     assert (morse.num_mels, morse.dropout, morse.learning_rate) == (20, 0.0, 5e-3)
     assert (own.num_mels, own.dropout, own.learning_rate) == (40, 0.2, 3e-3)
-    assert recipe.Config(num_mels=30, dropout=0.1).num_mels == 30
-    assert not morse.feature_options(stream=False)["spec_augment"]
-    assert own.feature_options(stream=False)["spec_augment"]
-    assert morse.feature_options(stream=False)["normalization"] == "corpus"
-    assert own.feature_options(stream=False)["normalization"] == "clip"
+    assert [c.normalization for c in (morse, own, stream)] == ["corpus", "clip", "corpus"]
+    assert Config(num_mels=30, dropout=0.1).num_mels == 30
+    assert not morse.feature_options()["spec_augment"]
+    assert own.feature_options()["spec_augment"]
+    # They are resolved in the folder of a run, and read back equal.
+    options = json.loads((trained / "config.json").read_text())["options"]
+    assert options["normalization"] == "clip" and None not in {
+        options[name] for name in ("num_mels", "dropout", "learning_rate")
+    }
+    assert json.loads(json.dumps(to_json(read_run_config(Config, trained)))) == options
+    with pytest.raises(UserError, match="--num-coefficients must be at most --num-mels 10, not 13"):
+        dataclasses.replace(own, features="mfcc", num_mels=10)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--sampling-rate 8000", "--sampling-rate has no effect with --data embedded"),
+        ("--transcript-from-name {text}", "--transcript-from-name has no effect with --data emb"),
+        ("--valid-names a*", "--valid-names has no effect with --data embedded"),
+        ("--test-names a*", "--test-names has no effect with --data embedded"),
+        ("--path-column a", "--path-column has no effect with --data embedded"),
+        ("--transcript-column a", "--transcript-column has no effect with --data embedded"),
+        ("--subset a", "--subset has no effect with --data embedded"),
+        ("--by-speaker", "--by-speaker has no effect with --data embedded"),
+        ("--join 1 2", "--join has no effect with --data embedded"),
+        ("--lowercase", "--lowercase has no effect with --data embedded"),
+        ("--strict", "--strict has no effect with --data embedded"),
+        (
+            "--data tfds:yes_no --test-names a*",
+            "--test-names has no effect with --data tfds:yes_no",
+        ),
+        ("--data CSV --valid-names a*", "--valid-names has no effect with a manifest"),
+        ("--data DIR --test-names a*", "--test-names has no effect without --transcript-from-name"),
+        (
+            "--data DIR --transcript-from-name {text} --path-column a",
+            "--path-column has no effect with --transcript-from-name",
+        ),
+        ("--num-coefficients 12", "--num-coefficients has no effect with --features log_mel"),
+    ],
+)
+def test_options_without_effect_are_refused(
+    words: str, message: str, manifest: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    places = {"CSV": str(manifest), "DIR": str(manifest.parent)}
+    assert main(["train", "speech", *(places.get(word, word) for word in words.split())]) == 2
+    assert message in capsys.readouterr().err
+
+
+#: What version 996d83d wrote besides the options that have not changed.
+OLD = {
+    "data": "recordings",
+    "seed": 0,
+    "out": "saved_models/speech",
+    "normalization": None,
+    "num_mels": 40,
+    "dropout": 0.2,
+    "learning_rate": 0.003,
+    "transcript_from_name": "{text}_{speaker}_*",
+    "valid_names": ["*_[5-9].wav"],
+    "test_names": [],
+    "join": [1, 5],
+    "bidirectional": False,
+    "merge_mode": "concat",
+    "initial_state": "zeros",
+    "mixed_precision": False,
+}
+
+
+def test_the_config_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"recipe": "speech", "options": OLD, "versions": {}}))
+    config = read_config(Config, path, "speech", whole=True)
+    assert config.normalization == "corpus" and config.join == (1, 5)
+    assert config.data == Source.of(Path("recordings")) and not config.bidirectional
+    # Options that did nothing were accepted then.
+    options = {**OLD, "data": "embedded", "normalization": "corpus"}
+    path.write_text(json.dumps({"recipe": "speech", "options": options, "versions": {}}))
+    assert read_config(Config, path, "speech", whole=True).join is None
