@@ -270,7 +270,9 @@ def _read_options(
     defaults."""
     file = value_of("--config", words)
     if file is not None:
-        default = read_config(kind, Path(file), name, default=default)
+        data = value_of("--data", words)
+        source = None if data is None else Source.parse(data)
+        default = read_config(kind, Path(file), name, default=default, data=source)
     defaults = () if default is None else (default,)
     about = description_of(name)
     config, given = parse(words, kind, flags, prog=prog, description=about, defaults=defaults)

@@ -28,7 +28,13 @@ def _plain(value: Any) -> Any:
 
 
 def read_config(
-    kind: type[C], path: Path, recipe: str, *, default: C | None = None, whole: bool = False
+    kind: type[C],
+    path: Path,
+    recipe: str,
+    *,
+    default: C | None = None,
+    data: Source | None = None,
+    whole: bool = False,
 ) -> C:
     """Read a config file: a `config.json` or `best_config.json`, or a plain object of options.
 
@@ -37,6 +43,8 @@ def read_config(
         path: The file.
         recipe: Name of the recipe.
         default: Values of the options that the file leaves out; None takes those of the class.
+        data: Takes the place of the data that the file names, before defaults that depend on it are
+            chosen.
         whole: Whether the file is that of a run, which says at least which data it was made from.
 
     Raises:
@@ -66,6 +74,8 @@ def read_config(
                 f"has the option {name!r}, of which only "
                 f"{kind.retired[name]!r} is left, not {value!r}",
             )
+    if data is not None:
+        values["data"] = data
     while True:
         try:
             return kind(**values) if default is None else dataclasses.replace(default, **values)

@@ -413,6 +413,24 @@ def test_options_without_effect_are_refused(
     assert message in capsys.readouterr().err
 
 
+def test_a_file_of_options_follows_the_data_of_the_command_line(
+    manifest: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "options.json"
+    file.write_text('{"units": 8, "lowercase": true}')
+    data = Source.of(manifest)
+    config = read_config(Config, file, "speech", data=data)
+    assert config == Config(data=data, units=8, lowercase=True) and config.num_mels == 40
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "file").touch()
+    words = ["--config", str(file), "--data", str(manifest), "--out", str(out)]
+    assert main(["train", "speech", *words]) == 2
+    assert "lowercase" not in capsys.readouterr().err  # It is the folder that is refused.
+    assert main(["train", "speech", "--config", str(file)]) == 2
+    assert "options.json: --lowercase has no effect with --data emb" in capsys.readouterr().err
+
+
 #: What version 996d83d wrote besides the options that have not changed.
 OLD = {
     "data": "recordings",
