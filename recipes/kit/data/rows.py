@@ -1,4 +1,4 @@
-"""Rows of text files with their line numbers: separated cells, or a JSON object a line."""
+"""Rows of text files with line numbers: separated cells, or a JSON object per line."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ def csv_rows(path: Path, text: str, delimiter: str, *, quotes: bool = True) -> l
     """Line number and cells of each row that is not empty.
 
     Args:
-        path: Of what the message speaks.
-        text: What the file holds.
-        delimiter: What separates cells.
+        path: The file, for messages.
+        text: Its content.
+        delimiter: The character that separates cells.
         quotes: Whether cells in quotation marks may hold delimiters and line ends.
 
     Raises:
-        DataError: It is not CSV; names file and line.
+        DataError: If it is not CSV; names file and line.
     """
     reader = csv.reader(
         io.StringIO(text),
@@ -47,7 +47,7 @@ def json_rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
     """Line number and object of each line that is not empty.
 
     Raises:
-        DataError: A line is no JSON object; names file and line.
+        DataError: If a line is not a JSON object; names file and line.
     """
     for number, line in enumerate(text.split("\n"), start=1):
         if not line.strip():
@@ -56,7 +56,7 @@ def json_rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
             record = json.loads(line)
         except json.JSONDecodeError as error:
             raise DataError(
-                path, f"is not JSON, an object a line: {error.msg}", line=number
+                path, f"is not JSON, one object per line: {error.msg}", line=number
             ) from None
         if not isinstance(record, dict):
             raise DataError(path, f"expected a JSON object, found {line[:60]}", line=number)

@@ -1,4 +1,4 @@
-"""Tables of numbers in text files: rows with their line numbers, a header or none."""
+"""Tables of numbers in text files: rows with line numbers, with a header or without."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from recipes.kit.data.files import read_text
 from recipes.kit.data.rows import Row, csv_rows
 from recipes.kit.errors import DataError
 
-#: What stands for a value that is not there, in small letters.
+#: Ways to write a missing value, in lower case.
 _MISSING = {"", "na", "n/a", "#n/a", "nan", "null", "none", "missing", "?", "-", "--", "."}
 
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
@@ -20,7 +20,14 @@ _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?")
 
 @dataclass(frozen=True)
 class Table:
-    """Cells of a file; `names` are those of the header, or `column 0`, `column 1`, ..."""
+    """Cells of a file.
+
+    Attributes:
+        path: The file.
+        names: Names of the columns in the header, or `column 0`, `column 1`, ...
+        header: Whether there is a header.
+        rows: Line number and cells of each row below the header.
+    """
 
     path: Path
     names: tuple[str, ...]
@@ -35,15 +42,15 @@ class Table:
 def read_table(path: Path) -> Table:
     """Read a CSV file, gzipped or not.
 
-    Cells are separated by semicolons or tabs, if the first line has any, else by commas. The first
-    row is a header if one of its cells is no number where the column below it holds numbers.
+    Cells are separated by semicolons or tabs if the first line has any, else by commas. The first
+    row is a header if one of its cells is not a number but the column below it holds numbers.
 
     Raises:
-        DataError: the file is empty or no CSV, its rows differ in width, or two columns have the
-            same name; names file and line.
+        DataError: If the file is empty or not CSV, its rows differ in width, or two columns have
+            the same name; names file and line.
     """
     text = read_text(path)
-    # Numbers may have decimal commas then; semicolons and tabs have no other use here.
+    # Semicolons and tabs only ever separate cells here; numbers may then have decimal commas.
     first = text.partition("\n")[0]
     delimiter = next((mark for mark in ";\t" if mark in first), ",")
     rows = csv_rows(path, text, delimiter)
@@ -67,19 +74,19 @@ def read_table(path: Path) -> Table:
 
 
 def with_point(cell: str, delimiter: str) -> str:
-    """The cell, a decimal comma made a point; between commas it may separate thousands."""
+    """The cell with a point for a decimal comma, unless cells are separated by commas."""
     if delimiter != "," and _DECIMAL_COMMA.fullmatch(cell):
         return cell.replace(",", ".")
     return cell
 
 
 def is_missing(cell: str) -> bool:
-    """Whether a cell stands for a value that is not there."""
+    """Whether a cell stands for a missing value."""
     return cell.lower() in _MISSING
 
 
 def number(cell: str) -> float | None:
-    """The value of a cell: NaN where it is missing, None where it is no finite number.
+    """The value of a cell: NaN where it is missing, None where it is not a finite number.
 
     >>> number("1.5"), number("abc"), number("NA")
     (1.5, None, nan)
@@ -94,7 +101,7 @@ def number(cell: str) -> float | None:
 
 
 def is_numeric(cells: Sequence[str]) -> bool:
-    """Whether a column holds numbers: at least one, and nothing else but missing values."""
+    """Whether a column holds at least one number, and otherwise only missing values."""
     values = [number(cell) for cell in cells]
     return None not in values and any(value == value for value in values)
 

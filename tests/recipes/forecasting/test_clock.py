@@ -11,6 +11,7 @@ from recipes.forecasting.clock import (
     WEEK,
     YEAR,
     Clock,
+    UnreadableTime,
     find_clock,
     looks_like_time,
     parse_times,
@@ -28,7 +29,7 @@ def seconds(*stamps: str) -> list[int]:
         (["1997-10-12"], ["1997-10-12"]),
         (["2014-07-01 00:30:00", "2014-07-01T01:00"], ["2014-07-01 00:30", "2014-07-01 01:00"]),
         (["1/2/1981", "12/31/1990"], ["1981-01-02", "1990-12-31"]),  # the month first
-        (["1/2/1981", "31/12/1990"], ["1981-02-01", "1990-12-31"]),  # 31 is no month
+        (["1/2/1981", "31/12/1990"], ["1981-02-01", "1990-12-31"]),  # 31 is not a month
         (["31.12.1990 9:05", "01.02.1991 10:00"], ["1990-12-31 09:05", "1991-02-01 10:00"]),
         (["02/8/1991"], ["1991-02-08"]),
         (["2020/3/1"], ["2020-03-01"]),
@@ -41,7 +42,7 @@ def seconds(*stamps: str) -> list[int]:
     ],
 )
 def test_how_times_are_written(cells: list[str], stamps: list[str]) -> None:
-    times, unit = parse_times(cells, numeric=False)  # type: ignore[misc]
+    times, unit = parse_times(cells, numeric=False)
     assert unit == "second"
     assert times.tolist() == seconds(*stamps)
     assert all(map(looks_like_time, cells)) or cells == ["20200131", "20200229"]
@@ -50,20 +51,22 @@ def test_how_times_are_written(cells: list[str], stamps: list[str]) -> None:
 @pytest.mark.parametrize("factor", [1, 1000])
 def test_seconds_and_milliseconds_since_1970(factor: int) -> None:
     wanted = seconds("2023-01-01", "2023-01-01 01:00")
-    times, unit = parse_times([str(factor * stamp) for stamp in wanted], numeric=True)  # type: ignore[misc]
+    times, unit = parse_times([str(factor * stamp) for stamp in wanted], numeric=True)
     assert unit == "second" and times.tolist() == wanted
 
 
 @pytest.mark.parametrize("cell", ["soon", "2020-13-01", "30/30/2020", "2020-02-30", "1/2/81", ""])
-def test_what_is_no_time(cell: str) -> None:
-    assert parse_times(["2020-01-01", cell], numeric=False) == 1
+def test_what_is_not_a_time(cell: str) -> None:
+    with pytest.raises(UnreadableTime) as error:
+        parse_times(["2020-01-01", cell], numeric=False)
+    assert error.value.index == 1
     assert not looks_like_time(cell)
 
 
 def test_numbers() -> None:
-    times, unit = parse_times(["1700", "1701.0"], numeric=True)  # type: ignore[misc]
+    times, unit = parse_times(["1700", "1701.0"], numeric=True)
     assert (times.tolist(), unit) == ([1700, 1701], "number")
-    assert parse_times(["1577836800", "1577840400"], numeric=True)[1] == "second"  # type: ignore[index]
+    assert parse_times(["1577836800", "1577840400"], numeric=True)[1] == "second"
     assert not looks_like_time("1990") and not looks_like_time("19.5")
 
 

@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from recipes.forecasting import data as forecasting
-from recipes.forecasting.formats import Columns, read_series
-from recipes.forecasting.windows import Part, Windows, calendar, season_scale
+from recipes.forecasting.baseline import naive, seasonal_naive
+from recipes.forecasting.data import Data, PartName
+from recipes.forecasting.formats import read_series
+from recipes.forecasting.options import Config, SeriesName
+from recipes.forecasting.season import season_scale
+from recipes.forecasting.windows import Part, Windows, calendar
+from recipes.kit.data.readers import Fact
+from recipes.kit.data.source import Source
 from recipes.kit.errors import DataError, UserError
 
 #: Where somebody may have put the CSV files of darts: beside the checkout.
@@ -23,55 +31,74 @@ def write(folder: Path, text: str, name: str = "series.csv") -> Path:
     return path
 
 
+def columns(**options: Any) -> Config:
+    """Options about the columns of a file."""
+    return Config(data=Source.of(Path("any.csv")), **options)
+
+
+def load(path: Path | str, **options: Any) -> Data:
+    """The data of a file or folder."""
+    source = Source.of(Path(path))
+    return forecasting.load(source, Config(data=source, **options))
+
+
+def lines(facts: Iterable[Fact]) -> list[str]:
+    return [f"{fact.topic}: {fact.text}" for fact in facts]
+
+
 def test_with_a_header(tmp_path: Path) -> None:
     text = "when,a,b,note\n2020-01-01,1,10,x\n2020-01-02,,20,y\n2020-01-04,4,NA,z\n"
-    read = read_series(write(tmp_path, text), Columns())
+    read = read_series(write(tmp_path, text), columns())
     (series,) = read.series
     assert read.targets == ("a",) and series.clock.name == "day"
     np.testing.assert_array_equal(series.values[:, 0], [1, np.nan, np.nan, 4])
-    assert "target 'a'; not used: b" in read.notes[0]
-    assert "1 of 3 values of 'a' are missing, the first in series.csv:3" in read.notes[1]
-    assert "1 of 4 steps have no row in series.csv, the first 2020-01-03" in read.notes[2]
-    read = read_series(tmp_path / "series.csv", Columns(targets=("b",), covariates=("a",)))
-    assert "1 of 3 values of 'a' are missing" in " ".join(read.notes)
+    assert lines(read.understood) == [
+        "not used: b (see --target)",
+        "missing: 1 of 3 values of 'a', the first in series.csv:3",
+        "gaps: 1 of 4 steps have no row in series.csv, the first 2020-01-03: missing values",
+    ]
+    read = read_series(tmp_path / "series.csv", columns(target=("b",), covariates=("a",)))
+    assert "missing: 1 of 3 values of 'a'" in " ".join(lines(read.understood))
     np.testing.assert_array_equal(read.series[0].values[:, 0], [10, 20, np.nan, np.nan])
     np.testing.assert_array_equal(read.series[0].covariates[:, 0], [1, np.nan, np.nan, 4])
-    assert read_series(tmp_path / "series.csv", Columns(targets=("all",))).targets == ("a", "b")
+    assert read_series(tmp_path / "series.csv", columns(target=("all",))).targets == ("a", "b")
 
 
 def test_without_a_header_gzipped(tmp_path: Path) -> None:
     path = tmp_path / "series.csv.gz"
     path.write_bytes(gzip.compress(b"1;0,5\n2;0,25\n3;\n"))
-    read = read_series(path, Columns())
+    read = read_series(path, columns())
     assert read.targets == ("column 0", "column 1") and read.series[0].clock is None
     np.testing.assert_array_equal(read.series[0].values, [[1, 0.5], [2, 0.25], [3, np.nan]])
-    assert read_series(path, Columns(targets=("1",))).targets == ("column 1",)
+    assert read_series(path, columns(target=("1",))).targets == ("column 1",)
 
 
 def test_the_index_of_a_data_frame_is_no_target(tmp_path: Path) -> None:
     path = write(tmp_path, ",y\n0,5\n1,6\n2,7\n")
-    assert read_series(path, Columns()).targets == ("y",)
+    assert read_series(path, columns()).targets == ("y",)
     path = write(tmp_path, "year,y\n1990,5\n1991,6\n1993,7\n")
-    read = read_series(path, Columns())
+    read = read_series(path, columns())
     assert read.targets == ("y",) and read.series[0].clock.text(1992) == "1992"
     assert len(read.series[0]) == 4
-    none = read_series(path, Columns(time="none"))
+    none = read_series(path, columns(time_column="none"))
     assert none.targets == ("year",) and none.series[0].clock is None
 
 
 def test_quoted_names_and_months_first(tmp_path: Path) -> None:
     text = '"Day","Least, in C"\n"12/30/1984",20.7\n"12/31/1984",17.9\n"1/1/1985",18.8\n'
-    read = read_series(write(tmp_path, text), Columns())
+    read = read_series(write(tmp_path, text), columns())
     assert read.targets == ("Least, in C",)
     clock = read.series[0].clock
     assert (clock.name, clock.text(clock.first)) == ("day", "1984-12-30")
 
 
-def test_unsorted_rows_are_sorted_and_said(tmp_path: Path) -> None:
+def test_unsorted_rows_are_sorted_and_reported(tmp_path: Path) -> None:
     path = write(tmp_path, "d,y\n2020-01-03,3\n2020-01-01,1\n2020-01-02,2\n")
-    read = read_series(path, Columns())
+    read = read_series(path, columns())
     np.testing.assert_array_equal(read.series[0].values[:, 0], [1, 2, 3])
-    assert "not in the order of time (from series.csv:3 on): sorted" in read.notes[0]
+    assert lines(read.understood) == [
+        "order: rows are not in the order of time (from series.csv:3 on): sorted"
+    ]
 
 
 def test_several_series_below_each_other(tmp_path: Path) -> None:
@@ -80,55 +107,61 @@ def test_several_series_below_each_other(tmp_path: Path) -> None:
         for day in range(1, 6)
         for place, shop in enumerate(("north", "south"))
     )
-    read = read_series(write(tmp_path, text), Columns(series="shop"))
+    read = read_series(write(tmp_path, text), columns(series_column="shop"))
     assert [s.name for s in read.series] == ["north", "south"] and read.targets == ("sold",)
     np.testing.assert_array_equal(read.series[1].values[:, 0], [11, 12, 13, 14, 15])
     with pytest.raises(
         DataError,
         match=r"series.csv:3: the time stamp '2020-01-01' is already in "
-        r"line 2; several series below each other need",
+        r"line 2; several series in one file need --series-column",
     ):
-        read_series(tmp_path / "series.csv", Columns())
+        read_series(tmp_path / "series.csv", columns())
 
 
 @pytest.mark.parametrize(
-    ("text", "columns", "message"),
+    ("text", "options", "message"),
     [
-        ("", Columns(), "holds no values"),
-        ("a,b\n", Columns(), "series.csv:1: expected a column of numbers|holds a header and no"),
-        ("a,b\n1,2\n3\n", Columns(), "series.csv:3: expected 2 columns, found 1"),
-        ("a,a\n1,2\n", Columns(), "series.csv:1: two columns are named 'a'"),
-        ("a\n1\n2\nthree\n", Columns(targets=("a",)), "series.csv:4: expected a number in column"),
-        ("a\n1\ninf\n", Columns(targets=("a",)), "series.csv:3: expected a number .* found 'inf'"),
-        ("a\n1\n", Columns(targets=("b",)), "series.csv:1: expected a column 'b', found 'a'"),
-        ("a,b\n,1\n,2\n", Columns(targets=("a",)), "series.csv:2: column 'a' holds no value"),
-        ("a,b\n1,2\n", Columns(("a",), ("a",)), "column 'a' is given twice"),
-        ("t,y\n2020-01-01,1\nlater,2\n", Columns(time="t"), "series.csv:3: expected a time stamp"),
+        ("", {}, "holds no values"),
+        ("a,b\n", {}, "series.csv:1: expected a column of numbers|holds a header and no"),
+        ("a,b\n1,2\n3\n", {}, "series.csv:3: expected 2 columns, found 1"),
+        ("a,a\n1,2\n", {}, "series.csv:1: two columns are named 'a'"),
+        ("a\n1\n2\nthree\n", {"target": ("a",)}, "series.csv:4: expected a number in column"),
+        ("a\n1\ninf\n", {"target": ("a",)}, "series.csv:3: expected a number .* found 'inf'"),
+        ("a\n1\n", {"target": ("b",)}, "series.csv:1: expected a column 'b', found 'a'"),
+        ("a,b\n,1\n,2\n", {"target": ("a",)}, "series.csv:2: column 'a' holds no value"),
+        ("a,b\n1,2\n", {"target": ("a",), "covariates": ("a",)}, "column 'a' is used twice"),
+        (
+            "t,y\n2020-01-01,1\nlater,2\n",
+            {"time_column": "t"},
+            "series.csv:3: expected a time stamp",
+        ),
         (
             "t,y\n2020-01-01,1\n2020-01-02,2\n2020-01-03,3\n2020-01-03 07:00,4\n",
-            Columns(),
+            {},
             "series.csv:5: the time stamp '2020-01-03 07:00' lies between the steps of the others, "
             "one day each",
         ),
         (
             "t,y\n2020-01-01,1\n2020-01-02,2\n9020-01-03,3\n",
-            Columns(),
+            {},
             "series.csv:4: the time stamp '9020-01-03' is .* steps of one day after the first",
         ),
-        ("name\nx\ny\n", Columns(), "expected a column of numbers to forecast"),
-        ('a\n999\n998\n"1,012"\n', Columns(), "series.csv:4: expected a number .* found '1,012'"),
-        ("sold\n1\n2\nthree\n", Columns(), "series.csv:4: expected a number in column 'sold'"),
-        ('a\n"1\n', Columns(), "series.csv:2: is not CSV"),
+        ("name\nx\ny\n", {}, "expected a column of numbers to forecast"),
+        ('a\n999\n998\n"1,012"\n', {}, "series.csv:4: expected a number .* found '1,012'"),
+        ("sold\n1\n2\nthree\n", {}, "series.csv:4: expected a number in column 'sold'"),
+        ('a\n"1\n', {}, "series.csv:2: is not CSV"),
     ],
 )
-def test_what_is_wrong_is_named(tmp_path: Path, text: str, columns: Columns, message: str) -> None:
+def test_what_is_wrong_is_named(
+    tmp_path: Path, text: str, options: dict[str, Any], message: str
+) -> None:
     with pytest.raises(DataError, match=message):
-        read_series(write(tmp_path, text), columns)
+        read_series(write(tmp_path, text), columns(**options))
 
 
-def test_rows_behind_the_last_value_tell_of_the_future(tmp_path: Path) -> None:
+def test_rows_after_the_last_value_tell_of_the_future(tmp_path: Path) -> None:
     text = "d,y,holiday\n2020-01-01,1,0\n2020-01-02,2,1\n2020-01-03,,0\n2020-01-04,,1\n"
-    read = read_series(write(tmp_path, text), Columns(targets=("y",), known=("holiday",)))
+    read = read_series(write(tmp_path, text), columns(target=("y",), known_covariates=("holiday",)))
     assert len(read.series[0]) == 2
     assert read.series[0].known[:, 0].tolist() == [0, 1, 0, 1]
 
@@ -139,14 +172,12 @@ def numbers(folder: Path, values: np.ndarray, name: str = "series.csv") -> str:
 
 def test_cuts_by_time(tmp_path: Path) -> None:
     source = numbers(tmp_path, np.arange(100) ** 1.5)
-    data = forecasting.load(source, horizon=4)
+    data = load(source, horizon=4, window=6, season=1)
     assert data.borders == ((70, 80),)
-    parts = {
-        name: Windows(data.part(name), 6, 4, whole=name == "train")
-        for name in ("train", "valid", "test")
-    }
+    names: tuple[PartName, ...] = ("train", "valid", "test")
+    parts = {name: data.windows(name) for name in names}
     assert [len(part) for part in parts.values()] == [61, 7, 17]
-    values = data.series[0].values
+    values = data.series.series[0].values
     for name, (start, end) in {"train": (6, 70), "valid": (70, 80), "test": (80, 100)}.items():
         part = parts[name]
         origins = part.origins[:, 1]
@@ -158,34 +189,36 @@ def test_cuts_by_time(tmp_path: Path) -> None:
             np.testing.assert_array_equal(truth[row], values[origin : origin + 4])
 
 
-def test_series_too_short_are_left_out_and_said(tmp_path: Path) -> None:
+def test_series_too_short_are_left_out_and_reported(tmp_path: Path) -> None:
     folder = tmp_path / "many"
     folder.mkdir()
     numbers(folder, np.sin(np.arange(60)), "a.csv")
     numbers(folder, np.arange(9), "b.csv")
     numbers(folder, np.ones(60), "c.csv")
-    data = forecasting.load(str(folder), horizon=5)
-    assert [s.name for s in data.series] == ["a.csv"]
-    (note,) = [note for note in data.notes if "left out" in note]
-    assert "2 of 3 series: b.csv (9 steps leave 0 to train on" in note
-    assert "c.csv (its training part never changes)" in note
+    data = load(folder, horizon=5)
+    assert [s.name for s in data.series.series] == ["a.csv"]
+    (left_out,) = [fact.text for fact in data.understood if fact.topic == "left out"]
+    assert "2 of 3 series: b.csv (9 steps leave 0 to train on" in left_out
+    assert "c.csv (its training part never changes)" in left_out
     with pytest.raises(UserError, match="nothing to learn from: b.csv"):
-        forecasting.load(str(folder / "b.csv"), horizon=5)
+        load(folder / "b.csv", horizon=5)
     numbers(folder, np.arange(60), "d.csv")
     (folder / "d.csv").write_text("z\n1\n2\n")
     with pytest.raises(DataError, match="d.csv:1: expected a column 'y', found 'z'"):
-        forecasting.load(str(folder), horizon=5)
+        load(folder, horizon=5)
 
 
 def test_the_season_that_forecasts_best(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     wave = np.tile([5.0, 1.0, 0.0, 2.0, 9.0, 3.0, 4.0], 40) + 0.1 * rng.normal(size=280)
     source = numbers(tmp_path, wave)
-    found = forecasting.load(source, horizon=10)
-    assert found.season == 7 and "a season of 7 steps" in found.notes[-1]
+    data = load(source, horizon=10)
+    how = "(chosen on the training part; --season overrides)"
+    assert data.season == 7 and f"season: 7 steps {how}" in lines(data.understood)
     walk = numbers(tmp_path, rng.normal(size=280).cumsum())
-    assert forecasting.load(walk, horizon=10).season == 1
-    assert forecasting.load(walk, horizon=10, season=5).season == 5
+    assert load(walk, horizon=10).season == 1
+    fixed = load(walk, horizon=10, season=5)
+    assert fixed.season == 5 and "season: 5 steps" in lines(fixed.understood)
     half = np.abs(wave[7:196] - wave[:189]).mean()
     assert season_scale(wave[:196, None], 7) == pytest.approx(half)
 
@@ -196,26 +229,25 @@ def test_naive_forecasts(tmp_path: Path) -> None:
     path = write(tmp_path, "y\n" + "".join("\n" if v != v else f"{v}\n" for v in values))
     text = "step,y\n" + "".join(f"{i},{'' if v != v else v}\n" for i, v in enumerate(values))
     path.write_text(text)
-    read = read_series(path, Columns(targets=("y",), time="step"))
+    read = read_series(path, columns(target=("y",), time_column="step"))
     windows = Windows(Part(read.series, [(25, 30)]), 4, 5)
-    np.testing.assert_array_equal(windows.naive()[0, :, 0], [23] * 5)  # the last one known
-    np.testing.assert_array_equal(windows.seasonal_naive(3)[0, :, 0], [22, 23, 21, 22, 23])
-    np.testing.assert_array_equal(windows.seasonal_naive(1)[0, :, 0], [23] * 5)
+    np.testing.assert_array_equal(naive(windows)[0, :, 0], [23] * 5)  # the last one known
+    np.testing.assert_array_equal(seasonal_naive(windows, 3)[0, :, 0], [22, 23, 21, 22, 23])
+    np.testing.assert_array_equal(seasonal_naive(windows, 1)[0, :, 0], [23] * 5)
 
 
 def test_targets_apart(tmp_path: Path) -> None:
     text = "a,b\n" + "".join(f"{i},{i * i}\n" for i in range(50))
-    path = str(write(tmp_path, text))
-    columns = Columns(targets=("all",))
-    together = forecasting.load(path, horizon=3, columns=columns)
+    path = write(tmp_path, text)
+    together = load(path, horizon=3, target=("all",)).series
     assert together.targets == ("a", "b") and len(together.series) == 1
-    apart = forecasting.load(path, horizon=3, columns=columns, separate=True)
+    apart = load(path, horizon=3, target=("all",), separate=True).series
     assert [s.name for s in apart.series] == ["a", "b"] and apart.columns == ("a", "b")
 
 
 def test_windows_of_calendar_and_known(tmp_path: Path) -> None:
     text = "t,y,k\n" + "".join(f"2020-01-{d:02},{d},{-d}\n" for d in range(1, 29))
-    read = read_series(write(tmp_path, text), Columns(targets=("y",), known=("k",)))
+    read = read_series(write(tmp_path, text), columns(target=("y",), known_covariates=("k",)))
     windows = Windows(Part(read.series, [(20, 28)]), 5, 3, periods=(7 * 86_400,))
     inputs = windows.inputs([0, 1])
     np.testing.assert_array_equal(inputs["past"][0, :, 0], [16, 17, 18, 19, 20])
@@ -229,43 +261,83 @@ def test_windows_of_calendar_and_known(tmp_path: Path) -> None:
 
 def test_unknown_sources() -> None:
     with pytest.raises(UserError, match="no such file"):
-        forecasting.load("/nowhere", horizon=3)
+        load("/nowhere")
     with pytest.raises(UserError, match="are not read by this recipe"):
-        forecasting.load("tfds:monash", horizon=3)
+        forecasting.load(Source("tfds", "monash"), Config())
+    with pytest.raises(UserError, match="embedded:nil: there is no such set"):
+        forecasting.load(Source("embedded", "nil"), Config())
 
 
 @pytest.mark.parametrize("name", ["co2", "elnino", "sunspots", "nile", "macrodata"])
-def test_embedded(name: str) -> None:
-    data = forecasting.load("embedded", horizon=12, embedded=name)
-    assert len(data.series) == 1 and "statsmodels" in data.licence
+def test_embedded(name: SeriesName) -> None:
+    data = forecasting.load(Source(), Config(series=name))
+    assert len(data.series.series) == 1 and "statsmodels" in data.licence
     seasons = {"co2": 52, "elnino": 12, "sunspots": 11}
     assert data.season == seasons.get(name, data.season)
+    again = forecasting.load(Source("embedded", name), Config(data=Source("embedded", name)))
+    assert again.series.columns == data.series.columns and len(again.test.truth)
+
+
+def test_everything_understood_is_reported(tmp_path: Path) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for shop in "abcdefgh":
+        rows = [f"2024-01-{day:02},{rng.normal():.3f},x" for day in range(1, 32)]
+        rows[3] = f"2024-01-04,,{shop}"
+        write(folder, "day,sold,note\n" + "\n".join(rows), f"{shop}.csv")
+    data = load(folder, horizon=2, season=1)
+    reported = lines(data.understood)
+    assert reported[:5] == [
+        "series: 8: a.csv, b.csv, c.csv, d.csv, e.csv, f.csv, ...",
+        f"source: {folder}",
+        "steps: 176 train, 24 valid, 48 test",
+        "clock: steps of one day, 2024-01-01 to 2024-01-31",
+        "forecast: sold",
+    ]
+    # Every note about a file, however many there are.
+    assert reported[5:13] == [
+        f"missing: 1 of 31 values of 'sold', the first in {shop}.csv:5" for shop in "abcdefgh"
+    ]
+    assert reported[13:] == [
+        "season: none",
+        "windows: 7 steps, to forecast the next 2",
+        "calendar: weekday",
+    ]
+
+
+def test_several_files_are_series_of_the_same_columns(tmp_path: Path) -> None:
+    numbers(tmp_path, np.sin(np.arange(60)), "a.csv")
+    numbers(tmp_path, np.cos(np.arange(60)), "b.csv")
+    source = Source.of(tmp_path / "a.csv", tmp_path / "b.csv")
+    data = forecasting.load(source, Config(data=source, horizon=3))
+    assert [s.name for s in data.series.series] == ["a.csv", "b.csv"]
 
 
 @pytest.mark.skipif(not DARTS.is_dir(), reason="the files of darts are not here")
 @pytest.mark.parametrize(
-    ("name", "steps", "step", "said"),
+    ("name", "steps", "step", "line"),
     [
-        ("AirPassengers", 144, "month", "a season of 12 steps of one month"),
+        ("AirPassengers", 144, "month", "season: 12 steps of one month"),
         ("ILINet", 1305, "week", "4 of 1,305 steps have no row in ILINet.csv"),
         ("heart_rate", 1800, None, ""),
-        ("monthly-sunspots", 2820, "month", "no season"),
-        ("taxi_new_york_passengers", 10320, "30 minutes", "a season of 336 steps"),
-        ("taylor", 4032, None, "a season of 336 steps"),
+        ("monthly-sunspots", 2820, "month", "season: none: "),
+        ("taxi_new_york_passengers", 10320, "30 minutes", "season: 336 steps"),
+        ("taylor", 4032, None, "season: 336 steps"),
         ("temps", 3652, "day", "2 of 3,652 steps have no row in temps.csv, the first 1984-12-31"),
         ("us_gasoline", 1578, "week", "not in the order of time (from us_gasoline.csv:3 on)"),
     ],
 )
-def test_files_as_they_are(name: str, steps: int, step: str | None, said: str) -> None:
-    data = forecasting.load(str(DARTS / f"{name}.csv"), horizon=12)
-    assert len(data.series[0]) == steps
-    assert (data.clock and data.clock.name) == step
-    assert any(said in note for note in data.notes)
+def test_files_as_they_are(name: str, steps: int, step: str | None, line: str) -> None:
+    data = load(DARTS / f"{name}.csv")
+    assert len(data.series.series[0]) == steps
+    clock = data.series.clock
+    assert (clock and clock.name) == step
+    assert any(line in each for each in lines(data.understood))
 
 
 @pytest.mark.skipif(not DARTS.is_dir(), reason="the files of darts are not here")
 def test_empty_cells_of_ilinet() -> None:
-    columns = Columns(targets=("AGE 25-49",))
-    read = read_series(DARTS / "ILINet.csv", columns)
-    assert "of 1,301 values of 'AGE 25-49' are missing, the first in ILINet.csv:2" in read.notes[0]
+    read = read_series(DARTS / "ILINet.csv", columns(target=("AGE 25-49",)))
+    assert "of 1,301 values of 'AGE 25-49', the first in ILINet.csv:2" in read.understood[0].text
     assert np.isnan(read.series[0].values[0, 0])

@@ -14,12 +14,20 @@ import pytest
 
 import zoo
 from recipes.forecasting import recipe
+from recipes.forecasting.clock import Clock
+from recipes.forecasting.data import Data
 from recipes.forecasting.metrics import Answers
-from recipes.forecasting.serve import SavedForecaster, model_answers
+from recipes.forecasting.options import Config
+from recipes.forecasting.series import Series
+from recipes.forecasting.serve import ForecastPredictor, model_answers
+from recipes.forecasting.windows import Part, Windows
 from recipes.kit.cli import main
+from recipes.kit.data.source import Source
 from recipes.kit.errors import DataError, UserError
+from recipes.kit.recipe import Run
 
-QUICK = ["--units", "6", "--horizon", "3", "--window", "8", "--no-jit-compile"]
+SIZES = ["--units", "6", "--horizon", "3", "--window", "8"]
+QUICK = [*SIZES, "--no-jit-compile"]
 
 #: Runs where importing Keras or any package of ours fails.
 ALONE = """
@@ -52,6 +60,13 @@ def write(path: Path, values: np.ndarray, missing: tuple[int, ...] = ()) -> Path
     return path
 
 
+def load(path: Path, **options: Any) -> Data:
+    """The data of a file, windows of 8 steps and a horizon of 3."""
+    source = Source.of(path)
+    sizes = {"horizon": 3, "window": 8, **options}
+    return recipe.load_data(source, Config(data=source, **sizes))
+
+
 @pytest.fixture(scope="module")
 def series(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(tmp_path_factory.mktemp("series") / "sold.csv", wave(), missing=(20, 21, 215))
@@ -76,6 +91,10 @@ def test_it_learns_and_says_so(trained: Path) -> None:
     }
     for name in ("fan", "by_step", "curves"):
         assert (trained / "plots" / f"{name}.png").stat().st_size > 5_000
+    topics = [
+        line["topic"] for line in json.loads((trained / "data.json").read_text())["understood"]
+    ]
+    assert {"series", "steps", "clock", "missing", "season", "windows", "calendar"} <= {*topics}
     header, *rows = (trained / "errors.csv").read_text().splitlines()
     assert header.startswith("target,step,mae of model") and len(rows) == 3
 
@@ -97,61 +116,65 @@ def test_evaluate(trained: Path, series: Path, capsys: pytest.CaptureFixture[str
     assert "expected steps of one day, found steps of one week" in capsys.readouterr().err
 
 
-def test_predict_goes_on_behind_the_end(
+def test_predict_goes_on_after_the_end(
     trained: Path, series: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    capsys.readouterr()
-    assert main(["predict", str(trained), str(series)]) == 0
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line["time"] for line in lines] == ["2020-08-28", "2020-08-29", "2020-08-30"]
-    assert [line["step"] for line in lines] == [1, 2, 3]
-    assert {line["target"] for line in lines} == {"sold"}
-    for line in lines:
-        low, middle, high = (line["quantiles"][level] for level in ("0.1", "0.5", "0.9"))
-        assert low <= middle == line["forecast"] <= high
-        assert 550 < middle < 750
-    # What is forecast behind a file cut short is what was forecast in the middle of the whole one.
+    # What is forecast after a file cut short is what was forecast in the middle of the whole one.
     text = series.read_text().splitlines()
-    cut = series.parent / "cut.csv"
+    cut, short = series.parent / "cut.csv", series.parent / "short.csv"
     cut.write_text("\n".join(text[:201]) + "\n")
-    assert main(["predict", str(trained), str(cut)]) == 0
-    early = json.loads(capsys.readouterr().out.splitlines()[0])
-    config = recipe.Config(data=str(series), horizon=3, window=8)
-    test = recipe.load_data(config).test
-    answers = SavedForecaster(trained / "saved_model").answers(test.windows)
-    row = test.windows.origins[:, 1].tolist().index(200)
-    assert early["forecast"] == pytest.approx(answers.point[row, 0, 0], rel=1e-5)
-    short = series.parent / "short.csv"
     short.write_text("\n".join(text[:5]) + "\n")
-    assert main(["predict", str(trained), str(short)]) == 0
+    broken = series.parent / "broken.csv"
+    broken.write_text("day,sold\n2020-01-01,1\n2020-01-02,many\n")
+    files = [series, broken, cut, Path("/nowhere.csv"), short]
+    capsys.readouterr()
+    assert main(["predict", str(trained), *map(str, files)]) == 2
     shown = capsys.readouterr()
-    assert "4 steps are there of the 8 that are read" in shown.err
-    assert len(shown.out.splitlines()) == 3
-    assert main(["predict", str(trained), "/nowhere.csv"]) == 2
+    whole, wrong, early, missing, few = (json.loads(line) for line in shown.out.splitlines())
+
+    assert set(wrong) == set(missing) == {"input", "error"}
+    assert wrong["input"] == str(broken) and missing["input"] == "/nowhere.csv"
+    assert "broken.csv:3: expected a number in column 'sold', found 'many'" in wrong["error"]
+    assert "/nowhere.csv: cannot be read" in missing["error"]
+
+    assert whole["path"] == str(series)
+    (entry,) = whole["series"]
+    assert entry["name"] == "sold.csv"
+    assert entry["times"] == ["2020-08-28", "2020-08-29", "2020-08-30"]
+    (target,) = entry["targets"]
+    values = entry["targets"][target]
+    assert target == "sold" and len(values["forecast"]) == 3
+    assert values["forecast"] == values["quantiles"]["0.5"]
+    for low, middle, high in zip(*values["quantiles"].values(), strict=True):
+        assert low <= middle <= high and 550 < middle < 750
+
+    test = load(series).test
+    answers = ForecastPredictor(trained).answers(test.windows)
+    row = test.windows.origins[:, 1].tolist().index(200)
+    forecast = early["series"][0]["targets"]["sold"]["forecast"]
+    assert forecast == pytest.approx(answers.point[row, :, 0], rel=1e-5)
+
+    assert "has 4 steps, fewer than the 8 of a window" in shown.err
+    assert len(few["series"][0]["targets"]["sold"]["forecast"]) == 3
 
 
 def test_the_future_changes_nothing(trained: Path) -> None:
     """A forecast depends on nothing from its first step on."""
-    values = wave(60)
-    series = recipe.series_data.Series(
-        "s", values[:, None], np.zeros((60, 0)), np.zeros((60, 0)), None
-    )
-    config = recipe.Config(data="embedded", horizon=3, window=8)
-    about = json.loads((trained / "forecasting.json").read_text())
-    served = SavedForecaster(trained / "saved_model")
-    clock = recipe.series_data.Clock("second", 86_400, 0)
-    found = []
+    values, nothing = wave(60)[:, None], np.zeros((60, 0))
+    predictor = ForecastPredictor(trained)
+    clock = Clock("second", 86_400, 0)
+    runs = []
     for change in (0.0, 1000.0):
-        later = series.values.copy()
+        later = values.copy()
         later[40:] += change
-        one = recipe.series_data.Series("s", later, series.covariates, series.known, clock)
-        part = recipe.series_data.Part([one], [(0, 60)])
-        windows = recipe.Windows(part, 8, config.horizon, periods=about["periods"])
-        found.append((windows.origins[:, 1], served.answers(windows)))
-    origins = found[0][0]
+        part = Part([Series("s", later, nothing, nothing, clock)], [(0, 60)])
+        windows = Windows(part, 8, 3, periods=predictor.record.periods)
+        runs.append((windows.origins[:, 1], predictor.answers(windows)))
+    (origins, before), (_, after) = runs
     early = origins <= 40
-    np.testing.assert_array_equal(found[0][1].quantiles[early], found[1][1].quantiles[early])
-    moved = np.abs(found[0][1].point - found[1][1].point).max(axis=(1, 2)) > 0
+    assert before.quantiles is not None and after.quantiles is not None
+    np.testing.assert_array_equal(before.quantiles[early], after.quantiles[early])
+    moved = np.abs(before.point - after.point).max(axis=(1, 2)) > 0
     assert moved[~early].all()
 
 
@@ -160,13 +183,13 @@ def test_nothing_is_fitted_on_what_comes_after_the_training_part(tmp_path: Path)
     later = values.copy()
     later[170:] = 1e6 * np.arange(70)  # from the validation part on
     built = []
-    for name, one in (("a.csv", values), ("b.csv", later)):
-        path = write(tmp_path / name, one)
-        config = recipe.Config(data=str(path), horizon=3, window=8, units=4, scaling="train")
+    for name, steps in (("a.csv", values), ("b.csv", later)):
+        path = write(tmp_path / name, steps)
+        config = Config(data=Source.of(path), horizon=3, window=8, units=4, scaling="train")
         keras.utils.set_random_seed(0)
-        data = recipe.load_data(config)
-        assert data.series.borders == ((168, 192),)
-        model = recipe.build(config, data)
+        data = recipe.load_data(config.data, config)
+        assert data.borders == ((168, 192),)
+        model = recipe.build(Run(config, data, tmp_path, "forecasting"))
         windows = data.windows("train")
         mean = keras.ops.convert_to_numpy(model.get_layer("scaling").mean)
         built.append((data, model.get_weights(), windows.raw(range(len(windows))), mean))
@@ -174,15 +197,13 @@ def test_nothing_is_fitted_on_what_comes_after_the_training_part(tmp_path: Path)
         np.testing.assert_array_equal(a, b)
     for name in built[0][2]:
         np.testing.assert_array_equal(built[0][2][name], built[1][2][name])
-    assert built[0][0].series.season == built[1][0].series.season == 7
+    assert built[0][0].season == built[1][0].season == 7
     np.testing.assert_array_equal(built[0][0].test.scale, built[1][0].test.scale)
     assert built[0][3] == pytest.approx([np.mean(np.round(values[:168], 4))], rel=1e-6)
 
 
 def test_served_alone(trained: Path, series: Path, tmp_path: Path) -> None:
-    config = recipe.Config(data=str(series), horizon=3, window=8)
-    data = recipe.load_data(config)
-    windows = data.test.windows
+    windows = load(series).test.windows
     raw = windows.raw([0, 7, 30])
     assert set(raw) == {"past", "times"} and np.isnan(raw["past"]).any()
     np.savez(tmp_path / "raw.npz", **raw)
@@ -194,36 +215,37 @@ def test_served_alone(trained: Path, series: Path, tmp_path: Path) -> None:
     )
     answer = json.loads(done.stdout.splitlines()[-1])
     model = keras.models.load_model(trained / "model.keras")
-    ours = model_answers(model, windows, config.quantiles)
+    ours = model_answers(model, windows, Config().quantiles)
+    assert ours.quantiles is not None
     np.testing.assert_allclose(answer["quantiles"], ours.quantiles[[0, 7, 30]], rtol=1e-4)
     np.testing.assert_allclose(answer["forecast"], ours.point[[0, 7, 30]], rtol=1e-4)
-    np.testing.assert_allclose(answer["levels"], config.quantiles)
+    np.testing.assert_allclose(answer["levels"], Config().quantiles)
 
 
 @pytest.mark.slow
 def test_onnx(trained: Path, series: Path, tmp_path: Path) -> None:
-    """A window of 8 that is no multiple of the season of 7, and values that are missing."""
+    """A window of 8 that is not a multiple of the season of 7, and values that are missing."""
     runtime = pytest.importorskip("onnxruntime")
     pytest.importorskip("tf2onnx")
     path = tmp_path / "model.onnx"
     assert main(["export", str(trained), "--format", "onnx", "--to", str(path)]) == 0
-    config = recipe.Config(data=str(series), horizon=3, window=8)
-    windows = recipe.load_data(config).test.windows
+    windows = load(series).test.windows
     inputs = {name: value.astype("float32") for name, value in windows.inputs([0, 7, 30]).items()}
     assert np.isnan(inputs["past"]).any()
     wanted = keras.models.load_model(trained / "model.keras").predict_on_batch(inputs)
     known = inputs.pop("known")
     parts = {"known": known[:, :8], "future": known[:, 8:]}
-    (found,) = runtime.InferenceSession(str(path)).run(None, {**inputs, **parts})
-    np.testing.assert_allclose(found, wanted, rtol=1e-4)
+    (outputs,) = runtime.InferenceSession(str(path)).run(None, {**inputs, **parts})
+    np.testing.assert_allclose(outputs, wanted, rtol=1e-4)
 
 
 def test_baselines(series: Path) -> None:
-    config = recipe.Config(data=str(series), horizon=3, window=8)
-    data = recipe.load_data(config)
-    metrics, answers = recipe.baseline(config, data, Path())
+    data = load(series)
+    baseline = recipe.baseline(Run(Config(), data, Path(), "forecasting"))
+    metrics = baseline.metrics
+    assert baseline.what.startswith("the value one season before")
     values = data.series.series[0].values[:, 0]
-    errors = {"seasonal naive": [], "naive": []}
+    errors: dict[str, list[float]] = {"seasonal naive": [], "naive": []}
     for origin in range(192, 238):
         for step in range(origin, origin + 3):
             week, last = values[step - 7], values[origin - 1]
@@ -235,14 +257,23 @@ def test_baselines(series: Path) -> None:
     assert metrics["naive_mae"] == pytest.approx(np.nanmean(errors["naive"]))
     scale = np.nanmean(np.abs(values[7:168] - values[:161]))
     assert metrics["mase"] == pytest.approx(metrics["mae"] / scale)
-    again = data.test.metrics(Answers(answers["naive"]))
+    again = data.test.metrics(Answers(baseline.answers["naive"]))
     assert again["mae"] == metrics["naive_mae"]
 
 
+TRAINED = ["--epochs", "4", "--learning-rate", "0.02", "--no-jit-compile"]
 OTHERS: dict[str, list[str]] = {
-    "recursive": ["--mode", "recursive", "--cell", "simple", "--scaling", "last"],
+    "recursive": [*TRAINED, "--mode", "recursive", "--cell", "simple", "--scaling", "last"],
     "echo_state": ["--model", "echo_state", "--units", "40"],
-    "mean": ["--quantiles", "--scaling", "window", "--anchor", "level", "--bidirectional"],
+    "mean": [
+        *TRAINED,
+        "--quantiles",
+        "--scaling",
+        "window",
+        "--anchor",
+        "level",
+        "--bidirectional",
+    ],
 }
 
 
@@ -250,19 +281,30 @@ OTHERS: dict[str, list[str]] = {
 @pytest.mark.parametrize("kind", OTHERS)
 def test_other_models(kind: str, series: Path, tmp_path: Path, capsys: Any) -> None:
     out = tmp_path / "out"
-    words = ["--data", str(series), "--out", str(out), "--epochs", "4", *QUICK, *OTHERS[kind]]
-    assert main(["train", "forecasting", *words, "--learning-rate", "0.02"]) == 0
+    words = ["--data", str(series), "--out", str(out), *SIZES, *OTHERS[kind]]
+    assert main(["train", "forecasting", *words]) == 0
     assert "could not be drawn" not in capsys.readouterr().err
     metrics = json.loads((out / "metrics.json").read_text())
     assert metrics["test"]["mase"] < metrics["baseline"]["naive_mase"]
     assert ("quantile_loss" in metrics["test"]) == (kind != "mean")
     assert (out / "penalties.csv").exists() == (kind == "echo_state")
     assert main(["predict", str(out), str(series)]) == 0
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert len(lines) == 3 and ("quantiles" in lines[0]) == (kind != "mean")
+    (line,) = capsys.readouterr().out.splitlines()
+    values = json.loads(line)["series"][0]["targets"]["sold"]
+    assert len(values["forecast"]) == 3 and ("quantiles" in values) == (kind != "mean")
+    if kind == "echo_state":
+        _add_options(out, {"epochs": 4, "learning_rate": 0.02, "jit_compile": False})
     assert main(["evaluate", str(out)]) == 0
-    found = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert found == pytest.approx(metrics["test"])
+    again = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert again == pytest.approx(metrics["test"])
+
+
+def _add_options(folder: Path, options: dict[str, Any]) -> None:
+    """Options without effect, which an earlier version accepted and wrote."""
+    path = folder / "config.json"
+    record = json.loads(path.read_text())
+    record["options"].update(options)
+    path.write_text(json.dumps(record))
 
 
 @pytest.mark.slow
@@ -286,60 +328,41 @@ def test_several_series_with_known_covariates(tmp_path: Path, capsys: Any) -> No
     assert metrics["test"]["mase"] < 0.5 * metrics["baseline"]["mase"]
     capsys.readouterr()
     assert main(["predict", str(tmp_path / "out"), str(path)]) == 0
-    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert [line["series"] for line in lines] == ["small"] * 3 + ["large"] * 3
-    assert lines[0]["time"] == "2021-05-01"
-    assert lines[0]["forecast"] < 20 < 2000 < lines[3]["forecast"]
+    small, large = json.loads(capsys.readouterr().out)["series"]
+    assert (small["name"], large["name"]) == ("small", "large")
+    assert small["times"] == large["times"] == ["2021-05-01", "2021-05-02", "2021-05-03"]
+    forecasts = [each["targets"]["sold"]["forecast"] for each in (small, large)]
+    assert [len(steps) for steps in forecasts] == [3, 3]
+    assert forecasts[0][0] < 20 < 2000 < forecasts[1][0]
     shorter = tmp_path / "shorter.csv"
     shorter.write_text("shop,day,sold,sale\n" + "\n".join(rows[:121]) + "\n")
     assert main(["predict", str(tmp_path / "out"), str(shorter)]) == 2
-    assert (
-        "small: expected 3 rows of sale behind the last value, found 1" in capsys.readouterr().err
-    )
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ({"horizon": 0}, "--horizon must be at least 1"),
-        ({"test_share": 1.0}, "--test-share must be above 0 and below 1"),
-        ({"test_share": 0.95}, "--test-share must be below 0.9"),
-        ({"quantiles": (0.1, 0.9)}, "--quantiles must be ascending"),
-        ({"mode": "recursive", "bidirectional": True}, "--bidirectional: a layer that reads back"),
-        ({"mode": "recursive", "covariates": ("a",)}, "expected --known-covariates"),
-        ({"mode": "recursive", "initial_state": "learned"}, "--initial-state must be zeros"),
-        ({"mode": "recursive", "model": "echo_state"}, "--mode must be direct with --model echo"),
-        ({"model": "echo_state", "cell": "lstm"}, "--cell must be reservoir with --model echo"),
-        ({"model": "echo_state", "bidirectional": True}, "--bidirectional must be off"),
-    ],
-)
-def test_wrong_options(options: dict[str, Any], message: str) -> None:
-    with pytest.raises(UserError, match=message):
-        recipe.Config(**options)
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert "small: expected 3 rows of sale after the last value, found 1" in error
 
 
 def test_windows_that_do_not_fit(series: Path) -> None:
     with pytest.raises(UserError, match="no window of 170 steps and 3 steps after it"):
-        recipe.load_data(recipe.Config(data=str(series), horizon=3, window=170))
+        load(series, window=170)
     with pytest.raises(UserError, match="--window 5: is shorter than a season of 7"):
-        recipe.load_data(recipe.Config(data=str(series), horizon=3, window=5, anchor="season"))
+        load(series, window=5, anchor="season")
     with pytest.raises(DataError, match="expected a column 'bought', found 'day', 'sold'"):
-        recipe.load_data(recipe.Config(data=str(series), target=("bought",)))
+        load(series, target=("bought",))
 
 
 def test_what_a_trial_changes() -> None:
     import keras_tuner
 
     hp = keras_tuner.HyperParameters()
-    recipe.space(hp, recipe.Config())
+    recipe.space(hp, Config())
     assert {"scaling", "anchor", "cell", "bidirectional", "clip"} <= set(hp.values)
     hp.values["scaling"] = "last"
-    assert recipe.space(hp, recipe.Config()).scaling == "last"
+    assert recipe.space(hp, Config()).scaling == "last"
     hp = keras_tuner.HyperParameters()
-    recipe.space(hp, recipe.Config(mode="recursive"))
+    recipe.space(hp, Config(mode="recursive"))
     assert "bidirectional" not in hp.values
     hp = keras_tuner.HyperParameters()
-    echo = recipe.Config(model="echo_state", cell_options='{"topology": "ring"}')
+    echo = Config(model="echo_state", cell_options='{"topology": "ring"}')
     recipe.space(hp, echo)
     hp.values["leak_rate"] = 0.25
     changed = json.loads(recipe.space(hp, echo).cell_options)
