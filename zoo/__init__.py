@@ -2,8 +2,8 @@
 
     model = zoo.create_model("tagger_base", vocabulary_size=20_000, num_tags=9)
 
-`list_models()` names the catalogue, `model_info(name)` describes an entry, and the functions
-themselves are here too. `recurrent_stack` is what they are made of.
+`list_models()` lists the catalogue, `model_info(name)` describes an entry, and the model functions
+are here, too. They are built on `recurrent_stack`.
 """
 
 from zoo._registry import ModelInfo, create_model, list_models, model_info, register_model

@@ -1,6 +1,6 @@
 """The catalogue of named models: register, list, describe, create.
 
-A model function says what its named sizes are, a registration each, right above itself:
+Each named size of a model is a registration above its function:
 
     @register_model(
         "tagger_small",
@@ -11,7 +11,7 @@ A model function says what its named sizes are, a registration each, right above
     )
     def tagger(*, units: int = 128, ...) -> keras.Model: ...
 
-That is all; `zoo.create_model("tagger_small")` then calls the function.
+`zoo.create_model("tagger_small")` then calls the function with these options.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ SequenceShape = Literal[
     "one-to-one", "one-to-many", "many-to-one", "many-to-many", "encoder-decoder"
 ]
 
-#: The shapes that a model can serve.
+#: The sequence shapes of models.
 SHAPES: tuple[str, ...] = typing.get_args(SequenceShape)
 
 ModelFunction = TypeVar("ModelFunction", bound=Callable[..., keras.Model])
@@ -44,13 +44,13 @@ class ModelInfo:
     """What the catalogue knows about a named model.
 
     Attributes:
-        name: Name to give to `create_model`.
+        name: Name for `create_model`.
         builder: The model function.
-        shape: Sequence shape it serves, one of `SHAPES`.
+        shape: Sequence shape of the model, one of `SHAPES`.
         summary: First line of the function's docstring.
-        parameters: Number of weights when built with its own options, none overridden.
-        paper: Where the architecture comes from.
-        options: What this name sets, as keyword arguments of the function.
+        parameters: Number of weights when built without overrides.
+        paper: Source of the architecture.
+        options: Keyword arguments of the function for this name.
     """
 
     name: str
@@ -68,18 +68,18 @@ _MODELS: dict[str, ModelInfo] = {}
 def register_model(
     name: str, *, shape: SequenceShape, parameters: int, paper: str, **options: Any
 ) -> Callable[[ModelFunction], ModelFunction]:
-    """Register a model function under `name`, with the options that make this size.
+    """Register a model function under `name`, with the options of this size.
 
     Args:
         name: Unique name in the catalogue, lower case with underscores.
-        shape: Sequence shape it serves, one of `SHAPES`.
-        parameters: Number of weights of the model that the options make (a test counts them).
+        shape: Sequence shape of the model, one of `SHAPES`.
+        parameters: Number of weights of the model with these options (verified by a test).
         paper: Author and year of the source.
         **options: Keyword arguments of the function for this name.
 
     Raises:
-        ValueError: If the name is taken, there is no such shape, or the function does not take one
-            of the options.
+        ValueError: If the name is taken, the shape is unknown, or the function does not take one of
+            the options.
     """
 
     def decorate(function: ModelFunction) -> ModelFunction:
@@ -105,7 +105,7 @@ def register_model(
 
 
 def list_models(pattern: str = "*") -> list[str]:
-    """Names in the catalogue that match a shell pattern, sorted.
+    """Names in the catalogue that match a shell-style pattern, sorted.
 
     Example:
         >>> import zoo
@@ -119,7 +119,7 @@ def model_info(name: str) -> ModelInfo:
     """Describe a named model without building it.
 
     Raises:
-        ValueError: If there is no such name; the message suggests the nearest ones.
+        ValueError: If the name is unknown; the message suggests similar ones.
 
     Example:
         >>> import zoo
@@ -129,23 +129,23 @@ def model_info(name: str) -> ModelInfo:
     if name not in _MODELS:
         raise ValueError(
             f"There is no model {name!r}. {_suggest(name, _MODELS)} "
-            "`zoo.list_models()` names them all."
+            "`zoo.list_models()` lists all of them."
         )
     return _MODELS[name]
 
 
 def create_model(name: str, **overrides: Any) -> keras.Model:
-    """Build a model by its name in the catalogue, with any of its options changed.
+    """Build a model by its name in the catalogue.
 
     Args:
         name: A name from `list_models()`.
-        **overrides: Keyword arguments of the model function, replacing those of the named size.
+        **overrides: Keyword arguments of the model function that replace those of the named size.
 
     Returns:
         A built, uncompiled `keras.Model` with freshly initialised weights.
 
     Raises:
-        ValueError: If the name or an option is unknown; the message suggests the nearest ones.
+        ValueError: If the name or an option is unknown; the message suggests similar ones.
 
     Example:
         >>> import zoo
@@ -159,7 +159,7 @@ def create_model(name: str, **overrides: Any) -> keras.Model:
 
 
 def accepted_options(function: Callable[..., keras.Model]) -> set[str]:
-    """Keyword arguments of a model function, those behind `**stack: Unpack[...]` included."""
+    """Keyword arguments of a model function, including those of `**stack: Unpack[...]`."""
     names: set[str] = set()
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind is inspect.Parameter.VAR_KEYWORD:
@@ -181,4 +181,4 @@ def _check_options(function: Callable[..., keras.Model], options: Iterable[str])
 
 def _suggest(word: str, known: Iterable[str]) -> str:
     near = difflib.get_close_matches(word, list(known), n=3, cutoff=0.5)
-    return f"Did you mean {' or '.join(map(repr, near))}?" if near else "Nothing is named like it."
+    return f"Did you mean {' or '.join(map(repr, near))}?" if near else "No name is similar."

@@ -1,4 +1,4 @@
-"""Words and their characters as vectors: the input side of every model that reads tokens."""
+"""Words and their characters as vectors: the inputs of every model that reads tokens."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from zoo.recurrent import StackOptions
 
 
 class TokenOptions(TypedDict, total=False):
-    """Options of a model that reads words and their letters.
+    """Options of a model that reads words and their characters.
 
     Attributes:
         vocabulary_size: Number of word ids, 0 (padding) included. Defaults to `10_000`.
         word_dim: Width of the word embedding. Defaults to `100`.
-        character_vocabulary_size: Number of character ids, 0 (padding) included; 0 = no characters.
-            Defaults to `100`, unless the model says otherwise.
+        character_vocabulary_size: Number of character ids, 0 (padding) included; 0 for no
+            characters. Defaults to `100`, unless the model says otherwise.
         character_dim: Width of the character embedding. Defaults to `25`.
         character_filters: Width of the character features. Defaults to `50`.
-        character_width: Letters each filter sees. Defaults to `3`.
+        character_width: Number of characters each filter sees. Defaults to `3`.
     """
 
     vocabulary_size: int
@@ -36,7 +36,7 @@ class TokenStackOptions(TokenOptions, StackOptions, total=False):
 
 
 def split_options(options: TokenStackOptions) -> tuple[TokenOptions, StackOptions]:
-    """Those of the tokens and all others, which are the stack's."""
+    """Split options into those of the tokens and those of the stack."""
     tokens: Any = {name: x for name, x in options.items() if name in TokenOptions.__annotations__}
     stack: Any = {name: x for name, x in options.items() if name not in tokens}
     return tokens, stack
@@ -51,18 +51,18 @@ def token_features(
     character_filters: int = 50,
     character_width: int = 3,
 ) -> tuple[dict[str, keras.KerasTensor], keras.KerasTensor, keras.KerasTensor]:
-    """Word embeddings beside a character convolution, and the mask of real tokens.
+    """Word embeddings, concatenated with a character convolution, and the mask of real tokens.
 
-    Each word's letters are embedded, convolved, rectified and reduced by their maximum over the
-    word, as in Ma and Hovy (2016). Padding letters are zeroed after the rectifier, so they never
-    win the maximum and the width of the letter axis does not matter.
+    The characters of each word are embedded, convolved, rectified and reduced by their maximum over
+    the word, as in Ma and Hovy (2016). Padding is zeroed after the rectifier, so it never wins the
+    maximum, and the size of the character axis does not matter.
 
-    Its arguments are those of `TokenOptions`.
+    The arguments are those of `TokenOptions`.
 
     Returns:
-        Inputs by name, `words` (batch, time) and, where there are characters, `characters`
-        (batch, time, letters), ids int32, 0 = padding; features
-        (batch, time, word_dim + character_filters); and mask (batch, time).
+        Inputs by name: `words` (batch, time) and, if there are characters, `characters`
+        (batch, time, letters), int32 ids, 0 = padding; features
+        (batch, time, word_dim + character_filters); and the mask (batch, time).
     """
     inputs = {"words": keras.Input((None,), dtype="int32", name="words")}
     if character_vocabulary_size:
@@ -76,7 +76,7 @@ def token_features(
     real = ops.expand_dims(ops.not_equal(letters, 0), -1)
     y = token_embedding(character_vocabulary_size, character_dim, "character_embedding")(letters)
     y = ops.where(real, y, ops.zeros_like(y))
-    # A two-dimensional convolution of height one is the one-dimensional one at every time step.
+    # A two-dimensional convolution of height one is a one-dimensional one at every time step.
     y = keras.layers.Conv2D(
         character_filters,
         (1, character_width),
@@ -89,14 +89,14 @@ def token_features(
 
 
 def token_embedding(size: int, dim: int, name: str = "embedding") -> keras.layers.Embedding:
-    """An embedding that starts as `unit_norm` says."""
+    """An embedding initialised by `unit_norm`."""
     return keras.layers.Embedding(size, dim, embeddings_initializer=unit_norm(dim), name=name)
 
 
 def unit_norm(dim: int) -> keras.initializers.Initializer:
-    """Start of vectors with a mean squared norm of 1, as in Ma and Hovy (2016).
+    """Initialiser of vectors with a mean squared norm of 1, as in Ma and Hovy (2016).
 
-    Keras's default, uniform within 0.05, starts them far smaller than the weights they meet.
+    Keras's default, uniform within 0.05, is far smaller than the weights applied to them.
     """
     bound = (3 / dim) ** 0.5
     return keras.initializers.RandomUniform(-bound, bound)

@@ -1,4 +1,4 @@
-"""The recurrent layers that `cell=` names, made alike whatever the name."""
+"""The recurrent layers that `cell=` names, and how a stack creates them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from custom_layers.engine.checks import require_one_of
 
 RecurrentInitializer = Literal["orthogonal", "glorot", "identity"]
 
-#: Layers that `cell=` names. Keras's own where it has one: they use cuDNN where they can.
+#: Layers by the names for `cell=`. Keras's own if it has one, as they use cuDNN where possible.
 CELLS: dict[str, Callable[..., keras.layers.Layer]] = {
     "simple": keras.layers.SimpleRNN,
     "lstm": keras.layers.LSTM,
@@ -37,7 +37,7 @@ CELLS: dict[str, Callable[..., keras.layers.Layer]] = {
     "minlstm": MinLSTM,
 }
 
-#: What a cell needs in a stack. The LRU is linear: without this a stack of them would be, too.
+#: Options of a cell in a stack. The LRU is linear, and so would a stack of them be without these.
 CELL_DEFAULTS: dict[str, Mapping[str, Any]] = {"lru": {"activation": "silu"}}
 
 
@@ -46,9 +46,10 @@ def register_cell(name: str, layer: Callable[..., keras.layers.Layer]) -> None:
 
     Args:
         name: Name for the `cell` option.
-        layer: Called as `layer(units, return_sequences=True, recurrent_initializer=...,
-            recurrent_dropout=..., kernel_regularizer=..., recurrent_regularizer=..., name=...)`;
-            returns a layer that maps (batch, time, features) and a mask to (batch, time, units).
+        layer: Function that is called as `layer(units, return_sequences=True,
+            recurrent_initializer=..., recurrent_dropout=..., kernel_regularizer=...,
+            recurrent_regularizer=..., name=...)` and returns a layer. That layer maps
+            (batch, time, features) and a mask to (batch, time, units).
 
     Raises:
         ValueError: If the name is taken.
@@ -72,7 +73,7 @@ def recurrent_layer(
     """One recurrent layer of a stack, with the arguments of `recurrent_stack`.
 
     Raises:
-        ValueError: If the layer of that cell does not have an option, or refuses its value.
+        ValueError: If the layer of the cell does not take an option, or refuses its value.
     """
     known = _cell_options(cell)
     for option in cell_options or {}:
@@ -110,7 +111,7 @@ _SET_BY_THE_STACK = {
 
 
 def _cell_options(cell: str) -> list[str]:
-    """Arguments of the layer of a cell that the stack does not set itself."""
+    """Arguments of the layer of a cell that the stack does not set."""
     require_one_of("cell", cell, CELLS)
     layer = CELLS[cell]
     parameters = inspect.signature(layer).parameters.values()
@@ -122,7 +123,7 @@ def _cell_options(cell: str) -> list[str]:
 
 
 def _weights(cell: str, initializer: RecurrentInitializer, l2: float) -> dict[str, Any]:
-    """Initialiser and regularisers, for those kinds of weights that the layer has."""
+    """Initialiser and regularisers for the kinds of weights that the layer has."""
     own = getattr(CELLS[cell], "cell_class", None)
     kinds = ("kernel", "recurrent") if own is None else tuple(own.default_initializers)
     options: dict[str, Any] = {}
@@ -137,10 +138,10 @@ def _weights(cell: str, initializer: RecurrentInitializer, l2: float) -> dict[st
     if initializer == "glorot":
         if "recurrent" not in kinds:
             raise ValueError(
-                f"`recurrent_initializer='glorot'` needs a recurrent kernel that trains, which "
+                f"`recurrent_initializer='glorot'` needs a trainable recurrent kernel, which "
                 f"{cell!r} does not have."
             )
         return {**options, "recurrent_initializer": "glorot_uniform"}
     if own is None:
         options["recurrent_initializer"] = PerGateOrthogonal()
-    return options  # layers of this package start orthogonal by themselves
+    return options  # orthogonal is the default of the layers of this package

@@ -1,4 +1,4 @@
-"""The recurrent stack: the one place where cell, depth, direction, skips and dropout meet."""
+"""The recurrent stack, which combines cell, depth, direction, skip connections and dropout."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ Connection = Literal["none", "residual", "dense"]
 MergeMode = Literal["concat", "sum"]
 InitialStateMode = Literal["zeros", "learned", "random"]
 
-#: From this depth on a plain stack is hard to train: gradients pass every layer's squashing.
+#: Depth from which a plain stack is hard to train, as each layer squashes the gradient.
 DEEP = 4
 
 
 class StackOptions(TypedDict, total=False):
-    """Options of `recurrent_stack` that a model passes through: `**stack: Unpack[StackOptions]`."""
+    """Options of `recurrent_stack` that a model passes on: `**stack: Unpack[StackOptions]`."""
 
     cell: str
     units: int
@@ -61,51 +61,52 @@ def recurrent_stack(
     variational_dropout: bool = False,
     name: str = "recurrent",
 ) -> keras.KerasTensor:
-    """Stack recurrent layers on a sequence, functionally.
+    """Apply a stack of recurrent layers to a sequence.
 
-    With x the input of a layer and F the recurrent layer, N layer normalisation or nothing:
+    With the input x of a layer, the recurrent layer F, and N layer normalisation or the identity:
 
         none      y = F(N(x))
-        residual  y = F(N(x)) + P x     (P = identity where widths agree, else a linear projection)
+        residual  y = F(N(x)) + P x     (P = identity if the widths are equal, else a projection)
         dense     y = [x, F(N(x))]      (every layer sees all earlier outputs)
 
     Args:
-        inputs: (batch, time, features).
-        mask: (batch, time), true where a step counts. Passed explicitly to every layer; masked
-            steps carry the state through unchanged, in both directions. Pad on the right where
-            cuDNN is wanted.
-        cell: `"simple"` (tanh), `"lstm"`, `"gru"` (Keras's own: h = z h' + (1 - z) candidate,
-            `reset_after=True`); `"leaky"`, `"delay"`, `"reservoir"`, `"lmu"`, `"lru"`, `"mingru"`,
-            `"minlstm"` (of `custom_layers`; the LRU, linear by itself, with SiLU behind it); or a
-            name given to `register_cell`.
+        inputs: Features (batch, time, features).
+        mask: Booleans (batch, time), true at valid steps, passed explicitly to every layer. Masked
+            steps carry the state over unchanged, in both directions. Pad on the right to use cuDNN.
+        cell: `"simple"` (tanh), `"lstm"` or `"gru"` of Keras (h = z h' + (1 - z) candidate,
+            `reset_after=True`); `"leaky"`, `"delay"`, `"reservoir"`, `"lmu"`, `"lru"` (with SiLU,
+            as it is linear by itself), `"mingru"` or `"minlstm"` of `custom_layers`; or a name
+            registered by `register_cell`.
         units: Width of each layer and direction.
         depth: Number of recurrent layers, at least 1.
-        bidirectional: Run a second layer backwards in time and merge. Not for causal tasks.
+        bidirectional: Whether to merge with a second layer that reads backwards in time. Not for
+            causal tasks.
         merge_mode: `"concat"` (width 2 * units) or `"sum"` (width units).
-        connection: Skip connections, as above.
-        layer_norm: Normalise the input of each recurrent layer (pre-layer-norm), and the output of
-            the stack when there are skip connections.
-        dropout: Share of the non-recurrent connections dropped: before each layer and after the
-            last (Zaremba et al. 2014).
-        recurrent_dropout: Share of the state's connections dropped, one mask for all steps
-            (Gal and Ghahramani 2016). Turns cuDNN off. Not for `"lru"`, `"mingru"` and `"minlstm"`,
-            whose states enter no matrix product.
-        recurrent_initializer: `"orthogonal"` per gate, `"glorot"`, or `"identity"` with ReLU, which
-            makes `cell="simple"` the IRNN (Le et al. 2015).
+        connection: Skip connections: `"none"`, `"residual"` or `"dense"`.
+        layer_norm: Whether to normalise the input of each recurrent layer (pre-layer-norm), and
+            with skip connections also the output of the stack.
+        dropout: Share of the non-recurrent connections to drop, before each layer and after the
+            last one (Zaremba et al. 2014).
+        recurrent_dropout: Share of the recurrent connections to drop, the same at all steps (Gal
+            and Ghahramani 2016). Disables cuDNN. Not for `"lru"`, `"mingru"` and `"minlstm"`, as no
+            matrix product is applied to their states.
+        recurrent_initializer: `"orthogonal"` for each gate, `"glorot"`, or `"identity"` with ReLU,
+            which makes `cell="simple"` the IRNN (Le et al. 2015).
         initial_state: States before the first step: `"zeros"`, `"learned"`, or `"random"`, small
             noise in training and zeros otherwise (`custom_layers.InitialState`).
         l2: Weight of the squared norm of input and recurrent kernels in the loss.
         cell_options: Further arguments of the recurrent layer, by name, such as
             `{"time_constant": 8.0}` with `cell="leaky"` or `{"delays": [1, 8]}` with `"delay"`.
-        variational_dropout: Let `dropout` drop the same features at all steps of a sequence, as
-            `recurrent_dropout` does (Gal and Ghahramani 2016).
+        variational_dropout: Whether `dropout` drops the same features at all steps of a sequence,
+            as `recurrent_dropout` does (Gal and Ghahramani 2016).
         name: Prefix of the layers' names.
 
     Returns:
-        (batch, time, width): units, doubled by `"concat"`, plus the earlier widths for `"dense"`.
+        (batch, time, width) with a width of `units`, doubled by `"concat"`, plus the earlier widths
+        for `"dense"`.
 
     Raises:
-        ValueError: If an option has a value it cannot take, or two options exclude each other.
+        ValueError: If an option is invalid, or two options exclude each other.
 
     Example:
         >>> import keras, zoo
@@ -140,35 +141,35 @@ def carried_stack(
     name: str = "recurrent",
     **options: Unpack[StackOptions],
 ) -> tuple[keras.KerasTensor, list[keras.KerasTensor]]:
-    """`recurrent_stack` that is told where it starts and says where it ends.
+    """`recurrent_stack` with the states before and after it as arguments and results.
 
-    What reads a long sequence piece by piece gives the states after a piece to the next one.
+    To read a long sequence piece by piece, pass the states after a piece to the next one.
 
     Args:
-        inputs: (batch, time, features).
-        states: States before the first step, of all layers one after the other, each (batch, size)
-            with the sizes of `carried_sizes`.
+        inputs: Features (batch, time, features).
+        states: States before the first step of all layers in turn, each (batch, size) with the
+            sizes of `carried_sizes`.
         mask: As in `recurrent_stack`.
         name: Prefix of the layers' names.
-        **options: As in `recurrent_stack`, but for `bidirectional` and `initial_state`.
+        **options: As in `recurrent_stack`, except `bidirectional` and `initial_state`.
 
     Returns:
         (batch, time, width), and the states after the last step, in the same order.
 
     Raises:
-        ValueError: If an option does not fit.
+        ValueError: If an option is invalid.
     """
     if options.get("bidirectional"):
         raise ValueError(
-            "`bidirectional` must be false: a layer that reads backwards starts from what is still "
-            "to come, so no states can be carried to the next piece."
+            "`bidirectional` must be false: a layer that reads backwards starts at the end of the "
+            "sequence, so it has no states to carry to the next piece."
         )
     if options.get("initial_state", "zeros") != "zeros":
-        raise ValueError("`initial_state` must be 'zeros': the states are given.")
+        raise ValueError("`initial_state` must be 'zeros', as the states are inputs.")
     sizes = carried_sizes(**options)
     if len(states) != len(sizes):
         raise ValueError(
-            f"`states` must be {len(sizes)}, of the sizes {sizes}, found {len(states)}."
+            f"`states` must be {len(sizes)} tensors of the sizes {sizes}, found {len(states)}."
         )
     return _stack(inputs, mask, list(states), name, _with_defaults(options))
 
@@ -219,7 +220,7 @@ def recurrence_model(features: int, **options: Unpack[StackOptions]) -> keras.Mo
 
 
 def _with_defaults(options: StackOptions) -> StackOptions:
-    """All options, those not given as `recurrent_stack` has them."""
+    """The options, completed by the defaults of `recurrent_stack`."""
     parameters = inspect.signature(recurrent_stack).parameters
     defaults = {name: parameters[name].default for name in StackOptions.__annotations__}
     return StackOptions(**{**defaults, **options})  # type: ignore[typeddict-item]
@@ -232,7 +233,7 @@ def _stack(
     name: str,
     options: StackOptions,
 ) -> tuple[Any, list[Any]]:
-    """The layers one after the other; the states after them where states before are given."""
+    """Apply the layers, and return the states after them if `states` before them are passed."""
     _check(options)
     dropping = (
         keras.layers.SpatialDropout1D if options["variational_dropout"] else keras.layers.Dropout
@@ -302,17 +303,17 @@ def _check(options: StackOptions) -> None:
     require_number("l2", options["l2"], least=0)
     if options["recurrent_initializer"] == "identity" and options["cell"] != "simple":
         raise ValueError(
-            "`recurrent_initializer='identity'` makes the IRNN, a ReLU network without gates: "
-            f"it needs `cell='simple'`, not {options['cell']!r}."
+            "`recurrent_initializer='identity'` makes an IRNN, a ReLU network without gates, and "
+            f"needs `cell='simple'`, found {options['cell']!r}."
         )
     if options["depth"] >= DEEP and options["connection"] == "none":
         warnings.warn(
-            f"{options['depth']} recurrent layers without skip connections train badly: "
+            f"{options['depth']} recurrent layers without skip connections train poorly: "
             "consider connection='residual' or 'dense', with layer_norm=True.",
             stacklevel=4,
         )
     if options["recurrent_dropout"] and options["cell"] in ("lstm", "gru"):
         warnings.warn(
-            "recurrent_dropout turns the cuDNN kernels off: slower on a GPU, no change on a CPU.",
+            "recurrent_dropout disables the cuDNN kernels: slower on a GPU, no change on a CPU.",
             stacklevel=4,
         )

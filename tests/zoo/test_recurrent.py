@@ -168,7 +168,7 @@ def test_cell_options_reach_the_layer_and_are_checked():
     assert keras.Model(x, y).get_layer("recurrent_0").cell.delays == [2, 3]
     with pytest.raises(ValueError, match="not 'delay'; did you mean 'delays'"):
         zoo.recurrent_stack(x, cell="delay", units=UNITS, cell_options={"delay": 2})
-    with pytest.raises(ValueError, match="recurrent kernel that trains"):
+    with pytest.raises(ValueError, match="a trainable recurrent kernel"):
         zoo.recurrent_stack(x, cell="mingru", units=UNITS, recurrent_initializer="glorot")
     with pytest.raises(ValueError, match="`recurrent_dropout` has nothing to drop in LRU"):
         zoo.recurrent_stack(x, cell="lru", units=UNITS, recurrent_dropout=0.5)
@@ -234,7 +234,7 @@ def test_a_deep_plain_stack_is_warned_of_and_a_residual_one_is_not():
         ({"connection": "skip"}, "`connection` must be one of"),
         ({"merge_mode": "mul"}, "`merge_mode` must be one of"),
         ({"l2": -1.0}, "`l2` must be at least 0, found -1.0"),
-        ({"recurrent_initializer": "identity"}, "needs `cell='simple'`, not 'lstm'"),
+        ({"recurrent_initializer": "identity"}, "needs `cell='simple'`, found 'lstm'"),
         ({"recurrent_initializer": "zeros"}, "`recurrent_initializer` must be one of"),
     ],
 )

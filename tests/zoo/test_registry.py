@@ -30,7 +30,7 @@ def test_info_describes_without_building():
 def test_unknown_names_suggest_the_nearest():
     with pytest.raises(ValueError, match="no model 'tager_small'. Did you mean 'tagger_small'"):
         zoo.create_model("tager_small")
-    with pytest.raises(ValueError, match="Nothing is named like it"):
+    with pytest.raises(ValueError, match="No name is similar"):
         zoo.model_info("zzz")
 
 

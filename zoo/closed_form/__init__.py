@@ -1,1 +1,1 @@
-"""Readouts found in closed form, by ridge regression, instead of gradient descent."""
+"""Readouts fitted in closed form, by ridge regression instead of gradient descent."""

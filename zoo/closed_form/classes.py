@@ -1,4 +1,4 @@
-"""The output layer of a classifier whose reservoirs do not train, found in closed form."""
+"""The output layer of an echo state classifier, fitted in closed form."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ def fit_class_readout(
     *,
     alphas: Sequence[float] = ALPHAS,
 ) -> list[dict[str, float]]:
-    """Find the output layer of an echo state classifier by ridge regression.
+    """Fit the output layer of an echo state classifier by ridge regression.
 
         W, b = argmin sum |W s + b - e_y|^2 + alpha |W|^2        logits = beta (W s + b)
 
-    over the examples, with s what is pooled from the states and e_y one in the place of the class;
-    solved in float64. `alpha` is the one with the best accuracy on the validation examples, of
-    equal ones that with the least cross-entropy. `beta` is what makes probabilities of the logits:
-    it minimises the cross-entropy on the validation examples, against targets smoothed by one more
-    example of every class, so that it stays finite where none of them is wrong. With both found, W
-    and b are solved once more over the training and validation examples together.
+    over the examples, with the pooled states s and the one-hot vector e_y of the class; solved in
+    float64. The chosen `alpha` has the best accuracy on the validation examples, and among equals
+    the smallest cross-entropy. `beta` calibrates the probabilities: it minimises the cross-entropy
+    on the validation examples, with targets smoothed by one more example of every class, so that it
+    stays finite if all of them are right. Then W and b are solved again on the training and
+    validation examples together.
 
     Args:
-        model: Of `zoo.series_classifier` with `cell="reservoir"`, its scaling adapted.
+        model: Model of `zoo.series_classifier` with `cell="reservoir"` and adapted scaling.
         batches: Inputs by name and classes (batch,) of the training examples.
-        validation: The same of the examples to validate on.
+        validation: Inputs and classes of the validation examples, likewise.
         alphas: Penalties to choose from, relative to a sum over examples.
 
     Returns:
-        For each penalty `alpha`, `mean_square` (the squared error of W s + b on the training
+        For each penalty `alpha`: `mean_square` (the squared error of W s + b on the training
         examples), `val_loss` (the cross-entropy), `val_accuracy` and `sharpness`, its `beta`.
 
     Raises:
-        ValueError: If the model has other layers that train, or there is no example.
+        ValueError: If the model has other trainable layers, or there are no examples.
     """
     readout = model.get_layer("logits")
     check_alone(model, readout)
@@ -56,7 +56,7 @@ def fit_class_readout(
         ridge.add(states, np.eye(classes)[truth])
     held = list(_rows(seen, validation))
     if not ridge.rows or not sum(len(truth) for _, truth in held):
-        raise ValueError("`batches` and `validation` must hold an example each, found none.")
+        raise ValueError("`batches` and `validation` must each hold an example, found none.")
     states, truth = (np.concatenate(part) for part in zip(*held, strict=True))
     rows = []
     for alpha in alphas:
@@ -81,14 +81,14 @@ def fit_class_readout(
 
 
 def _rows(seen: keras.Model, batches: Batches) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """What the readout sees of each example, and the class."""
+    """The inputs of the readout for each example, and the class."""
     for inputs, truth in batches:
         states = keras.ops.convert_to_numpy(seen.predict_on_batch(dict(inputs)))
         yield np.asarray(states, "float64"), np.asarray(truth)
 
 
 def _best_sharpness(scores: np.ndarray, truth: np.ndarray) -> float:
-    """The factor of the scores with the least cross-entropy, see `fit_class_readout`."""
+    """The factor of the scores with the smallest cross-entropy, see `fit_class_readout`."""
     count, classes = scores.shape
     wanted = (count * np.eye(classes)[truth] + 1) / (count + classes)
     nats = [-np.sum(wanted * _log_softmax(beta * scores)) for beta in _SHARPNESS]

@@ -12,7 +12,7 @@ from zoo.closed_form.ridge import RidgeAccumulator
 from zoo.closed_form.state_stream import delayed, precision_of, stream_of
 
 _BATCH = 64
-"""Sequences of different lengths that run side by side."""
+"""Number of sequences of different lengths that run as a batch."""
 
 
 def fit_readout(
@@ -23,31 +23,31 @@ def fit_readout(
     alpha: float = 1e-6,
     washout: int = 0,
 ) -> float:
-    """Find the readout's weights by ridge regression of the targets on the states.
+    """Fit the readout by ridge regression of the targets on the states.
 
         W, b = argmin sum_t |W s_t + b - y_t|^2 + alpha |W|^2          s_t = [x_t, h_t]
 
-    solved in float64: by products of the states, or by QR and singular values where `alpha` is too
-    small for these to be exact. The states are made and folded in chunk by chunk: memory does not
-    grow with the data. The readout is an ordinary `Dense` layer, so the model saves, exports and
-    predicts like any other.
+    solved in float64: by products of the states, or by QR and singular values if `alpha` is too
+    small for products to be accurate. The states are computed and accumulated chunk by chunk, so
+    memory does not grow with the data. The readout is an ordinary `Dense` layer: the model saves,
+    exports and predicts like any other.
 
     Args:
-        model: Of `echo_state_network`.
+        model: Model of `echo_state_network`.
         x: Inputs without fed-back outputs, `(batch, time, features)`, or a sequence of arrays
             `(time, features)` of any lengths.
-        y: Targets, in the same form, with `targets` columns. With feedback they are also what is
-            fed back, one step later (teacher forcing).
+        y: Targets, in the same form, with `targets` columns. With feedback, they are also fed back
+            one step later (teacher forcing).
         alpha: Penalty on the squared weights, relative to a sum over all steps, not a mean.
-        washout: Steps at the start of each sequence that are left out, while the reservoir forgets
-            that it started from zero.
+        washout: Steps to skip at the start of each sequence, while the reservoir forgets its
+            initial state.
 
     Returns:
         The mean squared error on the steps used.
 
     Raises:
-        ValueError: If shapes do not fit together, a sequence is not longer than the washout, or
-            something is not finite.
+        ValueError: If shapes are inconsistent, a sequence is not longer than the washout, or a
+            number is not finite.
     """
     ((_, error),) = fit_readouts(model, x, y, alphas=[alpha], washout=washout)
     return error
@@ -61,23 +61,23 @@ def fit_readouts(
     alphas: Sequence[float],
     washout: int = 0,
 ) -> Iterator[tuple[float, float]]:
-    """`fit_readout` for several penalties, one after the other, from one pass over the states.
+    """`fit_readout` for several penalties in turn, from one pass over the states.
 
     for alpha, error in fit_readouts(model, x, y, alphas=[1e-9, 1e-6, 1e-3]):
-        ...                    the readout of `model` is that of `alpha`: score it, keep its weights
+        ...                     the readout of `model` is that of `alpha`: score it, keep the best
 
     Args:
-        model: As for `fit_readout`, and so are `x`, `y` and `washout`.
-        x: Inputs.
-        y: Targets.
+        model: As in `fit_readout`.
+        x: As in `fit_readout`.
+        y: As in `fit_readout`.
         alphas: Penalties on the squared weights.
-        washout: Steps left out at the start of each sequence.
+        washout: As in `fit_readout`.
 
     Yields:
-        Each of `alphas`, in the order given, and its mean squared error on the steps used.
+        Each of `alphas`, in order, and its mean squared error on the steps used.
 
     Raises:
-        ValueError: As `fit_readout`, or if there is no penalty.
+        ValueError: As in `fit_readout`, or if there are no penalties.
     """
     if not len(alphas):
         raise ValueError("`alphas` must hold at least one penalty, found none.")
@@ -91,7 +91,7 @@ def fit_readouts(
 def _accumulated(
     model: keras.Model, x: Any, y: Any, smallest_alpha: float, washout: int
 ) -> RidgeAccumulator:
-    """The regression of the targets on all that the readout sees after the washout."""
+    """The regression of the targets on the inputs of the readout after the washout."""
     width, targets = model.get_layer("readout").kernel.shape
     fed_back = model.get_layer("reservoir_0").cell.feedback_units
     precision = precision_of(model)
@@ -103,7 +103,7 @@ def _accumulated(
         ]
     ridge = RidgeAccumulator(width, targets, smallest_alpha=smallest_alpha)
     stream = stream_of(model)
-    lengths = np.array([len(one) for one in inputs])
+    lengths = np.array([len(sequence) for sequence in inputs])
     for rows in _similar_lengths(inputs):
         longest = len(inputs[rows[-1]])
         batch = np.stack([np.pad(inputs[r], ((0, longest - len(inputs[r])), (0, 0))) for r in rows])
@@ -136,8 +136,8 @@ def _check_pairs(
 ) -> None:
     if len(inputs) != len(wanted) or not inputs:
         raise ValueError(
-            f"`x` and `y` must hold as many sequences, at least one: {len(inputs)} are not "
-            f"{len(wanted)}."
+            "`x` and `y` must hold the same number of sequences, at least one, found "
+            f"{len(inputs)} and {len(wanted)}."
         )
     for row, (a, b) in enumerate(zip(inputs, wanted, strict=True)):
         if a.ndim != 2 or b.ndim != 2 or (a.shape[1], b.shape[1]) != (features, targets):
@@ -149,12 +149,12 @@ def _check_pairs(
             raise ValueError(f"Sequence {row} has {len(a)} inputs and {len(b)} targets.")
         if len(a) <= washout:
             raise ValueError(
-                f"Sequence {row} has {len(a)} steps: `washout` {washout} leaves nothing."
+                f"Sequence {row} has {len(a)} steps, of which `washout` {washout} leaves none."
             )
 
 
 def _similar_lengths(sequences: Sequence[np.ndarray]) -> Iterator[np.ndarray]:
-    """Batches of indices, sequences of similar lengths together."""
+    """Batches of indices of sequences of similar lengths."""
     order = np.argsort([len(s) for s in sequences], kind="stable")
     for start in range(0, len(order), _BATCH):
         yield order[start : start + _BATCH]

@@ -1,4 +1,4 @@
-"""The output layer of a forecaster whose reservoirs do not train, found in closed form."""
+"""The output layer of an echo state forecaster, fitted in closed form."""
 
 from __future__ import annotations
 
@@ -24,27 +24,29 @@ def fit_forecast_readout(
     *,
     alphas: Sequence[float] = ALPHAS,
 ) -> list[dict[str, float]]:
-    """Find the output layer of an echo state forecaster by ridge regression.
+    """Fit the output layer of an echo state forecaster by ridge regression.
 
         W, b = argmin sum |W s + b + a - (y - c) / s'|^2 + alpha |W|^2
 
-    over the windows, with s the states after a window (and what is known of the future), a the
-    anchors, c and s' centre and scale of the window; solved in float64. `alpha` is the one with the
-    least squared error on the validation windows. Quantiles are the median plus what the errors on
-    the validation windows have been, for each step and target, in units of s'.
+    over the windows, with the states s after a window (and known covariates of the future), the
+    anchors a, and the centre c and scale s' of the window; solved in float64. The chosen `alpha`
+    has the smallest squared error on the validation windows. Quantiles are the median plus the
+    quantiles of the errors on the validation windows, for each step and target, in units of s'.
 
     Args:
-        model: Of `zoo.forecaster` with `cell="reservoir"` and `mode="direct"`, its scaling fitted.
-        batches: Inputs by name and targets (batch, horizon, targets) of the training windows;
-            windows with a missing target are left out.
-        validation: The same of the windows to validate on.
+        model: Model of `zoo.forecaster` with `cell="reservoir"`, `mode="direct"` and fitted
+            scaling.
+        batches: Inputs by name and targets (batch, horizon, targets) of the training windows.
+            Windows with missing targets are skipped.
+        validation: Inputs and targets of the validation windows, likewise.
         alphas: Penalties to choose from, relative to a sum over windows.
 
     Returns:
-        For each penalty `alpha`, and `loss` and `val_loss`, the mean squared errors in units of s'.
+        For each penalty: `alpha`, and `loss` and `val_loss`, the mean squared errors in units of
+        s'.
 
     Raises:
-        ValueError: If the model has other layers that train, or no window is whole.
+        ValueError: If the model has other trainable layers, or all windows have missing targets.
     """
     _check(model)
     head = model.get_layer("head")
@@ -108,7 +110,7 @@ def _rows(seen: keras.Model, batches: Batches) -> Iterable[tuple[np.ndarray, np.
 
 
 def _gaps(errors: np.ndarray, levels: Sequence[float]) -> np.ndarray:
-    """Inputs of `MonotoneQuantiles` that put each quantile where the errors have it."""
+    """Inputs of `MonotoneQuantiles` that reproduce the quantiles of the errors."""
     if not levels:
         return np.zeros((*errors.shape[1:], 1))
     middle = list(levels).index(0.5)
@@ -118,13 +120,13 @@ def _gaps(errors: np.ndarray, levels: Sequence[float]) -> np.ndarray:
     offsets[middle + 1 :] = np.maximum(offsets[middle + 1 :], 0)
     between = np.maximum(np.diff(offsets, axis=0), _LEAST_GAP)
     gaps = np.concatenate([between[:middle], np.ones_like(between[:1]), between[middle:]])
-    # The inverse of softplus, which is the identity where it is large.
+    # The inverse of softplus, which is the identity for large values.
     return np.moveaxis(np.where(gaps > 20, gaps, np.log(np.expm1(np.minimum(gaps, 20)))), 0, -1)
 
 
 def _levels(model: keras.Model) -> list[float]:
-    found = [layer for layer in model.layers if isinstance(layer, MonotoneQuantiles)]
-    return list(found[0].quantiles) if found else []
+    layers = [layer for layer in model.layers if isinstance(layer, MonotoneQuantiles)]
+    return list(layers[0].quantiles) if layers else []
 
 
 def _check(model: keras.Model) -> None:

@@ -1,4 +1,4 @@
-"""Output layers that are found in closed form, behind reservoirs that do not train."""
+"""Shared by the readouts of models that consist of reservoirs otherwise."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ Batches = Iterable[tuple[Mapping[str, np.ndarray], np.ndarray]]
 
 
 def check_alone(model: keras.Model, readout: keras.layers.Layer) -> None:
-    """Refuse a model of which a linear regression would leave a part untrained."""
+    """Check that the readout is the only part of the model that has to be trained."""
     own = {variable.path for variable in readout.trainable_variables}
     others = sorted({variable.path for variable in model.trainable_variables} - own)
     if others:
         raise ValueError(
-            "Only the output layer is found in closed form, and these would stay as they were "
-            f"drawn: {', '.join(others)}. Expected `cell='reservoir'` and no layer that trains."
+            "Only the output layer is fitted in closed form, and these weights would stay "
+            f"untrained: {', '.join(others)}. Expected `cell='reservoir'` and no trainable layers."
         )

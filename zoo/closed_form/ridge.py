@@ -1,6 +1,6 @@
-"""Ridge regression in one pass over the data: how the readout of an echo state network is fitted.
+"""Ridge regression in one pass over the data, for the readouts of echo state networks.
 
-Of the rows seen only a triangle or a square of `features` numbers a side is kept, in float64.
+Only a triangle or a square matrix of about `features` rows is kept, in float64.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ Array = np.ndarray[Any, np.dtype[np.floating[Any]]]
 
 _EPSILON = float(np.finfo(np.float64).eps)
 _LOSSLESS = 100.0
-"""How far `alpha` has to be above the rounding of the sums of products, for them to be used."""
+"""Products are used if `alpha` exceeds their rounding error by this factor."""
 _BLOCK = 1024
-"""Smallest number of rows folded in at once."""
+"""Smallest number of rows to process at once."""
 
 
 class RidgeSolution(NamedTuple):
-    """What `RidgeAccumulator.solve` returns.
+    """Result of `RidgeAccumulator.solve`.
 
     Attributes:
         weights: `(features, targets)`.
         bias: `(targets,)`, zero without an intercept.
-        mean_square: Mean square of the residuals over all rows seen, `(targets,)`.
+        mean_square: Mean square of the residuals over all rows, `(targets,)`.
     """
 
     weights: Array
@@ -37,32 +37,32 @@ class RidgeSolution(NamedTuple):
 class RidgeAccumulator:
     """Linear regression with a penalty on the squared weights, over rows that come in chunks.
 
-    `sum_n |w^T x_n + b - y_n|^2 + alpha |w|^2` is minimal; the bias `b` is not penalised. Rows are
-    folded in by one of two routes, in float64 both:
+    Minimises `sum_n |w^T x_n + b - y_n|^2 + alpha |w|^2`; the bias `b` is not penalised. Rows are
+    accumulated in float64 in one of two ways:
 
-    - QR: the rows below the triangle of the rows before are made a triangle again. The triangle
-      has the singular values of all rows, so its singular value decomposition solves for any
-      `alpha`, also for 0, and one decomposition serves all of them. Where features depend on each
-      other and `alpha` is 0, the weights are the shortest ones.
-    - Products, several times faster: sums of products of the columns, then a Cholesky
-      factorisation for every `alpha`. Products square the singular values; what is lost acts like
-      a change of `alpha` by about the float64 rounding `2.2e-16` times the sum of the squared
-      features. The route is taken as long as `smallest_alpha` is 100 times that, and left for
-      QR, with what is summed so far, when the rows become too many. On echo states of Mackey-Glass
-      it changed the weights by at most a fifth of what float32 rounding of the states does.
+    - QR: new rows are appended to the triangular factor of the earlier ones and factorised again.
+      The factor has the singular values of all rows, so one singular value decomposition of it
+      solves for every `alpha`, including 0. If features are linearly dependent and `alpha` is 0,
+      the weights are the shortest solution.
+    - Products, several times faster: sums of products of the columns, then a Cholesky factorisation
+      for every `alpha`. Products square the singular values. The loss of accuracy is like a change
+      of `alpha` by about the float64 rounding error `2.2e-16` times the sum of the squared
+      features. Products are used as long as `smallest_alpha` is 100 times that; with too many rows,
+      the sums so far are converted for QR. On echo states of Mackey-Glass this changed the weights
+      by at most a fifth of the effect of rounding the states to float32.
 
-    Rows are shifted by the mean of the first block of rows, and a column of ones takes the rest of
-    the mean, so a large mean costs no digits. The size of the chunks changes nothing.
+    Rows are shifted by the mean of the first block, and a column of ones takes the rest of the
+    mean, so that a large mean costs no digits. The size of the chunks does not matter.
 
     Args:
         features: Number of features, at least 1.
         targets: Number of targets, at least 1.
-        fit_intercept: Whether there is a bias. Defaults to `True`.
-        smallest_alpha: Smallest `alpha` that `solve` will be called with. Defaults to `0.0`, always
-            QR.
+        fit_intercept: Whether to fit a bias. Defaults to `True`.
+        smallest_alpha: Smallest `alpha` that `solve` will be called with. Defaults to `0.0`, which
+            always uses QR.
 
     Raises:
-        ValueError: if an argument does not fit.
+        ValueError: If an argument is invalid.
 
     Example:
 
@@ -92,8 +92,8 @@ class RidgeAccumulator:
         self.fit_intercept = fit_intercept
         self.smallest_alpha = smallest_alpha
         self.rows = 0
-        """Number of rows seen."""
-        # A row is [1 | features | targets]: the targets take part in every factorisation.
+        """Number of rows added."""
+        # A row is [1 | features | targets]: factorisations include the targets.
         self._x = slice(int(fit_intercept), int(fit_intercept) + features)
         self._y = slice(self._x.stop, self._x.stop + targets)
         columns = self._y.stop
@@ -105,14 +105,14 @@ class RidgeAccumulator:
         self._decomposition: tuple[Array, Array, Array] | None = None
 
     def add(self, states: Any, targets: Any) -> None:
-        """Take in some rows.
+        """Add rows.
 
         Args:
             states: `(rows, features)`, any number of rows.
             targets: `(rows, targets)`.
 
         Raises:
-            ValueError: if a shape does not fit or a number is not finite; nothing is added then.
+            ValueError: If a shape is wrong or a number is not finite; nothing is added then.
         """
         states = _checked("states", states, self.features)
         targets = _checked("targets", targets, self.targets)
@@ -135,13 +135,13 @@ class RidgeAccumulator:
         self.rows += len(states)
 
     def solve(self, alpha: float) -> RidgeSolution:
-        """Weights, bias and mean square residual for the rows seen so far.
+        """Weights, bias and mean squared residual for the rows so far.
 
         Args:
             alpha: Penalty on the sum of the squared weights, at least `smallest_alpha`.
 
         Raises:
-            ValueError: if `alpha` does not fit or no row was added.
+            ValueError: If `alpha` is invalid or no row was added.
         """
         require_number("alpha", alpha, least=0)
         if alpha < self.smallest_alpha:
@@ -161,7 +161,7 @@ class RidgeAccumulator:
         return RidgeSolution(weights, offset, np.maximum(squares, 0.0) / self.rows)
 
     def _fold(self) -> None:
-        """Empty the block into the products or into the triangle."""
+        """Move the rows of the block into the products or the triangle."""
         if not self._filled:
             return
         block = self._block[: self._filled]
@@ -189,7 +189,7 @@ class RidgeAccumulator:
             u, singular, v = np.linalg.svd(triangle[x, x], full_matrices=False)
             self._decomposition = (u.T @ triangle[x, y], singular, v)
         projected, singular, v = self._decomposition
-        # What rounding alone can make of a singular value 0 counts as 0, as in numpy.linalg.lstsq.
+        # As in numpy.linalg.lstsq, singular values within the rounding error count as 0.
         kept = singular > _EPSILON * self.features * singular[:1]
         inverse = np.zeros_like(singular)
         inverse[kept] = 1.0 / (singular[kept] + alpha / singular[kept])
@@ -203,7 +203,7 @@ class RidgeAccumulator:
         return weights, offset, squares + np.sum(triangle[y.start :, y] ** 2, axis=0)
 
     def _solve_products(self, products: Array, alpha: float) -> tuple[Array, Array, Array]:
-        """The same from the sums of products."""
+        """Weights, offset and squared residuals from the sums of products."""
         known, y = slice(0, self._x.stop), self._y
         penalised = products[known, known].copy()
         np.einsum("ii->i", penalised)[self._x] += alpha  # a view of the diagonal
@@ -217,7 +217,7 @@ class RidgeAccumulator:
 
 
 def _root(products: Array) -> Array:
-    """Rows whose sums of products are these, of columns on a par to lose little of small ones."""
+    """Rows with these sums of products; columns are scaled so that small ones keep their digits."""
     scale = np.sqrt(products.diagonal())
     scale[scale == 0] = 1.0
     values, vectors = np.linalg.eigh(products / scale / scale[:, None])
@@ -225,7 +225,7 @@ def _root(products: Array) -> Array:
 
 
 def _solve_lower(lower: Array, values: Array) -> Array:
-    """Solve a lower triangular system by halves: NumPy itself would factorise the matrix."""
+    """Solve a lower triangular system recursively, as NumPy would factorise the matrix."""
     size = len(lower)
     if size <= 64:
         return np.linalg.solve(lower, values)

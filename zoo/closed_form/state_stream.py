@@ -12,17 +12,17 @@ import numpy as np
 from custom_layers import Reservoir
 
 _CHUNK = 2**22
-"""About how many numbers that the readout sees are in memory at once: 16 MB."""
+"""About how many inputs of the readout are in memory at once: 16 MB."""
 
 _LENGTH = 1024
-"""Steps of a chunk, where they fit: a series of any length is then run by one compiled program."""
+"""Largest number of steps of a chunk, so that one compiled program serves series of any length."""
 
 
 class StateStream:
     """The states of an echo state network, chunk by chunk, in a compiled model.
 
     Args:
-        model: Of `echo_state_network`.
+        model: Model of `echo_state_network`.
     """
 
     def __init__(self, model: keras.Model) -> None:
@@ -39,7 +39,7 @@ class StateStream:
         self._model = compiled(keras.Model([x, *before], [seen, *after]))
 
     def states_of(self, x: Any, before: list[Any] | None = None) -> tuple[Any, list[Any]]:
-        """What the readout sees of `x`, `(batch, time, features)`, and the states after it."""
+        """Inputs of the readout for `x`, `(batch, time, features)`, and the states after it."""
         seen = [x] if self._reads_inputs else []
         after, y = [], x
         for index, reservoir in enumerate(self.reservoirs):
@@ -53,12 +53,12 @@ class StateStream:
     def chunks(
         self, sequences: Any, pad: bool = True
     ) -> Iterator[tuple[np.ndarray, list[np.ndarray]]]:
-        """What the readout sees, in chunks of equal length, and the states after each.
+        """Inputs of the readout, in chunks of equal length, and the states after each.
 
         Args:
-            sequences: `(batch, time, features)`.
-            pad: Make the last chunk as long as the others, which spares a compilation; the states
-                after it are then of no use.
+            sequences: Inputs `(batch, time, features)`.
+            pad: Whether to pad the last chunk to the length of the others, which saves a
+                compilation. The states after it are then meaningless.
         """
         batch, time, _ = sequences.shape
         pieces = -(-time * batch * self.width // _CHUNK)
@@ -78,34 +78,34 @@ _STREAMS: weakref.WeakKeyDictionary[keras.Model, StateStream] = weakref.WeakKeyD
 
 
 def stream_of(model: keras.Model) -> StateStream:
-    """The stream of a model, compiled once: a second fit with another `alpha` compiles nothing."""
+    """The stream of a model, cached so that a second fit with another `alpha` compiles nothing."""
     if model not in _STREAMS:
         _STREAMS[model] = StateStream(model)
     return _STREAMS[model]
 
 
 def compiled(model: keras.Model) -> keras.Model:
-    """The model, to be run by XLA where the backend has it."""
+    """The model, compiled by XLA if the backend has it."""
     model.compile(jit_compile=keras.config.backend() != "torch")
     return model
 
 
 def reservoirs_of(model: keras.Model) -> list[Reservoir]:
-    """The reservoirs, the first one first."""
+    """The reservoirs of a model, in order."""
     return [layer for layer in model.layers if isinstance(layer, Reservoir)]
 
 
 def reads_inputs(model: keras.Model) -> bool:
-    """Whether the readout sees the inputs beside the states."""
+    """Whether the readout sees the inputs as well as the states."""
     width = model.get_layer("readout").kernel.shape[0]
     return width > sum(reservoir.units for reservoir in reservoirs_of(model))
 
 
 def precision_of(model: keras.Model) -> str:
-    """The dtype of what the model is given."""
+    """The dtype of the inputs."""
     return str(model.input.dtype)
 
 
 def delayed(y: np.ndarray) -> np.ndarray:
-    """The outputs of the step before; nothing before the first."""
+    """The outputs of the step before; zeros before the first step."""
     return np.concatenate([np.zeros_like(y[:1]), y[:-1]])

@@ -2,21 +2,20 @@
 
 A model is a function of one step, `step(tokens, states, context) -> (logits, states)`:
 
-* `tokens` (rows,) int32 are the tokens of the step before, at first `start_id`;
-* `states` are a list of tensors (rows, ...) of any rank and dtype, and those that come back have
-  the same shapes and dtypes;
-* `context` are tensors (rows, ...) that belong to a row and do not change: encoder outputs, masks.
-  They stay outside the loop. A beam repeats them once and never moves them;
+* `tokens` (rows,) int32 are the tokens of the previous step, `start_id` in the first one;
+* `states` is a list of tensors (rows, ...) of any rank and dtype, returned with the same shapes and
+  dtypes;
+* `context` is a list of constant tensors (rows, ...) such as encoder outputs and masks. They stay
+  outside the loop: a beam repeats them once and never reorders them;
 * `logits` are (rows, vocabulary), of known vocabulary. A logit of minus infinity forbids a token.
 
-A row that has ended goes on, end token and all, until the last one has, and what comes of it is
-ignored.
+Rows that have ended continue until the last one ends, and their further outputs are ignored.
 
 The loop is `keras.ops.while_loop`, so the functions work eagerly, compiled by XLA, and for batches
 of unknown size in a `tf.function` or a SavedModel. They take tensors, not symbolic inputs: call
-them in the `call` of a layer or a model, and build the layers that `step` uses before. Tokens are
-drawn at random in `zoo.decoding.sampling`, in the same loop.
+them in the `call` of a layer or a model, after building the layers that `step` uses. The sampling
+of `zoo.decoding.sampling` uses the same loop.
 
-An answer holds the tokens before the end token, then zeros; the end token itself is not in it, but
-its probability counts. Searches rank by float32 log-probabilities.
+Results hold the tokens before the end token, then zeros. The end token itself is left out, but its
+probability counts. Searches rank by float32 log-probabilities.
 """

@@ -1,4 +1,4 @@
-"""Beam search: the likeliest sequences by a few hypotheses, continued side by side."""
+"""Beam search: the likeliest sequences, from several hypotheses continued in parallel."""
 
 from __future__ import annotations
 
@@ -32,41 +32,42 @@ def beam_search(
     length_penalty: float = 0.6,
     early_stopping: bool = True,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Keep the `beam_size` likeliest continuations at every step.
+    """Keep the `beam_size` likeliest hypotheses at every step.
 
-    A step takes the `beam_size` likeliest of all continuations, by a token, of the unfinished
-    hypotheses, whether they end or not. Those that end leave the beam for a list of the best
-    `beam_size` finished ones, by score; the others are continued. With `n` the number of tokens,
-    the end token counted::
+    Each step extends all unfinished hypotheses by a token and keeps the `beam_size` likeliest
+    results. Those that end leave the beam for a list of the `beam_size` finished ones with the best
+    score; the others continue. With `n` the number of tokens, including the end token::
 
         score = log p / ((5 + n) / 6) ** length_penalty
 
-    What is unfinished after `max_length` steps is taken as it is, with `n = max_length`, and ranked
-    among the finished. Of equal scores the one found first is first; of equally likely
-    continuations, that of the better hypothesis and then of the smaller token (PyTorch's `top_k`
-    leaves that open). `beam_size=1` is greedy search.
+    Hypotheses that are unfinished after `max_length` steps are ranked among the finished ones, with
+    `n = max_length`. Ties between scores go to the one found first; ties between continuations to
+    the better hypothesis, then to the smaller token (undefined for PyTorch's `top_k`).
+    `beam_size=1` is greedy search.
 
     Args:
-        step: As above.
-        states: Before the first step, each (batch, ...).
-        context: What `step` gets beside them, each (batch, ...).
-        start_id: The first token put in; one for all or (batch,).
+        step: Step function, see `zoo.decoding`.
+        states: States before the first step, each (batch, ...).
+        context: Constant inputs of `step`, each (batch, ...).
+        start_id: The first input token, one for all rows or (batch,).
         end_id: The token that ends a sequence, 0 to vocabulary - 1.
-        max_length: Most tokens of a sequence, the end token included.
-        beam_size: How many hypotheses.
-        length_penalty: At least 0: 0 ranks by log-probability, more favours the longer.
-        early_stopping: Stop once no unfinished hypothesis of any row can still enter the list:
-            log p can only fall, so its score ends at or below `log p / ((5 + max_length) / 6) **
-            length_penalty`. This saves time and changes nothing in the answer.
+        max_length: Largest number of tokens of a sequence, including the end token.
+        beam_size: Number of hypotheses.
+        length_penalty: At least 0. 0 ranks by log-probability; larger values favour longer
+            sequences.
+        early_stopping: Whether to stop once no unfinished hypothesis of any row can enter the list:
+            log p can only decrease, so its final score is at most
+            `log p / ((5 + max_length) / 6) ** length_penalty`. This saves time and does not change
+            the result.
 
     Returns:
         Tokens (batch, beam_size, max_length) int32, 0 from the end token on; scores and
-        log-probabilities (batch, beam_size) float32; the best hypothesis first. Where there are
-        fewer than `beam_size` possible sequences, the rest have a score of minus infinity and only
-        zeros for tokens.
+        log-probabilities (batch, beam_size) float32; the best hypothesis first. If there are fewer
+        than `beam_size` possible sequences, the others have a score of minus infinity and zeros as
+        tokens.
 
     Raises:
-        ValueError: If an argument or what `step` returns does not fit.
+        ValueError: If an argument or a result of `step` is invalid.
 
     Reference:
         Wu et al. 2016, Google's Neural Machine Translation System, section 7, without the coverage
@@ -83,7 +84,7 @@ def beam_search(
     each, rows = (batch, beam), batch * beam
 
     def merge(finished: Sequence[Tensor], new: Sequence[Tensor]) -> list[Tensor]:
-        """The best `beam` of two lists of scores, log-probabilities and tokens."""
+        """The best `beam` entries of two lists of scores, log-probabilities and tokens."""
         both = [ops.concatenate(pair, axis=1) for pair in zip(finished, new, strict=True)]
         order = ops.argsort(-both[0], axis=-1)[:, :beam]  # stable, which PyTorch's top_k is not
         return [select(x, order) for x in both]
@@ -124,22 +125,22 @@ def beam_search(
     states = [ops.repeat(s, beam, axis=0) for s in states]
     tokens = ops.repeat(first_tokens(start_id, batch), beam, axis=0)
     nothing = ops.full(each, IMPOSSIBLE, dtype="float32")
-    log_p = ops.where(np.arange(beam) == 0, 0.0, nothing)  # one counts, as all start alike
+    log_p = ops.where(np.arange(beam) == 0, 0.0, nothing)  # only one counts, as all are equal
     sequences = ops.zeros((*each, max_length), dtype="int32")
     finished = (nothing, nothing, sequences)
     start = (ops.convert_to_tensor(0, "int32"), tokens, log_p, sequences, *finished, *states)
     _, _, log_p, sequences, *rest = ops.while_loop(go_on, extend, start)
-    # After an early stop these cannot enter the list either.
+    # After an early stop none of these can enter the list.
     unfinished = [score(log_p, penalty_of_longest), log_p, sequences]
     scores, log_p, sequences = merge(rest[:3], unfinished)
-    found = scores > IMPOSSIBLE
-    scores, log_p = (ops.where(found, x, -np.inf) for x in (scores, log_p))
-    return ops.where(found[:, :, None], sequences, 0), scores, log_p
+    possible = scores > IMPOSSIBLE
+    scores, log_p = (ops.where(possible, x, -np.inf) for x in (scores, log_p))
+    return ops.where(possible[:, :, None], sequences, 0), scores, log_p
 
 
 def likeliest(log_p: Tensor, count: int) -> tuple[Tensor, Tensor]:
-    """The largest of each row, in order, and where they are (int32)."""
-    if count == 1:  # the first of equals on every backend, as in greedy search
+    """The `count` largest values of each row, in order, and their indices (int32)."""
+    if count == 1:  # the first of equal values on every backend, as in greedy search
         most = ops.max(log_p, axis=-1, keepdims=True)
         return most, first(log_p == most)[:, None]
     values, index = ops.top_k(log_p, count)

@@ -1,8 +1,8 @@
-"""What a model of frames says: the labels of its best path, or the best labels over all paths.
+"""CTC decoding: the labels of the best path, or the best labels over all paths.
 
-Both take what `acoustic_model` gives, logits `(batch, frames, classes)` with blank first and frames
-beyond the end of a clip blank for certain (`custom_layers.chains.ctc`), and work eagerly, compiled
-by XLA, and for any batch and length in a `tf.function` or a SavedModel.
+Both functions take logits of `acoustic_model`, `(batch, frames, classes)` with blank first and
+certainly blank beyond the end of a clip (see `custom_layers.chains.ctc`). They work eagerly,
+compiled by XLA, and for any batch and length in a `tf.function` or a SavedModel.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ def ctc_greedy_search(logits: Tensor) -> tuple[Tensor, Tensor]:
     """The labels of the likeliest path: the best class of each frame, repetitions merged.
 
     Args:
-        logits: `(batch, frames, classes)`.
+        logits: Logits `(batch, frames, classes)`.
 
     Returns:
-        Labels `(batch, frames)` int32, 0 behind the last one; and the log-probability of the path
-        `(batch,)`, which is at most that of the labels, as others say the same.
+        Labels `(batch, frames)` int32, padded with 0; and the log-probability of the path
+        `(batch,)`, at most that of the labels, as other paths yield the same labels.
 
     Example:
         >>> from keras import ops
@@ -38,31 +38,32 @@ def ctc_greedy_search(logits: Tensor) -> tuple[Tensor, Tensor]:
     log_probs = frame_log_probabilities(logits)
     best = ops.cast(ops.argmax(log_probs, axis=-1), "int32")
     before = ops.pad(best[:, :-1], ((0, 0), (1, 0)))
-    said = ops.logical_and(best > 0, best != before)
-    order = ops.cast(valid_first(said), "int32")
-    labels = ops.take_along_axis(ops.where(said, best, 0), order, axis=1)
+    is_new = ops.logical_and(best > 0, best != before)
+    order = ops.cast(valid_first(is_new), "int32")
+    labels = ops.take_along_axis(ops.where(is_new, best, 0), order, axis=1)
     return labels, ops.sum(ops.max(log_probs, axis=-1), axis=-1)
 
 
 def ctc_beam_search(logits: Tensor, *, beam_size: int = 8) -> tuple[Tensor, Tensor]:
     """The likeliest labels, by prefix beam search.
 
-    A hypothesis is a prefix of labels with the probability of all its paths so far, those that end
-    in blank and those that end in its last label apart. A frame leaves it as it is (blank, or the
-    last label once more) or makes it longer by a label; what comes to the same prefix on two ways
-    is added up. The `beam_size` likeliest go on. A beam that holds every prefix is exact; in a
-    smaller one the probability of a hypothesis lacks the paths through prefixes that were dropped.
+    A hypothesis is a prefix of labels with the probability of all its paths so far, separately for
+    those that end in blank and those that end in its last label. A frame either keeps the prefix
+    (blank, or the last label again) or extends it by a label; probabilities that lead to the same
+    prefix are added. The `beam_size` likeliest prefixes continue. The search is exact if the beam
+    holds every prefix; otherwise the probability of a hypothesis lacks the paths through dropped
+    prefixes.
 
     Args:
-        logits: `(batch, frames, classes)`.
-        beam_size: How many hypotheses.
+        logits: Logits `(batch, frames, classes)`.
+        beam_size: Number of hypotheses.
 
     Returns:
-        Labels `(batch, beam_size, frames)` int32, 0 behind the last one, the best hypothesis first;
-        and their log-probabilities `(batch, beam_size)`, minus infinity where there are fewer.
+        Labels `(batch, beam_size, frames)` int32, padded with 0, the best hypothesis first; and
+        their log-probabilities `(batch, beam_size)`, minus infinity if there are fewer hypotheses.
 
     Raises:
-        ValueError: If an argument does not fit.
+        ValueError: If an argument is invalid.
 
     Example:
         >>> import numpy as np
@@ -92,21 +93,20 @@ def ctc_beam_search(logits: Tensor, *, beam_size: int = 8) -> tuple[Tensor, Tens
     ) -> tuple[Tensor, ...]:
         now = ops.take(by_frame, t, axis=0)
         total = ops.logaddexp(blank, spoken)
-        # Longer by a label: from any path, or, by the last label again, from one that ends in
-        # blank.
+        # Extended by a label: from any path, or, by the last label again, from one ending in blank.
         again = ops.one_hot(last, classes, dtype="bool")
         longer = ops.where(again, blank[:, :, None], total[:, :, None]) + now[:, None]
-        # [i, j]: prefix j is prefix i and a label. What i adds for that label is j's.
+        # [i, j]: prefix j is prefix i and a label, so extending i by it contributes to j.
         differ = ops.cast(prefixes[:, :, None] != prefixes[:, None], "int32")
         child = ops.logical_and(
             ops.sum(differ, axis=-1) == 1, lengths[:, None] == lengths[:, :, None] + 1
         )
-        alive = total > INFEASIBLE  # what is not fills up the beam
+        alive = total > INFEASIBLE  # the others only fill up the beam
         child = ops.logical_and(child, ops.logical_and(alive[:, :, None], alive[:, None]))
         index = ops.broadcast_to(last[:, None], (batch, beam, beam))
         gained = ops.where(child, ops.take_along_axis(longer, index, axis=2), IMPOSSIBLE)
         known = ops.einsum("bij,bjc->bic", ops.cast(child, "float32"), ops.cast(again, "float32"))
-        # As it is.
+        # Kept as it is.
         stay_blank = total + now[:, :1]
         stay_spoken = ops.logaddexp(
             spoken + ops.take_along_axis(now, last, axis=1), ops.max(gained, axis=1)
@@ -133,17 +133,17 @@ def ctc_beam_search(logits: Tensor, *, beam_size: int = 8) -> tuple[Tensor, Tens
         )
 
     nothing = ops.full((batch, beam), IMPOSSIBLE, dtype="float32")
-    none = ops.zeros((batch, beam), dtype="int32")
-    one = ops.arange(beam) == 0  # all start alike, so one counts
+    zeros = ops.zeros((batch, beam), dtype="int32")
+    is_first = ops.arange(beam) == 0  # all are equal at the start, so only one counts
     start = (
         ops.convert_to_tensor(0, "int32"),
         ops.zeros((batch, beam, frames), dtype="int32"),
-        none,
-        none,
-        ops.where(one, 0.0, nothing),
+        zeros,
+        zeros,
+        ops.where(is_first, 0.0, nothing),
         nothing,
     )
     _, prefixes, _, _, blank, spoken = ops.while_loop(go_on, extend, start)
     scores = ops.logaddexp(blank, spoken)
-    found = scores > INFEASIBLE
-    return ops.where(found[:, :, None], prefixes, 0), ops.where(found, scores, -float("inf"))
+    possible = scores > INFEASIBLE
+    return ops.where(possible[:, :, None], prefixes, 0), ops.where(possible, scores, -float("inf"))

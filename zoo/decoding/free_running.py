@@ -1,9 +1,9 @@
 """Echo state networks that run on their own predictions.
 
 free_run(model, x, steps=200)              from the end of a series
-seen = readout_inputs(model, x)            all that the readout sees, at every step
-run_on(model, seen[:, 300], steps=200)     from any step of it, without running up to it again
-continuation_model(model)                  a Keras model of both, to be exported
+seen = readout_inputs(model, x)            the inputs of the readout at every step
+run_on(model, seen[:, 300], steps=200)     from any step, without running up to it again
+continuation_model(model)                  a Keras model of both, for export
 """
 
 from __future__ import annotations
@@ -28,22 +28,23 @@ from zoo.closed_form.state_stream import (
 
 
 def readout_inputs(model: keras.Model, x: Any) -> np.ndarray:
-    """All that the readout sees of some sequences: the inputs, where it reads them, and the states.
+    """The inputs of the readout: the states, and the inputs of the network if it reads them.
 
     Args:
-        model: Of `echo_state_network`.
-        x: `(batch, time, features)`, with feedback the outputs of the step before among them.
+        model: Model of `echo_state_network`.
+        x: Inputs `(batch, time, features)`; with feedback including the outputs of the step before.
 
     Returns:
-        `(batch, time, width)`; times the readout's kernel, plus its bias, they are the outputs.
+        `(batch, time, width)`. Multiplied by the readout's kernel, plus its bias, these are the
+        outputs.
 
     Raises:
-        ValueError: If `x` has another shape, or no step.
+        ValueError: If `x` has another shape, or no steps.
     """
     x = _checked("x", x, (None, None, model.input.shape[-1]), precision_of(model))
     steps = x.shape[1]
     if steps < 1:
-        raise ValueError(f"`x` must have a step at least, found shape {x.shape}.")
+        raise ValueError(f"`x` must have at least one step, found shape {x.shape}.")
     parts = [seen for seen, _ in stream_of(model).chunks(x)]
     return np.concatenate(parts, axis=1)[:, :steps]
 
@@ -58,25 +59,25 @@ def free_run(
 ) -> np.ndarray:
     """Let the network run on its own predictions.
 
-    Without feedback the network has to be one that predicts its own next input (as many targets as
-    features): each output is the next input. With feedback each output is fed back, and inputs from
-    outside go on if there are any.
+    Without feedback, the network must predict its own next input (as many targets as features):
+    each output becomes the next input. With feedback, each output is fed back, and external inputs,
+    if there are any, continue.
 
     Args:
-        model: Of `echo_state_network`, fitted.
-        warmup: `(batch, time, features)` or `(time, features)`, inputs that bring the states to
-            where the run begins.
+        model: Fitted model of `echo_state_network`.
+        warmup: Inputs that bring the states to the start of the run, `(batch, time, features)` or
+            `(time, features)`.
         steps: Number of steps to predict.
-        inputs: With feedback and `features > 0`: the inputs of the steps to predict,
+        inputs: With feedback and `features > 0`, the inputs of the steps to predict,
             `(batch, steps, features)`.
-        outputs: With feedback: the true outputs of the steps of `warmup`.
+        outputs: With feedback, the true outputs of the steps of `warmup`.
 
     Returns:
-        Predictions `(batch, steps, targets)`; without a batch axis if `warmup` has none. The first
-        is that of the step after the last of `warmup`.
+        Predictions `(batch, steps, targets)`, without a batch axis if `warmup` has none. The first
+        one is for the step after `warmup`.
 
     Raises:
-        ValueError: If the network cannot run freely, or shapes do not fit.
+        ValueError: If the network cannot run freely, or shapes are inconsistent.
     """
     require_integer("steps", steps)
     precision = precision_of(model)
@@ -91,40 +92,40 @@ def free_run(
     warmup = _checked("warmup", warmup, (None, None, features), precision)
     batch, time, _ = warmup.shape
     if time < 1:
-        raise ValueError(f"`warmup` must have a step at least, found shape {warmup.shape}.")
+        raise ValueError(f"`warmup` must have at least one step, found shape {warmup.shape}.")
     if fed_back:
         outputs = _checked("outputs", outputs, (batch, time, targets), precision)
         warmup = np.concatenate([warmup, np.stack([delayed(y) for y in outputs])], axis=-1)
     for seen, _ in stream_of(model).chunks(warmup, pad=False):
         last = seen[:, -1]
     if not fed_back:
-        found = run_on(model, last, steps)
+        predictions = run_on(model, last, steps)
     else:
         driving = np.zeros((batch, steps, 0), precision)
         if features:
             driving = _checked("inputs", inputs, (batch, steps, features), precision)
-        found = _run(model, driving, _states(model, last), outputs[:, -1])
-    return found[0] if single else found
+        predictions = _run(model, driving, _states(model, last), outputs[:, -1])
+    return predictions[0] if single else predictions
 
 
 def run_on(model: keras.Model, seen: Any, steps: int) -> np.ndarray:
     """Let a network without feedback run on its own predictions, from known states.
 
     Args:
-        model: Of `echo_state_network`, fitted, with as many targets as features.
-        seen: `(batch, width)`, what the readout sees at the step before: rows of `readout_inputs`.
+        model: Fitted model of `echo_state_network`, with as many targets as features.
+        seen: Inputs of the readout at the step before, `(batch, width)`: rows of `readout_inputs`.
         steps: Number of steps to predict.
 
     Returns:
         Predictions `(batch, steps, targets)`.
 
     Raises:
-        ValueError: If the network cannot run freely, or shapes do not fit.
+        ValueError: If the network cannot run freely, or shapes are inconsistent.
     """
     require_integer("steps", steps)
     fed_back, targets, features = _widths(model)
     if fed_back:
-        raise ValueError("A network with feedback runs from its last outputs: use `free_run`.")
+        raise ValueError("A network with feedback needs its last outputs: use `free_run`.")
     _check_runs_on_itself(features, targets)
     kernel, bias = model.get_layer("readout").get_weights()
     seen = _checked("seen", seen, (None, len(kernel)), precision_of(model))
@@ -135,25 +136,25 @@ def run_on(model: keras.Model, seen: Any, steps: int) -> np.ndarray:
 
 
 def continuation_model(model: keras.Model) -> keras.Model:
-    """One model of the predictions along a series and of the free run after it, for `export`.
+    """A model of the predictions along a series and of the free run after it, for `export`.
 
-    It has the weights of another model and no config of its own: save that one instead.
+    It shares the weights of `model` and cannot be saved itself: save `model` instead.
 
     Args:
-        model: Of `echo_state_network`, with as many targets as features and without feedback. The
-            weights are shared: what is fitted later is in this model too.
+        model: Model of `echo_state_network`, with as many targets as features and without feedback.
+            As the weights are shared, it may be fitted later.
 
     Returns:
-        Inputs `x`, `(batch, time, features)`, and `ahead`, `(batch, steps, 1)`, of which only the
-        number of steps counts. Outputs `predictions`, `(batch, time, targets)`, of the step after
-        each, and `continuation`, `(batch, steps, targets)`, from the step after the last.
+        A model with the inputs `x`, `(batch, time, features)`, and `ahead`, `(batch, steps, 1)`, of
+        which only the number of steps matters. Outputs `predictions`, `(batch, time, targets)`, of
+        the step after each, and `continuation`, `(batch, steps, targets)`, after the last step.
 
     Raises:
         ValueError: If the network cannot run freely.
     """
     fed_back, targets, features = _widths(model)
     if fed_back:
-        raise ValueError("A network with feedback wants its earlier outputs: use `free_run`.")
+        raise ValueError("A network with feedback needs its earlier outputs: use `free_run`.")
     _check_runs_on_itself(features, targets)
     precision = precision_of(model)
     x = keras.Input((None, features), name="x", dtype=precision)
@@ -186,10 +187,10 @@ class _FreeRun(keras.layers.Layer):
                 seen.append(z)
             return [*hidden, self.readout(ops.concatenate(seen, axis=-1))]
 
-        found = forward_loop(step, [*states, last], driving)[-1]
+        outputs = forward_loop(step, [*states, last], driving)[-1]
         if self.first_too:
-            found = ops.concatenate([last[:, None], found], axis=1)[:, : ops.shape(driving)[1]]
-        return found
+            outputs = ops.concatenate([last[:, None], outputs], axis=1)[:, : ops.shape(driving)[1]]
+        return outputs
 
     def compute_output_shape(
         self, driving_shape: Any, states_shape: Any, last_shape: Any
@@ -203,10 +204,10 @@ _RUNS: weakref.WeakKeyDictionary[keras.Model, keras.Model] = weakref.WeakKeyDict
 def _run(
     model: keras.Model, driving: np.ndarray, states: list[np.ndarray], last: np.ndarray
 ) -> np.ndarray:
-    """What follows the outputs `last`, in a model compiled once for each shape."""
+    """The outputs after `last`, by a model that is compiled once for each shape."""
     precision = precision_of(model)
     outside = driving.shape[-1]
-    if not outside:  # the loop wants something to walk along
+    if not outside:  # the loop needs inputs to iterate over
         driving = np.zeros((*driving.shape[:2], 1), precision)
     if model not in _RUNS:
         inputs = keras.Input((None, driving.shape[-1]), dtype=precision)
@@ -217,7 +218,7 @@ def _run(
 
 
 def _states(model: keras.Model, seen: np.ndarray) -> list[np.ndarray]:
-    """The states of the reservoirs in what the readout sees at a step."""
+    """The states of the reservoirs, from the inputs of the readout at a step."""
     reservoirs = reservoirs_of(model)
     ends = np.cumsum([r.units for r in reservoirs])
     hidden = seen[:, -ends[-1] :]
@@ -228,7 +229,7 @@ def _states(model: keras.Model, seen: np.ndarray) -> list[np.ndarray]:
 
 
 def _widths(model: keras.Model) -> tuple[int, int, int]:
-    """How many outputs are fed back, how many there are, and how many inputs from outside."""
+    """The numbers of outputs fed back, of outputs, and of external inputs."""
     fed_back = model.get_layer("reservoir_0").cell.feedback_units
     targets = model.get_layer("readout").kernel.shape[1]
     return fed_back, targets, model.input.shape[-1] - fed_back
@@ -237,21 +238,21 @@ def _widths(model: keras.Model) -> tuple[int, int, int]:
 def _check_runs_on_itself(features: int, targets: int) -> None:
     if features != targets:
         raise ValueError(
-            f"A network without feedback runs freely on its outputs as inputs: {targets} targets "
-            f"are not {features} features."
+            "A network without feedback needs as many targets as features to run freely, found "
+            f"{targets} targets and {features} features."
         )
 
 
 def _checked(name: str, values: Any, shape: tuple[int | None, ...], precision: str) -> np.ndarray:
-    """The array, if it is of that shape; `None` is any length."""
-    found = None if values is None else np.asarray(values, precision)
+    """The array, after a check of its shape; `None` is any size."""
+    array = None if values is None else np.asarray(values, precision)
     if (
-        found is None
-        or found.ndim != len(shape)
-        or any(wanted not in (None, size) for wanted, size in zip(shape, found.shape, strict=True))
+        array is None
+        or array.ndim != len(shape)
+        or any(size not in (None, n) for size, n in zip(shape, array.shape, strict=True))
     ):
-        wanted = str(shape).replace("None", "any")
+        expected = str(shape).replace("None", "any")
         raise ValueError(
-            f"`{name}` must have shape {wanted}, found {None if found is None else found.shape}."
+            f"`{name}` must have shape {expected}, found {None if array is None else array.shape}."
         )
-    return found
+    return array

@@ -20,26 +20,26 @@ def greedy_search(
     end_id: int | None,
     max_length: int,
 ) -> tuple[Tensor, Tensor]:
-    """Take the likeliest token at every step, the first of equals.
+    """Choose the likeliest token at every step, the first of equally likely ones.
 
     Args:
-        step: As above.
-        states: Before the first step, each (batch, ...).
-        context: What `step` gets beside them, each (batch, ...).
-        start_id: The first token put in; one for all or (batch,).
-        end_id: The token that ends a sequence, of 0 to vocabulary - 1; `None` = none does.
-        max_length: Most tokens of a sequence, the end token included.
+        step: Step function, see `zoo.decoding`.
+        states: States before the first step, each (batch, ...).
+        context: Constant inputs of `step`, each (batch, ...).
+        start_id: The first input token, one for all rows or (batch,).
+        end_id: The token that ends a sequence, 0 to vocabulary - 1. `None` if there is none.
+        max_length: Largest number of tokens of a sequence, including the end token.
 
     Returns:
         Tokens (batch, max_length) int32, 0 from the end token on; and the log-probability (batch,)
-        float32 of each sequence, with that of its end token if it has one.
+        float32 of each sequence, including its end token.
 
     Raises:
-        ValueError: If an argument or what `step` returns does not fit.
+        ValueError: If an argument or a result of `step` is invalid.
 
     Example:
         >>> from keras import ops
-        >>> def count(tokens, states, context):  # after a token comes the next one
+        >>> def count(tokens, states, context):  # each token is followed by the next number
         ...     return 9.0 * ops.one_hot(ops.minimum(tokens + 1, 5), 6), states
         >>> tokens, _ = greedy_search(
         ...     count, [], start_id=ops.array([1, 3]), end_id=5, max_length=4

@@ -1,8 +1,8 @@
 """Sampling and completion of images by PixelRNN, pixel by pixel, with cached states.
 
-Running the whole model for every pixel would take `height * width` forward passes. Here each
-layer goes from pixel to pixel (`custom_layers.images.walk.PixelByPixel`): what a row gets from the
-rows above is made for all its columns at once, and a pixel costs the same wherever it stands.
+Running the whole model for every pixel would take `height * width` forward passes. Here each layer
+goes from pixel to pixel (`custom_layers.images.walk.PixelByPixel`): the contribution of the rows
+above is computed for all columns at once, and every pixel costs the same.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ def sample_images(
     """Draw images from a PixelRNN.
 
     Args:
-        model: Of `pixel_rnn`.
-        count: How many.
-        temperature: Divides the logits: below 1 what is likely gets likelier. Above 0.
-        seed: Of the draw; `None` = another one each time.
+        model: Model of `pixel_rnn`.
+        count: Number of images.
+        temperature: Divisor of the logits, above 0. Values below 1 favour likely pixels.
+        seed: Seed of the random numbers; `None` for a random seed.
 
     Returns:
         (count, height, width, channels), int32.
@@ -48,14 +48,14 @@ def complete_images(
     temperature: float = 1.0,
     seed: int | None = None,
 ) -> np.ndarray:
-    """Draw the pixels of images that are not known, given those before them.
+    """Draw the unknown pixels of images.
 
-    Pixels are drawn in raster order: a drawn pixel depends on all pixels before it, drawn or known,
-    and on none after it.
+    Pixels are drawn in raster order: a pixel depends on all pixels before it, drawn or known, and
+    on none after it.
 
     Args:
-        model: Of `pixel_rnn`.
-        images: (batch, height, width, channels), levels from 0; anything where not known.
+        model: Model of `pixel_rnn`.
+        images: Levels (batch, height, width, channels); arbitrary where unknown.
         known: Booleans that broadcast to the shape of `images`.
         temperature: As in `sample_images`.
         seed: As in `sample_images`.
@@ -64,7 +64,7 @@ def complete_images(
         The completed images, int32.
 
     Raises:
-        ValueError: If shapes or values do not fit.
+        ValueError: If a shape or a value is invalid.
     """
     images = np.asarray(images)
     shape = model.input_shape[1:]
@@ -90,7 +90,7 @@ def complete_images(
 
 
 def number_of_levels(model: keras.Model) -> int:
-    """How many values a pixel of a `pixel_rnn` has."""
+    """The number of levels of a `pixel_rnn`."""
     return 2 if len(model.output_shape) == 4 else model.output_shape[-1]
 
 
@@ -98,12 +98,12 @@ def pixel_sampler(model: keras.Model) -> keras.Model:
     """A compiled model that draws images, sharing the weights of a `pixel_rnn`.
 
     Args:
-        model: Of `pixel_rnn`.
+        model: Model of `pixel_rnn`.
 
     Returns:
-        Inputs `images` (batch, height, width, channels) int32, `known` and `uniforms` of the same
-        shape, which pixels to keep and numbers in [0, 1) to draw the others by, and `temperature`
-        (batch,); outputs `images`, and `logits` as the model gives them for these images.
+        A model with the inputs `images` (batch, height, width, channels) int32; `known` and
+        `uniforms` of the same shape, which pixels to keep and numbers in [0, 1) to draw the others
+        with; and `temperature` (batch,). Outputs `images`, and the `logits` of `model` for them.
     """
     shape = model.input_shape[1:]
     inputs = {
@@ -125,7 +125,8 @@ class _Sampler(keras.layers.Layer):
 
     def __init__(self, model: keras.Model) -> None:
         super().__init__(dtype="float32")
-        self.parts = {layer.name: layer for layer in model.layers}  # the model itself would hold on
+        # Not the model itself, so that it can be freed.
+        self.parts = {layer.name: layer for layer in model.layers}
         self.levels = number_of_levels(model)
         self.outputs = 1 if self.levels == 2 else self.levels
         self.channels = model.input_shape[-1]
@@ -133,14 +134,18 @@ class _Sampler(keras.layers.Layer):
         self.depth = sum(name.startswith("body_") for name in self.parts)
         self.bottleneck = "down_0" in self.parts
         self.walking = ["first", *(f"body_{index}" for index in range(self.depth))]
-        """Layers that see other pixels, in their order; the rest are 1x1 convolutions."""
+        """Layers that see other pixels, in order; the others are 1x1 convolutions."""
 
     def call(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         images = inputs["images"]
         batch, height, width, channels = ops.shape(images)
         temperature = inputs["temperature"][:, None]
-        given = [ops.cast(inputs[k], "float32") for k in ("images", "known", "uniforms")]
-        rows = side_by_side([ops.reshape(g, (batch, height, width * channels)) for g in given])
+        rows = side_by_side(
+            [
+                ops.reshape(ops.cast(inputs[name], "float32"), (batch, height, width * channels))
+                for name in ("images", "known", "uniforms")
+            ]
+        )
         memories = [self.parts[name].begin(batch, width) for name in self.walking]
         widths = [memory.shape[-1] for memory in memories]
         n = width * channels
@@ -161,9 +166,9 @@ class _Sampler(keras.layers.Layer):
             return side_by_side(out), flat
 
         start = [ops.reshape(m, (batch, width * w)) for m, w in zip(memories, widths, strict=True)]
-        found, _ = in_chunks(row, rows, start, None, 1)
-        values = ops.reshape(found[:, :, :n], (batch, height, width, channels))
-        logits = ops.reshape(found[:, :, n:], (batch, *self.logits_shape))
+        outputs, _ = in_chunks(row, rows, start, None, 1)
+        values = ops.reshape(outputs[:, :, :n], (batch, height, width, channels))
+        logits = ops.reshape(outputs[:, :, n:], (batch, *self.logits_shape))
         return {"images": ops.cast(values, "int32"), "logits": logits}
 
     def _row(
@@ -191,15 +196,15 @@ class _Sampler(keras.layers.Layer):
                 value = self._draw(output / temperature, uniforms[:, c : c + 1])
                 drawn.append(ops.where(known[:, c : c + 1] > 0, image[:, c : c + 1], value))
                 logits.append(output)
-            # The first layer keeps the pixel itself, with the colour drawn last.
+            # The first layer has to keep the complete pixel, including the last colour drawn.
             x = side_by_side(drawn) / (self.levels - 1)
             _, new[0], kept[0] = self.parts["first"].pixel(x, above[0], carries[0])
             kept_sizes[:] = [k.shape[-1] for k in kept]
             return side_by_side([*drawn, *logits, *kept])[:, None], new
 
         columns = side_by_side([*pixels, *above])
-        found, _ = in_chunks(pixel, columns, carries, None, 1)
-        values, logits, *kept = split(found, [channels, channels * self.outputs, *kept_sizes])
+        outputs, _ = in_chunks(pixel, columns, carries, None, 1)
+        values, logits, *kept = split(outputs, [channels, channels * self.outputs, *kept_sizes])
         memories = [
             self.parts[name].end_row(memory, k)
             for name, memory, k in zip(self.walking, memories, kept, strict=True)
@@ -209,7 +214,7 @@ class _Sampler(keras.layers.Layer):
     def _forward(
         self, values: Tensor, above: list[Tensor], carries: list[Tensor]
     ) -> tuple[Tensor, list[Tensor], list[Tensor]]:
-        """The model at a pixel: logits `(batch, channels, outputs)`, carries, and what is kept."""
+        """Run the model at a pixel: logits `(batch, channels, outputs)`, carries, values kept."""
         new: list[Tensor] = []
         kept: list[Tensor] = []
 
@@ -227,7 +232,7 @@ class _Sampler(keras.layers.Layer):
         return logits, new, kept
 
     def _draw(self, logits: Tensor, uniforms: Tensor) -> Tensor:
-        """A level for each row, by the inverse of the distribution function."""
+        """Draw a level for each row, by the inverse distribution function."""
         if self.levels == 2:
             return ops.cast(uniforms < ops.sigmoid(logits), "float32")
         passed = uniforms >= ops.cumsum(ops.softmax(logits, axis=-1), axis=-1)[:, :-1]

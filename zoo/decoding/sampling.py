@@ -1,8 +1,7 @@
-"""Sampling from autoregressive models: temperature, top-k and nucleus, driven by given uniforms.
+"""Sampling from autoregressive models, with temperature, top-k and nucleus filtering.
 
-The step function and the loop are those of `zoo.decoding`. Randomness comes in as numbers in
-[0, 1), one for each row and step, so that an answer is determined by its inputs and an exported
-graph has no state.
+The step function and the loop are those of `zoo.decoding`. Random numbers in [0, 1), one for each
+row and step, are an input, so that the result is deterministic and an exported graph has no state.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from zoo.decoding.steps import Step, first, search
 _NUMBER = (int, float, np.number)
 
 _COLDEST = 1e-20
-"""Temperature in place of 0: other than equal logits are then infinitely far apart in float32."""
+"""Temperature used for 0: unless equal, logits are then infinitely far apart in float32."""
 
 
 def filter_logits(
@@ -32,25 +31,24 @@ def filter_logits(
 ) -> Tensor:
     """Logits at a temperature, with minus infinity at unlikely tokens.
 
-    The logits are divided by `temperature`; then the `top_k` largest are kept; then, of the
-    probabilities of these, made to sum to one, the smallest set of the likeliest that sum to
-    `top_p` or more (the nucleus). Tokens as likely as the last one kept are kept too.
+    The logits are divided by `temperature`, and the `top_k` largest are kept. Of these, with
+    renormalised probabilities, the smallest set of the likeliest tokens whose probabilities sum to
+    `top_p` or more (the nucleus) is kept. Tokens as likely as the last one kept are kept, too.
 
     Args:
-        logits: (..., vocabulary).
-        temperature: At least 0; below 1 what is likely gets likelier, and at 0 the likeliest takes
-            all.
-        top_k: How many are kept; 0 = all.
-        top_p: Above 0, at most 1; 1 = all.
+        logits: Logits (..., vocabulary).
+        temperature: At least 0. Values below 1 favour likely tokens, and 0 the likeliest only.
+        top_k: Number of tokens to keep; 0 for all.
+        top_p: Probability to keep, above 0 and at most 1; 1 for all tokens.
 
     Each of the three is a number, a scalar tensor, or a tensor of the shape of `logits` without its
-    last axis. Values of tensors are not checked.
+    last axis. The values of tensors are not checked.
 
     Returns:
-        Of the shape of `logits`, float32, less a constant that makes the largest 0.
+        Logits of the same shape, float32, shifted to a maximum of 0.
 
     Raises:
-        ValueError: If a number is out of its range.
+        ValueError: If a number is out of range.
 
     Reference:
         Fan et al. 2018, Hierarchical Neural Story Generation (top-k); Holtzman et al. 2020, The
@@ -94,30 +92,30 @@ def sample_tokens(
     top_k: int | Tensor = 0,
     top_p: float | Tensor = 1.0,
 ) -> tuple[Tensor, Tensor]:
-    """Draw each token from what the model makes of those drawn before (ancestral sampling).
+    """Draw each token from the model's distribution given those before (ancestral sampling).
 
-    A token is drawn by the inverse of the distribution function over the filtered vocabulary: the
+    A token is drawn by the inverse distribution function over the filtered vocabulary: it is the
     first token at which the sum of the probabilities exceeds the uniform number. For several
-    samples of an input repeat its states and context.
+    samples of an input, repeat its states and context.
 
     Args:
-        step: As in `zoo.decoding`.
-        states: Before the first step, each (batch, ...).
-        uniforms: (batch, max_length), numbers in [0, 1). Both may be unknown.
-        context: What `step` gets beside the states, each (batch, ...).
-        start_id: The first token put in; one for all or (batch,).
-        end_id: The token that ends a sequence, 0 to vocabulary - 1; `None` = none does.
+        step: Step function, see `zoo.decoding`.
+        states: States before the first step, each (batch, ...).
+        uniforms: Numbers in [0, 1), (batch, max_length); both sizes may be unknown.
+        context: Constant inputs of `step`, each (batch, ...).
+        start_id: The first input token, one for all rows or (batch,).
+        end_id: The token that ends a sequence, 0 to vocabulary - 1. `None` if there is none.
         temperature: As in `filter_logits`; a number, a scalar or (batch,).
         top_k: As in `filter_logits`, likewise.
         top_p: As in `filter_logits`, likewise.
 
     Returns:
         Tokens (batch, max_length) int32, 0 from the end token on; and the log-probability (batch,)
-        float32 of each sequence, with that of its end token if it has one: under the model itself,
-        whatever temperature and filters are.
+        float32 of each sequence, including its end token, under the model itself: without
+        temperature and filters.
 
     Raises:
-        ValueError: If an argument or what `step` returns does not fit.
+        ValueError: If an argument or a result of `step` is invalid.
     """
     _check(temperature, top_k, top_p)
     uniforms = ops.cast(ops.convert_to_tensor(uniforms), "float32")
@@ -134,23 +132,23 @@ def sample_tokens(
 
 
 def draw(logits: Tensor, uniforms: Tensor) -> Tensor:
-    """A token for each row, by the inverse of the distribution function.
+    """Draw a token for each row, by the inverse distribution function.
 
     Args:
-        logits: (batch, vocabulary).
-        uniforms: (batch,), in [0, 1).
+        logits: Logits (batch, vocabulary).
+        uniforms: Numbers in [0, 1), (batch,).
 
     Returns:
-        (batch,) int32; never one whose logit is minus infinity.
+        Tokens (batch,) int32, never one whose logit is minus infinity.
     """
     shares = ops.softmax(logits, axis=-1)
-    # Rounding may leave the sum short of 1 or, in parallel, let it fall where a share is 0.
+    # Rounding may leave the sum below 1 or, in a parallel sum, decrease it where a share is 0.
     up_to = ops.where(shares > 0, ops.cumsum(shares, axis=-1), 0.0)
     return first(up_to > _column(uniforms, "float32") * ops.max(up_to, axis=-1, keepdims=True))
 
 
 def _check(temperature: Any, top_k: Any, top_p: Any) -> None:
-    """Refuse numbers out of range; tensors are taken as they are."""
+    """Check numbers, but not tensors."""
     if isinstance(temperature, _NUMBER):
         require_number("temperature", temperature, least=0, below=None)
     if isinstance(top_k, _NUMBER):
@@ -160,5 +158,5 @@ def _check(temperature: Any, top_k: Any, top_p: Any) -> None:
 
 
 def _column(x: float | Tensor, dtype: str) -> Tensor:
-    """A number or a tensor with a last axis of 1, to go with logits."""
+    """A number or a tensor with a last axis of size 1, to broadcast against logits."""
     return ops.cast(ops.convert_to_tensor(x), dtype)[..., None]

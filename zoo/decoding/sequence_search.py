@@ -1,4 +1,4 @@
-"""Greedy and beam search as a model: a source in, the best targets out."""
+"""Greedy and beam search as a model from a source to the best targets."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from zoo.encoder_decoder.decoder import AttentionDecoder
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
 class SequenceSearch(keras.layers.Layer):
-    """The likeliest targets by beam search (`zoo.beam_search`) with a decoder.
+    """Beam search (`zoo.beam_search`) for the likeliest targets of a decoder.
 
     Args:
-        decoder: Of `attention_decoder`.
-        start_id: The token before the first.
+        decoder: Result of `attention_decoder`.
+        start_id: The token before the first one.
         end_id: The token that ends a target.
-        max_length: Most tokens of a target, the end token included.
-        beam_size: How many hypotheses; 1 is greedy search.
+        max_length: Largest number of tokens of a target, including the end token.
+        beam_size: Number of hypotheses; 1 is greedy search.
         length_penalty: As in `zoo.beam_search`.
-        forbidden: Ids that are never chosen, such as padding and unknown.
-        **kwargs: Those of `keras.layers.Layer`.
+        forbidden: Ids that are never chosen, such as padding and the unknown token.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
-        inputs: What the encoder returns, by name.
+        inputs: The outputs of the encoder, by name.
 
     Returns:
         `tokens` (batch, beam_size, max_length) int32, the best first, 0 from the end token on;
-        `scores` (batch, beam_size) float32; with attention `attention` (batch, max_length,
-        positions), for each token of the best and its end token what it was made from, else 0.
+        `scores` (batch, beam_size) float32; and, with attention, `attention` (batch, max_length,
+        positions), the weights for each token of the best target and its end token, 0 elsewhere.
 
     Raises:
-        ValueError: If an argument does not fit.
+        ValueError: If an argument is invalid.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class SequenceSearch(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         if end_id in forbidden:
-            raise ValueError(f"`forbidden` must not hold `end_id`, {end_id}, found {forbidden!r}.")
+            raise ValueError(f"`forbidden` must not hold `end_id` {end_id}, found {forbidden!r}.")
         self.decoder = decoder
         self.start_id, self.end_id = start_id, end_id
         self.max_length, self.beam_size = max_length, beam_size
@@ -64,7 +64,7 @@ class SequenceSearch(keras.layers.Layer):
         self.impossible[list(self.forbidden)] = -np.inf
 
     def build(self, input_shape: Any = None) -> None:
-        self.built = True  # the decoder is
+        self.built = True  # as the decoder is
 
     def call(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         def step(tokens: Tensor, states: list[Tensor], context: list[Tensor]) -> Any:
@@ -86,11 +86,11 @@ class SequenceSearch(keras.layers.Layer):
         answer = {"tokens": tokens, "scores": scores}
         best = tokens[:, 0]
         start = ops.full_like(best[:, :1], self.start_id)
-        found = self.decoder({"tokens": ops.concatenate([start, best[:, :-1]], axis=1), **inputs})
-        if "attention" in found:
+        outputs = self.decoder({"tokens": ops.concatenate([start, best[:, :-1]], axis=1), **inputs})
+        if "attention" in outputs:
             length = ops.sum(ops.cast(best != 0, "int32"), axis=1, keepdims=True) + 1
             real = ops.arange(self.max_length, dtype="int32") < length
-            weights = ops.cast(found["attention"], "float32")
+            weights = ops.cast(outputs["attention"], "float32")
             answer["attention"] = ops.where(real[:, :, None], weights, 0.0)
         return answer
 
@@ -130,24 +130,24 @@ def sequence_search(
     length_penalty: float = 0.6,
     forbidden: Sequence[int] = (0,),
 ) -> keras.Model:
-    """Turn an encoder and decoder into a model of source to targets, sharing its weights.
+    """Turn an encoder-decoder into a model from sources to targets, sharing its weights.
 
-    It can be called, compiled, saved and exported as any model; the search is part of it.
+    It can be called, compiled, saved and exported like any model; the search is part of it.
 
     Args:
-        model: With layers `encoder` and `decoder`, such as that of `zoo.encoder_decoder`.
-        start_id: As in `SequenceSearch`, as all others.
-        end_id: The token that ends a target.
-        max_length: Most tokens of a target.
-        beam_size: How many hypotheses.
-        length_penalty: As in `zoo.beam_search`.
-        forbidden: Ids that are never chosen.
+        model: Model with layers `encoder` and `decoder`, such as that of `zoo.encoder_decoder`.
+        start_id: As in `SequenceSearch`.
+        end_id: As in `SequenceSearch`.
+        max_length: As in `SequenceSearch`.
+        beam_size: As in `SequenceSearch`.
+        length_penalty: As in `SequenceSearch`.
+        forbidden: As in `SequenceSearch`.
 
     Returns:
-        A model of the encoder's inputs, with the outputs of `SequenceSearch`.
+        A model with the encoder's inputs and the outputs of `SequenceSearch`.
 
     Raises:
-        ValueError: If an option does not fit.
+        ValueError: If an option is invalid.
 
     Example:
         >>> import zoo
@@ -157,7 +157,7 @@ def sequence_search(
         (None, 4, 20)
     """
     encoder = model.get_layer("encoder")
-    found = SequenceSearch(
+    outputs = SequenceSearch(
         model.get_layer("decoder"),
         start_id=start_id,
         end_id=end_id,
@@ -167,4 +167,4 @@ def sequence_search(
         forbidden=forbidden,
         name="search",
     )(encoder.output)
-    return keras.Model(encoder.input, found, name=f"{model.name}_search")
+    return keras.Model(encoder.input, outputs, name=f"{model.name}_search")

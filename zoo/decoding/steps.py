@@ -1,6 +1,6 @@
-"""One token after another until all sequences have ended: the loop of greedy search and of drawing.
+"""The loop of greedy search and sampling, one token at a time until all sequences have ended.
 
-What a step function is stands in `zoo.decoding`.
+Step functions are described in `zoo.decoding`.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ def search(
     end_id: int | None,
     length: int | Tensor,
 ) -> tuple[Tensor, Tensor]:
-    """One token after another until all sequences have ended.
+    """Choose one token at a time until all sequences have ended.
 
     Args:
-        step: As above.
-        choose: Function of log-probabilities (batch, vocabulary) and of the number of steps before;
+        step: Step function, see `zoo.decoding`.
+        choose: Function of log-probabilities (batch, vocabulary) and of the index of the step;
             returns tokens (batch,) int32.
         states: As in `greedy_search`.
         context: As in `greedy_search`.
         start_id: As in `greedy_search`.
         end_id: As in `greedy_search`.
-        length: As `max_length` there.
+        length: As `max_length` in `greedy_search`.
 
     Returns:
-        As `greedy_search` does.
+        As in `greedy_search`.
     """
     if end_id is not None:
         require_integer("end_id", end_id, least=0)
@@ -80,10 +80,11 @@ def first(where: Tensor) -> Tensor:
 def as_tensors(
     states: Sequence[Tensor], context: Sequence[Tensor], start_id: Any
 ) -> tuple[list[Tensor], list[Tensor], Any]:
-    """States and context as tensors, and the size of the batch."""
-    states, context = ([ops.convert_to_tensor(x) for x in given] for given in (states, context))
-    for name, given in (("states", states), ("context", context)):
-        for i, x in enumerate(given):
+    """States and context as tensors, and the batch size."""
+    states = [ops.convert_to_tensor(x) for x in states]
+    context = [ops.convert_to_tensor(x) for x in context]
+    for name, tensors in (("states", states), ("context", context)):
+        for i, x in enumerate(tensors):
             if len(x.shape) == 0:
                 raise ValueError(f"`{name}[{i}]` must have shape (batch, ...), found a scalar.")
     whole = [*states, *context]
@@ -100,13 +101,14 @@ def as_tensors(
     known = {x.shape[0] for x in whole if x.shape[0] is not None}
     if len(known) > 1:
         raise ValueError(
-            f"`states`, `context` and `start_id` must be of one batch size, found {sorted(known)}."
+            "`states`, `context` and `start_id` must have the same batch size, found "
+            f"{sorted(known)}."
         )
     return states, context, known.pop() if known else ops.shape(whole[0])[0]
 
 
 def first_tokens(start_id: Any, batch: Any) -> Tensor:
-    """(batch,) int32."""
+    """The first input tokens, (batch,) int32."""
     return ops.broadcast_to(ops.cast(ops.convert_to_tensor(start_id), "int32"), (batch,))
 
 
@@ -118,13 +120,16 @@ def advance(
     logits, new = ops.convert_to_tensor(logits), [ops.convert_to_tensor(s) for s in new]
     shape = tuple(logits.shape)
     if len(shape) != 2 or shape[1] is None or (end_id is not None and shape[1] <= end_id):
-        least = "" if end_id is None else f", of a vocabulary above `end_id` = {end_id}"
+        least = "" if end_id is None else f" with a vocabulary above `end_id` {end_id}"
         raise ValueError(
             f"`step` must return logits (rows, vocabulary){least}, found shape {shape}."
         )
-    found, expected = ([_kind(s) for s in given] for given in (new, states))
-    if len(found) != len(expected) or not all(map(_same, found, expected)):
-        raise ValueError(f"`step` must return states like those it got, {expected}, found {found}.")
+    returned, expected = [_kind(s) for s in new], [_kind(s) for s in states]
+    if len(returned) != len(expected) or not all(map(_same, returned, expected)):
+        raise ValueError(
+            "`step` must return states of the dtypes and shapes that it received, "
+            f"{expected}, found {returned}."
+        )
     new = [ops.reshape(n, ops.shape(s)) for n, s in zip(new, states, strict=True)]
     return ops.log_softmax(ops.cast(logits, "float32"), axis=-1), new
 
@@ -134,7 +139,7 @@ def _kind(x: Tensor) -> tuple[str, tuple[int | None, ...]]:
 
 
 def _same(one: tuple[str, tuple[Any, ...]], other: tuple[str, tuple[Any, ...]]) -> bool:
-    """Whether dtypes and shapes agree, as far as these are known."""
+    """Whether dtypes and shapes are equal, as far as they are known."""
     if one[0] != other[0] or len(one[1]) != len(other[1]):
         return False
     return all(a == b or None in (a, b) for a, b in zip(one[1], other[1], strict=True))

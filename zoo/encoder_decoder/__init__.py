@@ -1,1 +1,1 @@
-"""Encoder-decoder: a sequence out of another, of a length of its own."""
+"""Encoder-decoder: one sequence into another, of any length."""

@@ -1,7 +1,7 @@
 """The decoder of a sequence-to-sequence model: recurrent, with attention to what was encoded.
 
-With y the tokens put in, h the outputs of a recurrent stack, m the memory (what the encoder made of
-the source, one vector a position) and k keys made of it:
+With the input tokens y, the outputs h of a recurrent stack, the memory m (the encoder's output at
+each position of the source) and keys k computed from it:
 
     h_t = RNN(E y_t, h_t-1)             or with input feeding RNN([E y_t, a_t-1], h_t-1)
     w_t = softmax_s(score(h_t, k_s))    additive: v . tanh(Q h_t + k_s)     dot: h_t . k_s
@@ -9,8 +9,8 @@ the source, one vector a position) and k keys made of it:
     a_t = tanh(C [c_t, h_t])            the features
     p(y_t+1) = softmax(O a_t + b)
 
-Without input feeding all steps of a known target go through each part at once; with it one after
-the other. `step` goes on by one token, as the searches of `zoo.decoding` ask for it.
+Without input feeding, all steps of a known target go through each part at once; with it, one after
+the other. `step` advances by one token, as the searches of `zoo.decoding` require.
 """
 
 from __future__ import annotations
@@ -32,26 +32,26 @@ Attention = Literal["additive", "dot", "none"]
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
 class AttentionDecoder(keras.layers.Layer):
-    """Logits of the next token from the tokens before it and what the encoder made of the source.
+    """Logits of the next token from the tokens before it and from the encoded source.
 
     Args:
-        embedding: Model of tokens (batch, time) to vectors.
-        recurrence: Model of `x` (batch, time, features) and `state_0`, ... to `outputs` and the
+        embedding: Model from tokens (batch, time) to vectors.
+        recurrence: Model from `x` (batch, time, features) and `state_0`, ... to `outputs` and the
             states after them.
-        attend: Model of `outputs` and the context, `memory` and with attention `keys` and `mask`,
-            to `features` and with attention `attention` (batch, time, positions).
-        head: Model of features to logits.
-        input_feeding: Whether the features of a step go into the next one, beside its token.
-        **kwargs: Those of `keras.layers.Layer`.
+        attend: Model from `outputs` and the context (`memory` and, with attention, `keys` and
+            `mask`) to `features` and, with attention, `attention` (batch, time, positions).
+        head: Model from features to logits.
+        input_feeding: Whether the features of a step are an input of the next one.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
-    `attention_decoder` makes these parts.
+    `attention_decoder` creates these parts.
 
     Call arguments:
-        inputs: Dictionary of `tokens` (batch, time) int32, of the first states by name, and of the
+        inputs: Dictionary of `tokens` (batch, time) int32, the initial states by name, and the
             context.
 
     Returns:
-        `logits` (batch, time, vocabulary) float32, and with attention `attention`
+        `logits` (batch, time, vocabulary) float32, and, with attention, `attention`
         (batch, time, positions), which sums to 1.
     """
 
@@ -75,14 +75,14 @@ class AttentionDecoder(keras.layers.Layer):
 
     @property
     def key_width(self) -> int:
-        """Width of the keys that the states are compared with."""
+        """Width of the keys."""
         return self.attend.input["keys"].shape[-1]
 
     def build(self, input_shape: Any = None) -> None:
-        self.built = True  # the parts are
+        self.built = True  # as the parts are
 
     def start(self, encoded: Mapping[str, Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-        """States and context for `step`, of what the encoder returns."""
+        """States and context for `step`, from the outputs of the encoder."""
         states = [encoded[name] for name in self.state_names]
         if self.input_feeding:
             width = self.head.input.shape[-1]
@@ -94,7 +94,7 @@ class AttentionDecoder(keras.layers.Layer):
     ) -> tuple[Tensor, list[Tensor]]:
         """A step of `zoo.decoding`: logits (batch, vocabulary), and the states after it."""
         x = self.embedding(tokens[:, None], training=False)[:, 0]
-        outputs, features, after = self._advance(x, states, context)
+        _, features, after = self._advance(x, states, context)
         return self.head(features[:, None])[:, 0], after
 
     def call(self, inputs: Mapping[str, Tensor], training: bool | None = None) -> dict[str, Tensor]:
@@ -103,12 +103,12 @@ class AttentionDecoder(keras.layers.Layer):
         if self.input_feeding:
             outputs = self._step_by_step(x, states, context)
         else:
-            given = {"x": x, **dict(zip(self.state_names, states, strict=True))}
-            outputs = self.recurrence(given, training=training)["outputs"]
-        found = self.attend(self._with_context(outputs, context), training=training)
-        answer = {"logits": self.head(found["features"])}
-        if "attention" in found:
-            answer["attention"] = found["attention"]
+            named = {"x": x, **dict(zip(self.state_names, states, strict=True))}
+            outputs = self.recurrence(named, training=training)["outputs"]
+        attended = self.attend(self._with_context(outputs, context), training=training)
+        answer = {"logits": self.head(attended["features"])}
+        if "attention" in attended:
+            answer["attention"] = attended["attention"]
         return answer
 
     def _step_by_step(self, x: Tensor, states: list[Tensor], context: list[Tensor]) -> Tensor:
@@ -127,11 +127,11 @@ class AttentionDecoder(keras.layers.Layer):
         if self.input_feeding:
             *states, fed = states
             x = ops.concatenate([x, ops.cast(fed, x.dtype)], axis=-1)
-        given = {"x": x[:, None], **dict(zip(self.state_names, states, strict=True))}
-        found = self.recurrence(given, training=False)
-        outputs = found["outputs"]
+        named = {"x": x[:, None], **dict(zip(self.state_names, states, strict=True))}
+        after_step = self.recurrence(named, training=False)
+        outputs = after_step["outputs"]
         features = self.attend(self._with_context(outputs, context), training=False)["features"]
-        after = [found[name] for name in self.state_names]
+        after = [after_step[name] for name in self.state_names]
         features = features[:, 0]
         return outputs[:, 0], features, [*after, features] if self.input_feeding else after
 
@@ -173,22 +173,23 @@ def attention_decoder(
     name: str = "decoder",
     **stack: Unpack[StackOptions],
 ) -> AttentionDecoder:
-    """The decoder of a recurrent stack.
+    """An `AttentionDecoder` around a recurrent stack.
 
     Args:
         vocabulary_size: Number of token ids, 0 (padding) included.
         embedding_dim: Width of the token embedding.
-        attention: How states are compared with keys, as above; `"none"` for a context that is one
-            vector.
+        attention: Score of states and keys: `"additive"`, `"dot"`, or `"none"` for a context that
+            is one vector.
         memory_dim: Width of the memory.
-        input_feeding: As above. Steps then run one after the other in training too, and dropout
-            acts on embeddings and features alone.
+        input_feeding: Whether the features of a step are an input of the next one. Steps then run
+            one after the other in training, too, and dropout applies to embeddings and features
+            only.
         name: Name of the layer.
-        **stack: Options of `zoo.recurrent_stack` but for `bidirectional` and `initial_state`. The
+        **stack: Options of `zoo.recurrent_stack`, except `bidirectional` and `initial_state`. The
             features are `units` wide.
 
     Raises:
-        ValueError: If an option does not fit.
+        ValueError: If an option is invalid.
     """
     require_one_of("attention", attention, get_args(Attention))
     units, dropout = stack.get("units", 128), stack.get("dropout", 0.0)
@@ -211,7 +212,7 @@ def _attend(
     attention: Attention, output_dim: int, memory_dim: int, units: int, dropout: float
 ) -> keras.Model:
     outputs = keras.Input((None, output_dim), name="outputs")
-    found = {}
+    weights = {}
     if attention == "none":
         memory = keras.Input((memory_dim,), name="memory")
         context = {"memory": memory}
@@ -229,11 +230,11 @@ def _attend(
             score = keras.layers.AdditiveAttention(name="attention")
         else:
             score = keras.layers.Attention(name="attention")
-        attended, found["attention"] = score(
+        attended, weights["attention"] = score(
             [query, memory, keys], mask=[None, mask], return_attention_scores=True
         )
     both = keras.layers.Concatenate(name="attended_and_outputs")([attended, outputs])
     x = keras.layers.Dense(units, "tanh", use_bias=False, name="features")(both)
     if dropout:
         x = keras.layers.Dropout(dropout, name="features_dropout")(x)
-    return keras.Model({"outputs": outputs, **context}, {"features": x, **found}, name="attend")
+    return keras.Model({"outputs": outputs, **context}, {"features": x, **weights}, name="attend")

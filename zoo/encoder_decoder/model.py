@@ -1,4 +1,4 @@
-"""Encoder and decoder: a sequence out of another, of any length, such as a translation."""
+"""Encoder-decoder models: a sequence into another of any length, such as a translation."""
 
 from __future__ import annotations
 
@@ -65,35 +65,36 @@ def encoder_decoder(
 ) -> keras.Model:
     """Recurrent encoder and decoder, with attention or with a fixed context vector.
 
-    The encoder reads the source, in both directions unless told otherwise; what it has read at the
-    end (at both ends) makes the first states of the decoder, by a layer with tanh for each. The
-    decoder (`zoo.attention_decoder`) predicts each token of the target from those before it, and
-    from the memory of the encoder: its outputs at all positions, or without attention the vector of
-    its ends alone, however long the source is.
+    The encoder reads the source, by default in both directions. A dense layer with tanh computes
+    each initial state of the decoder from the last output of the encoder (or those at both ends).
+    The decoder (`zoo.attention_decoder`) predicts each token of the target from those before it and
+    from the memory of the encoder: its outputs at all positions, or, without attention, only the
+    vector of its ends, however long the source is.
 
-    In training the decoder is given the target (teacher forcing); `ScheduledSampling` gives it its
-    own tokens now and then, and `sequence_search` has it go on alone.
+    In training the decoder reads the target (teacher forcing). `ScheduledSampling` sometimes
+    replaces it by the decoder's own tokens, and `sequence_search` decodes without a target.
 
     Args:
         source_vocabulary_size: Number of source ids, 0 (padding) included.
-        target_vocabulary_size: Number of target ids, likewise.
-        attention: `"additive"` (Bahdanau et al. 2015), `"dot"`, the product with a matrix between
+        target_vocabulary_size: Number of target ids, 0 (padding) included.
+        attention: `"additive"` (Bahdanau et al. 2015), `"dot"`, a product with a matrix in between
             (Luong et al. 2015), or `"none"` (Cho et al. 2014).
         embedding_dim: Width of both embeddings.
-        input_feeding: Whether the decoder gets its features of the step before (Luong et al. 2015).
-            Training is then slower, as it goes step by step, and XLA cannot compile it.
+        input_feeding: Whether the decoder reads its features of the step before (Luong et al.
+            2015). Training is then slower, as it goes step by step, and XLA cannot compile it.
         name: Name of the model.
-        **stack: Options of `zoo.recurrent_stack`, for encoder and decoder alike, but that
-            `bidirectional` (true unless given), `merge_mode` and `initial_state` are the encoder's.
+        **stack: Options of `zoo.recurrent_stack` for both encoder and decoder, except that
+            `bidirectional` (defaults to true), `merge_mode` and `initial_state` apply to the
+            encoder only.
 
     Returns:
-        Inputs `source` (batch, positions) and `target` (batch, time), int32, 0 = padding on the
-        right, the target with a start token before it; output `logits` (batch, time,
-        target_vocabulary_size) float32 of the token after each. The parts are its layers `encoder`
-        and `decoder`.
+        A model with the inputs `source` (batch, positions) and `target` (batch, time), int32, 0 =
+        padding on the right, the target with a start token in front; and the output `logits`
+        (batch, time, target_vocabulary_size) float32 for the token after each. Its parts are the
+        layers `encoder` and `decoder`.
 
     Raises:
-        ValueError: If an option does not fit.
+        ValueError: If an option is invalid.
 
     Example:
         >>> import zoo
@@ -108,7 +109,7 @@ def encoder_decoder(
     x = recurrent_stack(x, mask=mask, **encoding)
     ends = SequencePooling1D("ends" if encoding["bidirectional"] else "last", name="ends")
     summary = ends(x, mask=mask)
-    x = ops.copy(x)  # without its implicit mask, which the decoder gets by name
+    x = ops.copy(x)  # without its implicit mask, as the decoder gets the mask by name
     memory = summary if attention == "none" else x
     decoder = attention_decoder(
         vocabulary_size=target_vocabulary_size,
@@ -124,11 +125,11 @@ def encoder_decoder(
     ]
     encoded = {**state_names(starts), "memory": memory}
     if attention != "none":
-        # A bias would move all scores of a product alike.
+        # A bias would shift all scores of a product equally.
         biased = attention == "additive"
         keys = keras.layers.Dense(decoder.key_width, use_bias=biased, name="keys")(x)
         encoded.update(keys=keys, mask=mask)
     encoder = keras.Model({"source": source}, encoded, name="encoder")
     target = keras.Input((None,), dtype="int32", name="target")
-    found = decoder({"tokens": target, **encoder({"source": source})})
-    return keras.Model({"source": source, "target": target}, found["logits"], name=name)
+    outputs = decoder({"tokens": target, **encoder({"source": source})})
+    return keras.Model({"source": source, "target": target}, outputs["logits"], name=name)

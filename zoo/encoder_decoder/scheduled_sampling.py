@@ -1,5 +1,4 @@
-"""Scheduled sampling: a decoder learns to go on from its own tokens, and not from the true ones
-alone, which it will not have when it is used."""
+"""Scheduled sampling: a decoder learns to continue its own tokens, as it has to in use."""
 
 from __future__ import annotations
 
@@ -21,24 +20,24 @@ _STEEPNESS = 12.0
 
 
 def own_share(progress: float | Tensor, share: float, schedule: Schedule) -> Tensor:
-    """Share of own tokens, from none at the start of a training to `share` at its end.
+    """Share of own tokens, which grows from 0 at the start of a training to `share` at its end.
 
-    With p the progress and s the share::
+    With the progress p and the share s::
 
         linear        s p
         exponential   1 - (1 - s)^p                fast at first
         sigmoid       s / (1 + exp(12 (1/2 - p)))  slow, fast, slow; s / 400 at the start
 
     Args:
-        progress: From 0 to 1; a number or a tensor.
-        share: From 0 to 1.
-        schedule: As above.
+        progress: Number or tensor, from 0 to 1.
+        share: Final share, from 0 to 1.
+        schedule: `"linear"`, `"exponential"` or `"sigmoid"`.
 
     Raises:
-        ValueError: If an option does not fit.
+        ValueError: If an option is invalid.
 
     Reference:
-        Bengio et al. 2015, whose linear, exponential and inverse sigmoid decay are these.
+        Bengio et al. 2015: these are their linear, exponential and inverse sigmoid decay.
 
     Example:
         >>> round(float(own_share(0.5, 0.4, "linear")), 2)
@@ -62,30 +61,30 @@ def with_own_tokens(
     coins: Tensor,
     uniforms: Tensor,
 ) -> Tensor:
-    """The tokens put in, some of them replaced by what the decoder itself would have said.
+    """The input tokens, some of them replaced by tokens of the decoder.
 
-    From left to right, each token but the first is, where its coin is below `share`, drawn from the
-    distribution that the decoder has after the tokens put in so far, its own ones among them; else
-    it stays. The decoder runs here without dropout, and no gradient passes.
+    From left to right, each token except the first one is replaced if its coin is below `share`. It
+    is then drawn from the distribution of the decoder after the input tokens so far, including its
+    own. The decoder runs without dropout, and gradients are not propagated.
 
     Args:
-        decoder: Of an `encoder_decoder`.
-        encoded: What its encoder returns.
-        tokens: (batch, time) int32; 0 = padding, which stays.
-        share: Of own tokens, 0 to 1.
-        coins: (batch, time), numbers in [0, 1).
-        uniforms: (batch, time), likewise; they draw the tokens (`zoo.sample_tokens`).
+        decoder: Decoder of an `encoder_decoder`.
+        encoded: Outputs of its encoder.
+        tokens: True tokens (batch, time) int32; 0 = padding, which is kept.
+        share: Share of own tokens, 0 to 1.
+        coins: Numbers in [0, 1), (batch, time).
+        uniforms: Numbers in [0, 1) to draw tokens with (see `zoo.sample_tokens`), (batch, time).
 
     Returns:
-        (batch, time) int32.
+        Tokens (batch, time) int32.
     """
     states, context = decoder.start(encoded)
     true = ops.cast(tokens, "int32")[:, 1:]
     own = ops.logical_and(coins[:, 1:] < share, true != 0)
 
     def choose(log_p: Tensor, t: Tensor) -> Tensor:
-        said = draw(log_p, ops.take(uniforms, t + 1, axis=1))
-        return ops.where(ops.take(own, t, axis=1), said, ops.take(true, t, axis=1))
+        drawn = draw(log_p, ops.take(uniforms, t + 1, axis=1))
+        return ops.where(ops.take(own, t, axis=1), drawn, ops.take(true, t, axis=1))
 
     length = ops.shape(true)[1]
     mixed, _ = search(decoder.step, choose, states, context, tokens[:, 0], None, length)
@@ -93,30 +92,30 @@ def with_own_tokens(
 
 
 class ScheduledSampling(keras.layers.Layer):
-    """An `encoder_decoder` in training: teacher forcing that gives way to the decoder's own tokens.
+    """Trains an `encoder_decoder`, replacing teacher forcing gradually by the decoder's own tokens.
 
-    At every step of training a coin is thrown for each token that goes into the decoder (Bengio et
-    al. 2015): the true one, or one drawn from what the decoder made of those before it. The share
-    of own tokens grows with the steps (`own_share`). Tokens are drawn in a pass of their own, one
-    after the other, without dropout; then all steps are trained at once. Outside training the true
-    tokens go in.
+    In each training step, a coin toss for each input token of the decoder (Bengio et al. 2015)
+    chooses between the true one and one drawn from the decoder's distribution after the tokens
+    before. The share of own tokens grows with the steps (`own_share`). Tokens are drawn in a
+    separate pass, one after the other and without dropout; then all steps are trained at once.
+    Outside training, all input tokens are true.
 
     Args:
-        model: Of `encoder_decoder`. It is shared, not copied.
-        share: Of own tokens, at the last of the steps.
-        steps: Steps of training until then.
+        model: Model of `encoder_decoder`, shared rather than copied.
+        share: Final share of own tokens.
+        steps: Number of training steps until then.
         schedule: `"linear"`, `"exponential"` or `"sigmoid"`.
-        seed: Of the coins and draws.
-        **kwargs: Those of `keras.layers.Layer`.
+        seed: Seed of the coins and draws.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
-        inputs: Dictionary of `source` and `target`, as for the model.
+        inputs: Dictionary of `source` and `target`, as for `model`.
 
     Output shape:
         Logits `(batch, time, vocabulary)`.
 
     Raises:
-        ValueError: If an option does not fit.
+        ValueError: If an option is invalid.
     """
 
     def __init__(
@@ -155,7 +154,7 @@ class ScheduledSampling(keras.layers.Layer):
         return decoder({"tokens": tokens, **encoded}, training=training)["logits"]
 
     def as_model(self) -> keras.Model:
-        """A model of the same inputs, to be compiled and fitted."""
+        """A model with the same inputs, to be compiled and fitted."""
         inputs = {
             name: keras.Input((None,), dtype="int32", name=name) for name in ("source", "target")
         }

@@ -1,1 +1,1 @@
-"""Many-to-many: an answer at every step, or a sequence of answers of known length."""
+"""Many-to-many: an output at every step, or a sequence of outputs of known length."""

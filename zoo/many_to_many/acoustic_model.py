@@ -1,4 +1,4 @@
-"""Acoustic models: from a waveform to what each of its frames says."""
+"""Acoustic models: from a waveform to a label for each of its frames."""
 
 from __future__ import annotations
 
@@ -69,38 +69,39 @@ def acoustic_model(
 ) -> keras.Model:
     """Recurrent acoustic model: waveform, features, a recurrent stack, and a class for each frame.
 
-    Train it with `custom_layers.CTCLoss()`; `ctc_beam_search` and `ctc_greedy_search` read its
-    logits. A model that is not bidirectional and does not normalise by clip hears nothing of the
-    future but the rest of its frame, of its stack of frames, and two frames for each order of
+    Train it with `custom_layers.CTCLoss()`, and decode its logits with `ctc_beam_search` or
+    `ctc_greedy_search`. A model that is neither bidirectional nor normalises over the clip looks
+    ahead only to the end of its frame, of its stack of frames, and two frames for each order of
     deltas.
 
     Args:
-        num_labels: Number of labels (letters), the blank not counted.
-        sampling_rate: Samples a second.
+        num_labels: Number of labels (letters), without the blank.
+        sampling_rate: Samples per second.
         features: `"log_mel"`, energies in `num_mels` bands; or `"mfcc"`, `num_coefficients` cepstra
             of them.
         num_mels: Number of bands.
         num_coefficients: Number of cepstra.
-        deltas: How many orders of slopes over time go with the features; `None` is two with
-            cepstra, as ever, and none with energies.
-        frame_length: Seconds of a frame.
-        frame_step: Seconds from a frame to the next.
-        normalization: Mean 0 and variance 1 of each feature `"clip"`, over each clip; `"corpus"`,
-            over the batches it is trained on, which needs no look into the future
+        deltas: Number of orders of slopes over time to append to the features. `None` for two with
+            cepstra, as usual, and none with energies.
+        frame_length: Length of a frame in seconds.
+        frame_step: Distance between frames in seconds.
+        normalization: Scope of the normalisation of each feature to mean 0 and variance 1:
+            `"clip"`; `"corpus"`, over the training batches, which does not look ahead
             (`keras.layers.BatchNormalization`); or `"none"`.
-        time_reduction: Frames that make one step of the recurrent stack.
-        spec_augment: In training, blot out bands and stretches of the features (`SpecAugment`).
+        time_reduction: Number of frames that form one step of the recurrent stack.
+        spec_augment: Whether to mask out bands and spans of the features in training
+            (`SpecAugment`).
         name: Name of the model.
-        **stack: Options of `zoo.recurrent_stack`; `bidirectional` is true unless given.
+        **stack: Options of `zoo.recurrent_stack`. `bidirectional` defaults to true.
 
     Returns:
-        Inputs `waveforms` (batch, samples) float32 from -1 to 1, and `lengths` (batch,) int32, the
-        samples of each that count; output float32 logits (batch, steps, num_labels + 1), blank
-        first. Steps beyond the end of a clip (`acoustic_steps` has their number) are blank for
-        certain.
+        A model with the inputs `waveforms` (batch, samples) float32 from -1 to 1, and `lengths`
+        (batch,) int32, the number of valid samples of each; and the output logits (batch, steps,
+        num_labels + 1) float32, blank first. Steps beyond the end of a clip (see `acoustic_steps`)
+        are certainly blank.
 
     Raises:
-        ValueError: If an option does not fit.
+        ValueError: If an option is invalid.
 
     Example:
         >>> import zoo
@@ -149,7 +150,7 @@ def acoustic_model(
 def acoustic_steps(
     samples: int, *, sampling_rate: int, frame_step: float = 0.01, time_reduction: int = 1
 ) -> int:
-    """Steps of an acoustic model that a clip of so many samples fills, those that can speak.
+    """The number of valid steps of an acoustic model for a clip of `samples` samples.
 
     Raises:
         ValueError: If `time_reduction` is below 1.
@@ -164,13 +165,13 @@ def acoustic_steps(
 
 
 def frame_decoder(model: keras.Model) -> keras.Model:
-    """Turn an acoustic model of logits into one of log-probabilities, sharing its weights.
+    """Turn an acoustic model into one that returns log-probabilities, sharing its weights.
 
     Args:
-        model: From `acoustic_model`.
+        model: Model of `acoustic_model`.
 
     Returns:
-        A model of the same inputs with the output `log_probabilities` (batch, steps, labels + 1)
+        A model with the same inputs and the output `log_probabilities` (batch, steps, labels + 1)
         float32, blank first.
     """
     outputs = {"log_probabilities": ops.log_softmax(model.output, axis=-1)}

@@ -4,8 +4,8 @@ model = echo_state_network(features=1, targets=1, units=500)
 fit_readout(model, x, y, alpha=1e-8, washout=100)      no gradient descent
 model.predict(x)                                       an ordinary Keras model
 
-The readout is found in `zoo.closed_form.echo_state`; how a fitted network runs on its own
-predictions is in `zoo.decoding.free_running`.
+The readout is fitted in `zoo.closed_form.echo_state`; a fitted network runs on its own predictions
+in `zoo.decoding.free_running`.
 """
 
 from __future__ import annotations
@@ -53,40 +53,41 @@ def echo_state_network(
     dtype: str | None = None,
     name: str = "echo_state_network",
 ) -> keras.Model:
-    """Echo state network: reservoirs that do not train, and a linear readout of all their states.
+    """Echo state network: fixed reservoirs, and a linear readout of all their states.
 
     Args:
         features: Width of the inputs; may be 0 with `feedback=True`.
         targets: Width of the outputs.
         units: Units of each reservoir.
-        depth: Number of reservoirs, each driven by the one before; the readout sees all of them.
+        depth: Number of reservoirs, each driven by the one before; the readout sees them all.
         spectral_radius: Largest absolute eigenvalue of the recurrent weights.
-        leak_rate: Share of the state renewed at a step, above 0 and at most 1.
+        leak_rate: Share of the state renewed at each step, above 0 and at most 1.
         input_scaling: Range of the input weights.
-        bias_scaling: Range of the biases; 0 = none. Without biases, and with symmetric inputs, a
-            reservoir cannot tell a pattern from its negative but by sign.
-        density: Share of recurrent weights that are not zero; `None` = ten a unit.
+        bias_scaling: Range of the biases; 0 for none. Without biases and with symmetric inputs, the
+            response of a reservoir to a negated pattern is only negated.
+        density: Share of nonzero recurrent weights; `None` for ten per unit.
         topology: `"random"`, `"orthogonal"` or `"ring"`.
-        activation: Of the units; `"linear"` for the longest memory.
-        feedback: Feed the outputs of the step before back into the first reservoir: the inputs are
-            then `features` inputs and `targets` earlier outputs side by side. `fit_readout` and
-            `free_run` take care of them.
+        activation: Activation of the units; `"linear"` for the longest memory.
+        feedback: Whether to feed the outputs of the step before back into the first reservoir. The
+            inputs are then `features` inputs followed by `targets` earlier outputs. `fit_readout`
+            and `free_run` supply these.
         feedback_scaling: Range of the feedback weights.
-        read_inputs: Whether the readout sees the inputs beside the states.
-        seed: Seed of the weights; `None` = drawn.
-        dtype: `"float32"` or `"float64"`, of weights, states and outputs; `None` = Keras's default.
-            The readout is solved in float64 in any case, but states that are rounded to float32
-            bound what it can reach: of Mackey-Glass, with 1,000 units, the error 84 steps ahead
-            was a tenth in float64. (JAX has it with `jax_enable_x64` only, and on PyTorch Keras's
-            products are float32 in any case.)
+        read_inputs: Whether the readout sees the inputs as well as the states.
+        seed: Seed of the weights; `None` for a random seed.
+        dtype: `"float32"` or `"float64"`, for weights, states and outputs; `None` for Keras's
+            default. The readout is always solved in float64, but rounding the states to float32
+            limits its accuracy: for Mackey-Glass, with 1,000 units, the error 84 steps ahead was a
+            tenth in float64. (On JAX this needs `jax_enable_x64`; on PyTorch, Keras's products are
+            always float32.)
         name: Name of the model.
 
     Returns:
-        Input `x` (batch, time, features), with feedback (batch, time, features + targets); output
-        (batch, time, targets). Only the `Dense` layer `readout` has weights that train.
+        A model with the input `x` (batch, time, features), with feedback (batch, time, features +
+        targets), and the output (batch, time, targets). Only the `Dense` layer `readout` has
+        trainable weights.
 
     Raises:
-        ValueError: If there are no inputs and no feedback, or an option does not fit.
+        ValueError: If there are neither inputs nor feedback, or an option is invalid.
     """
     fed_back = targets if feedback else 0
     if features + fed_back < 1 or features < 0:

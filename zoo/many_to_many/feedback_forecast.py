@@ -1,4 +1,4 @@
-"""What a forecaster's outputs are added to, and the loop in which it hears its own forecasts."""
+"""Parts of forecasters: seasonal anchors, and the loop that feeds forecasts back."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from zoo.recurrent import StackOptions, recurrence_model
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
 class SeasonalAnchor(keras.layers.Layer):
-    """What forecasts are changes against: the last known values of a season, in order, or 0.
+    """The values that forecasts are changes from: the last known ones of each season, or 0.
 
         a_i = x_{T + i - k season}, the least k >= i / season at which it is known; else 0
 
     Args:
         horizon: Steps to forecast.
-        season: Steps of a season; 0 gives zeros.
-        **kwargs: Those of `keras.layers.Layer`.
+        season: Steps of a season. Defaults to `0`, with which all values are zero.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
         inputs: `(batch, time, features)`.
-        known: 1 where an input is known, else 0, of the same shape.
+        known: 1 where an input is known, otherwise 0, of the same shape.
 
     Output shape:
         `(batch, horizon, features)`.
@@ -47,9 +47,9 @@ class SeasonalAnchor(keras.layers.Layer):
         return ops.concatenate([last] * times, axis=1)[:, : self.horizon]
 
     def _by_season(self, x: Tensor) -> Tensor:
-        """(batch, seasons, season, features); the first season begins with zeros if it is cut."""
+        """(batch, seasons, season, features). An incomplete first season starts with zeros."""
         batch, time, features = ops.shape(x)
-        lacking = (self.season - time % self.season) % self.season  # no negative number for ONNX
+        lacking = (self.season - time % self.season) % self.season  # no negative modulo, for ONNX
         x = pad(x, lacking, axis=1, front=True)
         return ops.reshape(x, (batch, -1, self.season, features))
 
@@ -63,27 +63,26 @@ class SeasonalAnchor(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
 class FeedbackForecast(keras.layers.Layer):
-    """Forecasts one step after the other, each fed back to make the next.
+    """Forecasts step by step, feeding each forecast back as an input of the next step.
 
     The loop is that of `keras.layers.RNN`: it has a gradient on every backend and can be exported.
-    Dropout acts on the window alone. What is added to the anchors, and the sums, are float32 in
+    Dropout applies to the window only. Changes and their sums with the anchors are float32 under
     every policy.
 
     Args:
-        recurrence: Model of `x` (batch, time, features) and the states `state_0`, ... to `outputs`
-            and the states after them.
-        head: Model of outputs (batch, width) to (batch, targets * levels).
+        recurrence: Model from `x` (batch, time, features) and the states `state_0`, ... to
+            `outputs` and the states after them.
+        head: Model from outputs (batch, width) to (batch, targets * levels).
         horizon: Steps to forecast.
-        targets: How many.
-        middle: Which of the levels is fed back.
-        **kwargs: Those of `keras.layers.Layer`.
+        targets: Number of targets.
+        middle: Index of the level that is fed back. Defaults to `0`.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
-        inputs: Window, `(batch, time, features)`: scaled targets, whether they are known, and what
-            is known of the next step.
-        anchors: What the outputs are added to, `(batch, horizon, targets)`.
-        future: What is known of the steps from the second on, `(batch, horizon - 1, ...)`, or
-            `None`.
+        inputs: Window, `(batch, time, features)`: scaled targets, whether they are known, and the
+            known covariates of the next step.
+        anchors: Values that the outputs are added to, `(batch, horizon, targets)`.
+        future: Known covariates from the second step on, `(batch, horizon - 1, ...)`, or `None`.
 
     Output shape:
         `(batch, horizon, targets, levels)`, float32.
@@ -98,7 +97,7 @@ class FeedbackForecast(keras.layers.Layer):
         middle: int = 0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**{"autocast": False, **kwargs})  # forecasts keep the digits of anchors
+        super().__init__(**{"autocast": False, **kwargs})  # keeps the digits of the anchors
         self.recurrence = recurrence
         self.head = head
         self.horizon = horizon
@@ -108,7 +107,7 @@ class FeedbackForecast(keras.layers.Layer):
         self.levels = head.output.shape[-1] // targets
 
     def build(self, *_: Any, **__: Any) -> None:
-        self.built = True  # the parts are
+        self.built = True  # as the parts are
 
     def call(
         self,
@@ -122,33 +121,33 @@ class FeedbackForecast(keras.layers.Layer):
             ops.zeros((batch, self.recurrence.input[name].shape[-1]), dtype=self.compute_dtype)
             for name in self.state_names
         ]
-        found = self._run(inputs, states, training)
-        states = [found[name] for name in self.state_names]
+        after_window = self._run(inputs, states, training)
+        states = [after_window[name] for name in self.state_names]
         each = ops.repeat(ops.cast(anchors, "float32"), self.levels, axis=-1)
-        first = self._forecast(found["outputs"][:, -1], each[:, 0])
+        first = self._forecast(after_window["outputs"][:, -1], each[:, 0])
         if self.horizon == 1:
             return self._by_step(first[:, None])
 
-        def step(before: list[Tensor], given: Tensor) -> list[Tensor]:
+        def step(before: list[Tensor], driving: Tensor) -> list[Tensor]:
             *states, last = before
-            anchor, known = given[:, : last.shape[-1]], given[:, last.shape[-1] :]
+            anchor, known = driving[:, : last.shape[-1]], driving[:, last.shape[-1] :]
             fed = last[:, self.middle :: self.levels]
             x = ops.concatenate([fed, ops.zeros_like(fed), known], axis=-1)
-            found = self._run(x[:, None], states, False)
-            after = [found[name] for name in self.state_names]
-            return [*after, self._forecast(found["outputs"][:, 0], anchor)]
+            after_step = self._run(x[:, None], states, False)
+            after = [after_step[name] for name in self.state_names]
+            return [*after, self._forecast(after_step["outputs"][:, 0], anchor)]
 
         driving = each[:, 1:]
         if future is not None:
             driving = ops.concatenate([driving, ops.cast(future, driving.dtype)], axis=-1)
-        # One step an iteration: each holds the loops of the layers.
+        # One step per iteration, as each step contains the loops of the layers.
         later = forward_loop(step, [*states, first], driving, steps_per_iteration=1)[-1]
         return self._by_step(ops.concatenate([first[:, None], later], axis=1))
 
     def _run(self, x: Tensor, states: list[Tensor], training: bool | None) -> dict[str, Tensor]:
         x = ops.cast(x, self.compute_dtype)
-        given = {"x": x, **dict(zip(self.state_names, states, strict=True))}
-        return self.recurrence(given, training=training)
+        named = {"x": x, **dict(zip(self.state_names, states, strict=True))}
+        return self.recurrence(named, training=training)
 
     def _forecast(self, outputs: Tensor, anchor: Tensor) -> Tensor:
         return ops.cast(self.head(outputs), anchor.dtype) + anchor
@@ -181,14 +180,14 @@ class FeedbackForecast(keras.layers.Layer):
 def feedback_forecast(
     features: int, horizon: int, targets: int, levels: tuple[float, ...], stack: StackOptions
 ) -> FeedbackForecast:
-    """The loop, with the parts that a stack makes.
+    """A `FeedbackForecast` with the parts for a recurrent stack.
 
     Args:
         features: Width of the inputs.
         horizon: Steps to forecast.
-        targets: How many series.
+        targets: Number of series.
         levels: Quantiles, or none for the mean.
-        stack: Options of `zoo.recurrent_stack`, but for `bidirectional` and `initial_state`.
+        stack: Options of `zoo.recurrent_stack`, except `bidirectional` and `initial_state`.
     """
     count = len(levels) or 1
     recurrence = recurrence_model(features, **stack)

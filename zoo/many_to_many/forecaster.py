@@ -1,17 +1,17 @@
-"""Forecasters: a window of the past in, the next steps out, with quantiles where they are wanted.
+"""Forecasters: from a window of the past to the next steps, optionally with quantiles.
 
-With x a window of T steps of the targets, c and s its centre and scale, k whether a value is known,
-z covariates, and a an anchor (0, or the scaled value one season before the step):
+With a window x of T steps of the targets, its centre c and scale s, k for known values, covariates
+z, and an anchor a (0, or the scaled value one season before the step):
 
     direct       h = RNN([(x_t - c) / s, k_t, z_t], t = 1..T)         forecasts of all steps at once
                  y_1, ..., y_H = a + W [h_T, z_T+1, ..., z_T+H] + b
     recursive    y_i = a_i + W h_T+i-1 + b                            each step from the one before
-                 h_T+i = RNN([y_i, 0, z_T+i+1], h_T+i-1)              its own forecast fed back
+                 h_T+i = RNN([y_i, 0, z_T+i+1], h_T+i-1)              with its own forecast fed back
 
     forecast = c + s y
 
-Both are trained on forecasts of the whole horizon, in the data's unit; the recursive one through
-its own feedback, so it learns what its own errors lead to.
+Both are trained on forecasts of the whole horizon, in the unit of the data; the recursive one
+through its own feedback, so that it learns the consequences of its own errors.
 """
 
 from __future__ import annotations
@@ -87,38 +87,38 @@ def forecaster(
     name: str = "forecaster",
     **stack: Unpack[StackOptions],
 ) -> keras.Model:
-    """Recurrent forecaster: past values in the data's unit in, the next ones out.
+    """Recurrent forecaster: from past values in the unit of the data to the next ones.
 
-    Tell `fit_scaling` the training part before training, then train with
-    `custom_layers.ForecastLoss(quantiles)` on targets (batch, horizon, targets). A forecaster of
-    reservoirs alone needs no gradient: `fit_forecast_readout` finds its output layer.
+    Call `fit_scaling` with the training data, then train with
+    `custom_layers.ForecastLoss(quantiles)` on targets (batch, horizon, targets). A forecaster that
+    consists of reservoirs needs no gradient: `fit_forecast_readout` fits its output layer.
 
     Args:
         horizon: Steps to forecast, at least 1.
-        targets: Series that are forecast together.
-        covariates: Other series, known up to now.
-        known_covariates: Series known up to the end of the horizon, such as the weekday.
-        quantiles: Levels, ascending, 0.5 among them; empty for the mean alone.
-        mode: `"direct"`: all steps from the state after the window. `"recursive"`: one step, which
-            is fed back to get the next; of quantiles the median is fed back. It takes no
-            `covariates`, for what they will be is not known.
+        targets: Number of series to forecast together.
+        covariates: Number of other series, known up to now.
+        known_covariates: Number of series known up to the end of the horizon, such as the weekday.
+        quantiles: Levels, ascending, including 0.5; empty for the mean alone.
+        mode: `"direct"` forecasts all steps from the state after the window. `"recursive"`
+            forecasts one step, which is fed back to forecast the next one; with quantiles, the
+            median is fed back. It takes no `covariates`, as their future is unknown.
         scaling: Centre and scale of the window, see `custom_layers.SeriesScaling`.
-        season: Forecasts are changes against the last known value at the same place in a season of
-            so many steps, which is the seasonal naive forecast; against the centre where a window
-            has none. 0 = all of them against the centre.
+        season: Steps of a season. Forecasts are changes from the last known value at the same place
+            in the season (the seasonal naive forecast), or from the centre if the window has none.
+            0 for changes from the centre.
         name: Name of the model.
-        **stack: Options of `zoo.recurrent_stack`. `cell` is `"gru"` unless given. `bidirectional`
-            is for `"direct"` alone: it reads the window backwards too, which lies wholly in the
-            past, where a recursive forecaster would have to read its own forecasts first.
+        **stack: Options of `zoo.recurrent_stack`. `cell` defaults to `"gru"`. `bidirectional` needs
+            `mode="direct"`: the window lies in the past and can be read backwards, but a recursive
+            forecaster would have to start from forecasts that do not exist yet.
 
     Returns:
-        Inputs `past` (batch, time, targets), NaN = missing, of any length; where there are any
-        `covariates` (batch, time, covariates) and `known` (batch, time + horizon,
-        known_covariates); all in their own units. Output float32 (batch, horizon, targets, n), n
-        the number of quantiles, or 1.
+        A model with the inputs `past` (batch, time, targets), NaN = missing, of any length, and, if
+        there are any, `covariates` (batch, time, covariates) and `known` (batch, time + horizon,
+        known_covariates), all in their own units; and the output (batch, horizon, targets, n)
+        float32, with n the number of quantiles, or 1.
 
     Raises:
-        ValueError: If an option does not fit.
+        ValueError: If an option is invalid.
 
     Example:
         >>> import zoo
@@ -170,15 +170,14 @@ def forecaster(
 
 
 def fit_scaling(model: keras.Model, **parts: Any) -> None:
-    """Tell a forecaster mean and deviation of the training part, of targets and covariates.
+    """Set the scaling of a forecaster to mean and deviation of the training data.
 
     Args:
-        model: Of `forecaster`.
-        **parts: By the name of an input, `(time, features)`, NaN where a value is missing: what of
-            it belongs to the training part.
+        model: Model of `forecaster`.
+        **parts: Training data `(time, features)` for each input, by name; NaN if missing.
 
     Raises:
-        ValueError: If an input is left out, unknown, or of another width.
+        ValueError: If an input is left out, unknown, or has the wrong width.
     """
     if set(parts) != set(model.input):
         raise ValueError(f"Expected the inputs {sorted(model.input)}, found {sorted(parts)}.")
@@ -193,7 +192,7 @@ def fit_scaling(model: keras.Model, **parts: Any) -> None:
 
 
 def _scaled(name: str, values: Any) -> list[Any]:
-    """Covariates by mean and deviation of the training part, and whether each is known."""
+    """Covariates scaled by the training data, and whether each is known."""
     return list(SeriesScaling("train", name=f"{name}_scaling")(values)[:2])
 
 
@@ -216,13 +215,13 @@ def _check(
         return
     if covariates:
         raise ValueError(
-            "`covariates` must be 0 with `mode='recursive'`: what they will be is not known when "
-            "the next step is forecast. Give them as `known_covariates` if it is."
+            "`covariates` must be 0 with `mode='recursive'`, as their future is unknown. If it is "
+            "known, use `known_covariates`."
         )
     if stack.get("bidirectional"):
         raise ValueError(
             "`bidirectional` must be false with `mode='recursive'`: a layer that reads backwards "
-            "would have to start from forecasts that are still to be made."
+            "would have to start from forecasts that do not exist yet."
         )
     if stack.get("initial_state", "zeros") != "zeros":
         raise ValueError("`initial_state` must be 'zeros' with `mode='recursive'`.")

@@ -1,4 +1,4 @@
-"""Language models: the next token from all before it, read in pieces of any length."""
+"""Language models: the next token from all tokens before, read in pieces of any length."""
 
 from __future__ import annotations
 
@@ -65,28 +65,28 @@ def language_model(
     name: str = "language_model",
     **stack: Unpack[StackOptions],
 ) -> keras.Model:
-    """Recurrent language model: logits of the next token, and the states to go on from.
+    """Recurrent language model: logits of the next token, and the states after it.
 
-    The states are inputs and outputs, so a text can be read in pieces: in training (`TruncatedBPTT`
-    carries them), and when it is served, token by token.
+    The states are inputs and outputs, so that a text can be read in pieces, both in training
+    (`TruncatedBPTT` carries them) and token by token in serving.
 
     Args:
         vocabulary_size: Number of token ids, 0 (padding) included.
         embedding_dim: Width of the token embedding.
-        tie_weights: Whether the embedding is the output matrix as well (Press and Wolf 2017); the
-            outputs of the stack are then projected to its width, if they have another.
+        tie_weights: Whether the embedding is also the output matrix (Press and Wolf 2017). The
+            outputs of the stack are then projected to its width if they have another.
         name: Name of the model.
-        **stack: Options of `zoo.recurrent_stack`, but for `bidirectional` and `initial_state`.
+        **stack: Options of `zoo.recurrent_stack`, except `bidirectional` and `initial_state`.
 
     Returns:
-        Inputs `tokens` (batch, time), int32, 0 = padding, which leaves the states as they are, and
-        `state_0`, `state_1`, ... (batch, size), zeros at the start of a text; outputs `logits`
-        (batch, time, vocabulary_size) float32, of the token that comes next, and the states after
-        the last step by the same names.
+        A model with the inputs `tokens` (batch, time), int32, 0 = padding, which does not change
+        the states, and `state_0`, `state_1`, ... (batch, size), zeros at the start of a text; and
+        the outputs `logits` (batch, time, vocabulary_size) float32 of the next token, and the
+        states after the last step by the same names.
 
     Raises:
-        ValueError: If an option does not fit; `bidirectional` above all: a layer that reads
-            backwards has seen the token that is to be predicted.
+        ValueError: If an option is invalid, such as `bidirectional`: a layer that reads backwards
+            has already seen the token to predict.
 
     Example:
         >>> import zoo
@@ -96,8 +96,8 @@ def language_model(
     """
     if stack.get("bidirectional"):
         raise ValueError(
-            "`bidirectional` must be false: a layer that reads backwards has seen the token that "
-            "is to be predicted."
+            "`bidirectional` must be false: a layer that reads backwards has already seen the "
+            "token to predict."
         )
     tokens = keras.Input((None,), dtype="int32", name="tokens")
     states = state_inputs(**stack)
@@ -114,7 +114,7 @@ def language_model(
     if tie_weights:
         if x.shape[-1] != embedding_dim:
             x = keras.layers.Dense(embedding_dim, use_bias=False, name="projection")(x)
-        logits = embedding(ops.copy(x), reverse=True)  # without its mask, which Keras warns of
+        logits = embedding(ops.copy(x), reverse=True)  # without its mask, about which Keras warns
     else:
         logits = keras.layers.Dense(vocabulary_size, dtype="float32", name="logits")(x)
     outputs = {"logits": logits, **state_names(after)}
@@ -127,22 +127,22 @@ def state_sizes_of(model: keras.Model) -> list[int]:
 
 
 class TruncatedBPTT(keras.layers.Layer):
-    """A language model that goes on where the batch before it ended.
+    """A language model that continues where the previous batch ended.
 
-    Row `i` of a batch continues row `i` of the one before, unless it is marked as fresh. The states
-    are carried as numbers, so the gradient of a batch ends at its first step: backpropagation
-    through time, truncated to the length of a batch (Williams and Peng 1990).
+    Row `i` of a batch continues row `i` of the previous one, unless it is marked as fresh. The
+    states are carried over as constants, so the gradient of a batch ends at its first step:
+    backpropagation through time, truncated to the length of a batch (Williams and Peng 1990).
 
-        h_0 = (1 - fresh) h_T of the batch before            dL/dh_0 is not passed on
+        h_0 = (1 - fresh) h_T of the previous batch          dL/dh_0 is not propagated
 
     Args:
-        model: Of `language_model`. It is shared, not copied.
-        batch_size: Rows of every batch.
-        **kwargs: Those of `keras.layers.Layer`.
+        model: Model of `language_model`, shared rather than copied.
+        batch_size: Number of rows of every batch.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
         inputs: Dictionary of `tokens` (batch_size, time), int32, and `fresh` (batch_size, 1), 1
-            where the states are to start from zero.
+            for rows whose states start from zero.
 
     Output shape:
         Logits `(batch_size, time, vocabulary_size)`.
@@ -173,13 +173,13 @@ class TruncatedBPTT(keras.layers.Layer):
     def call(self, inputs: dict[str, Any], training: bool | None = None) -> Any:
         kept = 1 - ops.cast(inputs["fresh"], "float32")
         before = [ops.convert_to_tensor(state) * kept for state in self.states]
-        found = self.model({"tokens": inputs["tokens"], **state_names(before)}, training=training)
+        outputs = self.model({"tokens": inputs["tokens"], **state_names(before)}, training=training)
         for index, state in enumerate(self.states):
-            state.assign(ops.cast(ops.stop_gradient(found[f"state_{index}"]), state.dtype))
-        return found["logits"]
+            state.assign(ops.cast(ops.stop_gradient(outputs[f"state_{index}"]), state.dtype))
+        return outputs["logits"]
 
     def as_model(self) -> keras.Model:
-        """A model of the same inputs, to be compiled and fitted."""
+        """A model with the same inputs, to be compiled and fitted."""
         batch_size = self.states[0].shape[0]
         inputs = {
             "tokens": keras.Input(batch_shape=(batch_size, None), dtype="int32", name="tokens"),

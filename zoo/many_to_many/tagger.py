@@ -1,4 +1,4 @@
-"""Many-to-many, equal length: an answer for every step, each from the whole sequence."""
+"""Taggers: a tag for every step, each from the whole sequence."""
 
 from __future__ import annotations
 
@@ -43,25 +43,26 @@ def tagger(
     name: str = "tagger",
     **options: Unpack[TokenStackOptions],
 ) -> keras.Model:
-    """Recurrent tagger: words and their letters, a recurrent stack, and a CRF or softmax on top.
+    """Recurrent tagger: words and characters, a recurrent stack, and a CRF or softmax on top.
 
     Train it with `custom_layers.CRFLoss()`, or for `head="softmax"` with
     `keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)`; both take tag
-    ids (batch, time) with -1 at padding. `tag_decoder` makes tags of the scores.
+    ids (batch, time) with -1 at padding. `tag_decoder` turns the scores into tags.
 
     Args:
         num_tags: Number of tags.
-        head: `"crf"` scores whole tag sequences, `"softmax"` each tag on its own.
-        allowed_transitions: For the CRF, (num_tags, num_tags) of 0 or 1: may tag j follow tag i?
-        allowed_starts: For the CRF, (num_tags,) of 0 or 1: may a sequence start with the tag?
+        head: `"crf"` to score whole tag sequences, `"softmax"` to score each tag on its own.
+        allowed_transitions: For the CRF, (num_tags, num_tags), 1 where tag j may follow tag i, else
+            0.
+        allowed_starts: For the CRF, (num_tags,), 1 for tags that may start a sequence, else 0.
         name: Name of the model.
-        **options: Those of `zoo.TokenOptions` and of `zoo.recurrent_stack`; `bidirectional` is true
-            unless given.
+        **options: Options of `zoo.TokenOptions` and of `zoo.recurrent_stack`. `bidirectional`
+            defaults to true.
 
     Returns:
-        Inputs `words` (batch, time) and `characters` (batch, time, letters), int32, 0 = padding on
-        the right; output float32: log potentials (batch, time, num_tags, num_tags) for the CRF,
-        logits (batch, time, num_tags) for the softmax.
+        A model with the inputs `words` (batch, time) and `characters` (batch, time, letters),
+        int32, 0 = padding on the right; and a float32 output: log potentials (batch, time,
+        num_tags, num_tags) for the CRF, logits (batch, time, num_tags) for the softmax.
 
     Example:
         >>> import zoo
@@ -86,15 +87,15 @@ def tagger(
 
 
 def tag_decoder(model: keras.Model) -> keras.Model:
-    """Turn a model of tag scores into one of tags, sharing its weights.
+    """Turn a model of tag scores into one that returns tags, sharing its weights.
 
     Args:
-        model: From `tagger` or `mlp_tagger`.
+        model: Model of `tagger` or `mlp_tagger`.
 
     Returns:
-        A model of the same inputs with outputs `tags` (batch, time) int32, the best sequence
+        A model with the same inputs and the outputs `tags` (batch, time) int32, the best sequence
         (Viterbi for a CRF, else the best tag of each step), and `confidence` (batch, time) float32,
-        the posterior probability of each of these tags. Both mean nothing at padding.
+        the posterior probability of each of these tags. Both are meaningless at padding.
     """
     inputs = {
         name: keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=name)

@@ -1,1 +1,1 @@
-"""Many-to-one: an answer for a whole sequence."""
+"""Many-to-one: one output for a whole sequence."""

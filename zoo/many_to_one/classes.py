@@ -1,4 +1,4 @@
-"""One vector of a sequence of states, and probabilities of its classes."""
+"""Parts that classifiers share: pooling of states, and class probabilities."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 
 
 def pool(x: Any, mask: Any, pooling: Pooling, *, both_ends: bool) -> Any:
-    """One vector of a sequence of states, by a layer named `pooling`.
+    """Pool a sequence of states to one vector, by a layer named `pooling`.
 
     Args:
-        x: (batch, time, width).
-        mask: (batch, time), true where a step counts.
+        x: States (batch, time, width).
+        mask: Booleans (batch, time), true at valid steps.
         pooling: As for `text_classifier`.
-        both_ends: Whether `"last"` takes the first step too, where a layer that reads backwards
-            has read everything.
+        both_ends: Whether `"last"` includes the first step, where a layer that reads backwards has
+            read everything.
 
     Raises:
-        ValueError: If there is no such pooling.
+        ValueError: If `pooling` is unknown.
     """
     require_one_of("pooling", pooling, POOLINGS)
     if pooling == "attention":
@@ -36,15 +36,15 @@ def pool(x: Any, mask: Any, pooling: Pooling, *, both_ends: bool) -> Any:
 
 
 def class_decoder(model: keras.Model) -> keras.Model:
-    """Turn a model of class logits into one of probabilities, sharing its weights.
+    """Turn a model of class logits into one that returns probabilities, sharing its weights.
 
     Args:
-        model: From `text_classifier` or `series_classifier`.
+        model: Model of `text_classifier` or `series_classifier`.
 
     Returns:
-        A model of the same inputs with outputs `probabilities` (batch, num_classes) float32 and,
-        where the model pools by attention, `attention` (batch, time) float32, the weight of each
-        step, which sum to 1.
+        A model with the same inputs and the outputs `probabilities` (batch, num_classes) float32
+        and, if the model pools by attention, `attention` (batch, time) float32, the weights of the
+        steps, which sum to 1.
     """
     outputs = {"probabilities": ops.softmax(model.output, axis=-1)}
     pooled = model.get_layer("pooling").output

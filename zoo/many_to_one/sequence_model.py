@@ -1,4 +1,4 @@
-"""Numbers or symbols in, an answer at the end or at every step: the models of the memory tasks."""
+"""Models of the memory tasks: numbers or symbols in, an output at the end or at every step."""
 
 from __future__ import annotations
 
@@ -41,29 +41,29 @@ def sequence_model(
     name: str = "sequence_model",
     **stack: Unpack[StackOptions],
 ) -> keras.Model:
-    """Recurrent stack on sequences of numbers or symbols, read out linearly at the end or always.
+    """Recurrent stack on numbers or symbols, with a linear readout at the end or at every step.
 
         y_t = v h_t + c                       h_t the states of the stack
 
-    Train it with `keras.losses.MeanSquaredError()`, or where outputs are logits with
+    Train it with `keras.losses.MeanSquaredError()`, or, if the outputs are logits, with
     `keras.losses.SparseCategoricalCrossentropy(from_logits=True)`.
 
     Args:
-        features: Numbers at each step. Not used where there are symbols.
-        symbols: Number of different symbols; a step is then one of them, one-hot for the stack.
-            0 = steps are numbers.
-        outputs: Numbers in an answer.
-        every_step: Whether there is an answer at every step (many-to-many) or one at the end
+        features: Numbers per step. Not used with symbols.
+        symbols: Number of distinct symbols; each step is then a symbol, one-hot encoded for the
+            stack. 0 if steps are numbers.
+        outputs: Number of outputs.
+        every_step: Whether there is an output at every step (many-to-many) or only at the end
             (many-to-one).
         name: Name of the model.
-        **stack: Options of `zoo.recurrent_stack`; `units` is 64 unless given.
+        **stack: Options of `zoo.recurrent_stack`. `units` defaults to 64.
 
     Returns:
-        Input `x`, (batch, time, features) float32 or (batch, time) int32; output (batch, outputs),
-        or (batch, time, outputs), float32.
+        A model with the input `x`, (batch, time, features) float32 or (batch, time) int32, and the
+        output (batch, outputs), or (batch, time, outputs), float32.
 
     Raises:
-        ValueError: If an option does not fit.
+        ValueError: If an option is invalid.
 
     Example:
         >>> import zoo

@@ -1,4 +1,4 @@
-"""Series classifier: a class for a series of numbers."""
+"""Classifiers of series of numbers."""
 
 from __future__ import annotations
 
@@ -78,32 +78,32 @@ def series_classifier(
 ) -> keras.Model:
     """Recurrent classifier of series of numbers, of any length, with one channel or several.
 
-    Tell its scaling the training part with `model.get_layer("scaling").adapt(values)`, (steps,
-    features), then train with `keras.losses.SparseCategoricalCrossentropy(from_logits=True)`. A
-    classifier of reservoirs alone needs no gradient: `fit_class_readout` finds its output layer.
-    `class_decoder` makes probabilities of the logits and shows the attention.
+    Call `model.get_layer("scaling").adapt(values)` with the training data, (steps, features), then
+    train with `keras.losses.SparseCategoricalCrossentropy(from_logits=True)`. A classifier that
+    consists of reservoirs needs no gradient: `fit_class_readout` fits its output layer.
+    `class_decoder` turns the logits into probabilities and returns the attention.
 
     Args:
-        features: Channels of a series.
+        features: Number of channels of a series.
         num_classes: Number of classes, at least 2.
         pooling: As for `text_classifier`; or `"snapshots"`, states at equal distances up to the
-            last, side by side (`custom_layers.SequenceSnapshots1D`).
-        snapshots: How many, with `pooling="snapshots"`.
-        scaling: Each channel minus a centre, divided by a scale: `"train"`, mean and standard
-            deviation of the training part; `"series"`, those of the series itself, where neither
-            level nor size say anything of the class (`custom_layers.SeriesScaling`).
-        missing: Show the network which values are missing (NaN), beside the values. Without, they
-            are taken for the centre.
+            last one, concatenated (`custom_layers.SequenceSnapshots1D`).
+        snapshots: Number of snapshots with `pooling="snapshots"`.
+        scaling: Centre and scale of each channel: `"train"`, mean and standard deviation of the
+            training data; or `"series"`, those of the series itself, if neither its level nor its
+            size depends on the class (`custom_layers.SeriesScaling`).
+        missing: Whether the network also sees which values are missing (NaN). Missing values
+            themselves are replaced by the centre.
         name: Name of the model.
-        **stack: Options of `zoo.recurrent_stack`. `cell` is `"gru"` unless given.
+        **stack: Options of `zoo.recurrent_stack`. `cell` defaults to `"gru"`.
 
     Returns:
-        Inputs `series` (batch, time, features), in the data's units, NaN = missing, and `lengths`
-        (batch,) int32: what is behind them is padding, and may be anything. Output float32 logits
-        (batch, num_classes).
+        A model with the inputs `series` (batch, time, features), in the units of the data, NaN =
+        missing, and `lengths` (batch,) int32, after which the values are arbitrary padding; and the
+        output logits (batch, num_classes) float32.
 
     Raises:
-        ValueError: If an option does not fit.
+        ValueError: If an option is invalid.
 
     Example:
         >>> import zoo

@@ -1,4 +1,4 @@
-"""Text classifier: a class for a text."""
+"""Text classifiers."""
 
 from __future__ import annotations
 
@@ -48,24 +48,24 @@ def text_classifier(
 ) -> keras.Model:
     """Recurrent text classifier: words, a recurrent stack, and one vector pooled from its states.
 
-    Train it with `keras.losses.SparseCategoricalCrossentropy(from_logits=True)`; `class_decoder`
-    makes probabilities of the logits and shows the attention.
+    Train it with `keras.losses.SparseCategoricalCrossentropy(from_logits=True)`. `class_decoder`
+    turns the logits into probabilities and returns the attention.
 
     Args:
         num_classes: Number of classes, at least 2.
-        pooling: `"last"`, the states after all has been read (of both directions where there are
-            two); `"mean"` or `"max"` over time; or `"attention"`, a learned weighted mean.
+        pooling: `"last"`, the states at the end (for both directions if there are two); `"mean"`
+            or `"max"` over time; or `"attention"`, a learned weighted mean.
         name: Name of the model.
-        **options: Those of `zoo.TokenOptions`, of which `character_vocabulary_size` is 0 unless
-            given, and of `zoo.recurrent_stack`, of which `bidirectional` is true unless given.
+        **options: Options of `zoo.TokenOptions`, where `character_vocabulary_size` defaults to 0,
+            and of `zoo.recurrent_stack`, where `bidirectional` defaults to true.
 
     Returns:
-        Inputs `words` (batch, time) and, where there are characters, `characters`
-        (batch, time, letters), int32, 0 = padding on the right; output float32 logits
-        (batch, num_classes).
+        A model with the inputs `words` (batch, time) and, if there are characters, `characters`
+        (batch, time, letters), int32, 0 = padding on the right; and the output logits
+        (batch, num_classes) float32.
 
     Raises:
-        ValueError: If an option does not fit.
+        ValueError: If an option is invalid.
 
     Example:
         >>> import zoo

@@ -1,1 +1,1 @@
-"""One-to-many: from one input, or from none, a whole that is drawn step by step."""
+"""One-to-many: sequences and images drawn step by step from one input, or from none."""

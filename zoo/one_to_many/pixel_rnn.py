@@ -55,7 +55,7 @@ def pixel_rnn(
     head_units: int = 32,
     name: str = "pixel_rnn",
 ) -> keras.Model:
-    """PixelRNN: the distribution of each pixel (and colour) given all that come before it.
+    """PixelRNN: the distribution of each pixel (and colour) given all those before it.
 
     A masked convolution, `depth` layers with residual connections, two masked 1x1 convolutions, and
     a sigmoid or softmax over the levels. Train it with `zoo.PixelLoss()`; `zoo.sample_images` and
@@ -64,26 +64,26 @@ def pixel_rnn(
     Args:
         height: Height of the images.
         width: Width of the images.
-        channels: 1 for grey, 3 for RGB: red before green before blue.
+        channels: 1 for greyscale, 3 for RGB: red before green before blue.
         levels: Number of values of a pixel, at least 2.
         layer: `"diagonal_bilstm"`, which sees all pixels before; `"row_lstm"`, which sees a
             triangle of them and is faster; or `"masked_conv"`, blocks of masked convolutions
             (PixelCNN), which see a small neighbourhood and are faster still.
-        units: Features of each layer; the residual path has twice as many. With 3 channels a
-            multiple of 3.
+        units: Features of each layer; the residual path has twice as many. A multiple of 3 with 3
+            channels.
         depth: Number of layers.
         first_kernel_size: Height and width of the first convolution, odd.
-        kernel_size: Width of the Row LSTM's convolutions and of the blocks', odd.
-        head_units: Features of the 1x1 convolutions. With 3 channels a multiple of 3.
+        kernel_size: Width of the convolutions in a Row LSTM or a block, odd.
+        head_units: Features of the 1x1 convolutions. A multiple of 3 with 3 channels.
         name: Name of the model.
 
     Returns:
-        Input `images` (batch, height, width, channels), int32 in 0 to levels - 1; output float32
-        logits (batch, height, width, channels, levels), for two levels those of level 1,
-        (batch, height, width, channels).
+        A model with the input `images` (batch, height, width, channels), int32 from 0 to levels -
+        1; and the output logits (batch, height, width, channels, levels) float32, or, with two
+        levels, those of level 1, (batch, height, width, channels).
 
     Raises:
-        ValueError: If an option does not fit.
+        ValueError: If an option is invalid.
 
     Example:
         >>> import zoo
@@ -130,9 +130,9 @@ def connect(x: Any, run: Callable[[str, Any], Any], depth: int, bottleneck: bool
 
     Args:
         x: Scaled pixels.
-        run: Applies the layer of a name.
+        run: Function of a name and a tensor that applies the layer of that name.
         depth: Number of bodies.
-        bottleneck: Whether each is between two 1x1 convolutions and not only in front of one.
+        bottleneck: Whether there is a 1x1 convolution before each body as well as after it.
     """
     x = run("first", x)
     for index in range(depth):
@@ -145,14 +145,14 @@ def connect(x: Any, run: Callable[[str, Any], Any], depth: int, bottleneck: bool
 
 
 def pixel_nats(images: Any, logits: Any) -> Any:
-    """Minus the logarithm of how likely each pixel (and colour) is, given those before it.
+    """Minus the log-probability of each pixel (and colour), given those before it.
 
     Args:
-        images: (batch, height, width, channels), levels from 0.
-        logits: What `pixel_rnn` makes of them.
+        images: Levels (batch, height, width, channels).
+        logits: Output of `pixel_rnn` for the images.
 
     Returns:
-        (batch, height, width, channels), float32, in nats.
+        Nats (batch, height, width, channels), float32.
     """
     images, logits = ops.convert_to_tensor(images), ops.cast(logits, "float32")
     if len(logits.shape) == len(images.shape):
@@ -168,7 +168,7 @@ def image_nats(images: Any, logits: Any) -> Any:
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
 class PixelLoss(keras.losses.Loss):
-    """Mean over images of `image_nats`: `loss(images, logits)`."""
+    """The mean of `image_nats` over images: `loss(images, logits)`."""
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         return image_nats(y_true, y_pred)

@@ -1,1 +1,1 @@
-"""One-to-one: an answer for each step by itself, blind to all others."""
+"""One-to-one: an output for each step by itself, without context."""

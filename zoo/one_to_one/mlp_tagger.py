@@ -1,4 +1,4 @@
-"""One-to-one: each input on its own, no context. The baseline that shows what recurrence adds."""
+"""A tagger without context: the baseline that shows what recurrence adds."""
 
 from __future__ import annotations
 
@@ -39,22 +39,22 @@ def mlp_tagger(
     name: str = "mlp_tagger",
     **tokens: Unpack[TokenOptions],
 ) -> keras.Model:
-    """Multilayer perceptron that tags each token from its own word and letters alone.
+    """Multilayer perceptron that tags each token from its own word and characters only.
 
-    It takes the inputs of `tagger` and gives logits in the same places, so the two compare
-    directly: whatever the tagger does better, it does by context.
+    It has the inputs of `tagger` and a logit for each tag, so the two can be compared directly:
+    whatever the tagger does better is due to context.
 
     Args:
         num_tags: Number of tags.
         units: Width of each hidden layer.
         depth: Number of hidden layers.
-        dropout: Share of features dropped before each hidden layer and after the last.
+        dropout: Share of features to drop before each hidden layer and after the last one.
         name: Name of the model.
-        **tokens: Those of `zoo.TokenOptions`.
+        **tokens: Options of `zoo.TokenOptions`.
 
     Returns:
-        Inputs `words` (batch, time) and `characters` (batch, time, letters), int32, 0 = padding;
-        output logits (batch, time, num_tags), float32.
+        A model with the inputs `words` (batch, time) and `characters` (batch, time, letters),
+        int32, 0 = padding; and the output logits (batch, time, num_tags) float32.
     """
     inputs, x, _ = token_features(**tokens)
     for index in range(depth):

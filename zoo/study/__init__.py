@@ -1,1 +1,1 @@
-"""What happens inside a recurrent network: backpropagation through time, and its gradients."""
+"""Inside a recurrent network: backpropagation through time, and how gradients flow."""

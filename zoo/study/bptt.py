@@ -1,10 +1,10 @@
-"""Backpropagation through time, written out: a page to read, in numpy and nothing else.
+"""Backpropagation through time, written out in plain NumPy, to be read.
 
-The network of the lectures, for one sequence x_1 .. x_T:
+A simple recurrent network, for one sequence x_1 .. x_T:
 
     h_t = tanh(u x_t + w h_{t-1} + b)          y_t = v h_t          L = sum_t L_t(y_t)
 
-The chain rule, from the loss of one step t back through the states that led to it:
+By the chain rule, from the loss of one step t back through the states that led to it:
 
     dL_t/dv = dL_t/dy_t h_t'
     dL_t/dw = sum_{k <= t}  dL_t/dy_t  v  (prod_{k < j <= t} dh_j/dh_{j-1})  dh_k/dw
@@ -13,17 +13,17 @@ The chain rule, from the loss of one step t back through the states that led to 
     dh_j/dh_{j-1} = diag(1 - h_j^2) w         dh_k/dw = (1 - h_k^2) h_{k-1}
                                               dh_k/du = (1 - h_k^2) x_k
 
-The product is where a recurrent network forgets: t - k matrices one after the other, each of norm
-at most |w|. Below 1 it vanishes, above 1 it may explode. `truncated` is the double sum as it
-stands, cut off after so many steps back; `backward` finds the same in one sweep, by adding up on
-the way what comes back from all later steps:
+The product is why a recurrent network forgets: it has t - k factors, each a matrix of norm at most
+|w|. With |w| below 1 it vanishes, above 1 it may explode. `truncated` computes the double sum
+literally, cut off after a number of steps back; `backward` computes the same in one sweep, which
+accumulates the gradient from all later steps:
 
     dL/dh_t = v' dL_t/dy_t + w' diag(1 - h_{t+1}^2) dL/dh_{t+1}          ' = transposed
 
     loss, slope = squared_error(forward(weights, x)[1], target)
     gradients = backward(weights, x, slope)        gradients.w is dL/dw, gradients.h is dL/dh_t
 
-Everything is float64. A test holds it against the gradients of `keras.layers.SimpleRNN`.
+Everything is float64. A test compares it with the gradients of `keras.layers.SimpleRNN`.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ class Weights:
     """The weights of the network.
 
     Attributes:
-        u: (units, inputs), from the input to the state.
-        w: (units, units), from the state to the next one.
-        b: (units,).
-        v: (outputs, units), from the state to the output.
+        u: From the input to the state, (units, inputs).
+        w: From the state to the next one, (units, units).
+        b: Bias of the state, (units,).
+        v: From the state to the output, (outputs, units).
     """
 
     u: Array
@@ -59,10 +59,10 @@ class Weights:
 
 @dataclass(frozen=True)
 class Gradients(Weights):
-    """What changes the loss: dL/du, dL/dw, dL/db, dL/dv, of the shapes of the weights.
+    """The gradients dL/du, dL/dw, dL/db and dL/dv, of the shapes of the weights.
 
     Attributes:
-        h: (time, units), dL/dh_t: over all ways from the state at t to the loss.
+        h: Gradient dL/dh_t over all paths from the state at t to the loss, (time, units).
     """
 
     h: Array
@@ -73,12 +73,12 @@ def forward(weights: Weights, x: Array, h0: Array | None = None) -> tuple[Array,
 
     Args:
         weights: The weights.
-        x: (time, inputs).
-        h0: (units,), the state before the first step; zeros unless given.
+        x: Inputs (time, inputs).
+        h0: State before the first step, (units,). Defaults to `None`, zeros.
 
     Returns:
-        The states, (time + 1, units), that before the first step first, so that `h[t]` is h_t; and
-        the outputs, (time, outputs).
+        The states, (time + 1, units), starting with the one before the first step, so that `h[t]`
+        is h_t; and the outputs, (time, outputs).
     """
     h = [np.zeros(len(weights.b)) if h0 is None else np.asarray(h0, "float64")]
     for x_t in np.asarray(x, "float64"):
@@ -90,7 +90,7 @@ def forward(weights: Weights, x: Array, h0: Array | None = None) -> tuple[Array,
 def squared_error(y: Array, target: Array) -> tuple[float, Array]:
     """L = sum_t |y_t - target_t|^2, and its slope dL/dy_t, (time, outputs).
 
-    Steps whose target is NaN have no loss: a target at the last step alone makes a task of memory.
+    Steps whose target is NaN have no loss: a single target at the last step makes a memory task.
     """
     error = np.where(np.isnan(target), 0.0, y - target)
     return float(np.square(error).sum()), 2 * error
@@ -101,9 +101,9 @@ def backward(weights: Weights, x: Array, slope: Array, h0: Array | None = None) 
 
     Args:
         weights: The weights.
-        x: (time, inputs).
-        slope: dL_t/dy_t, (time, outputs).
-        h0: (units,), the state before the first step; zeros unless given.
+        x: Inputs (time, inputs).
+        slope: Gradient dL_t/dy_t, (time, outputs).
+        h0: State before the first step, (units,). Defaults to `None`, zeros.
 
     Example:
         >>> import numpy as np
@@ -112,18 +112,18 @@ def backward(weights: Weights, x: Array, slope: Array, h0: Array | None = None) 
         >>> weights = Weights(u=one, w=0.5 * one, b=np.zeros(1), v=one)
         >>> x = np.array([[1.0], [0.0], [0.0]])
         >>> _, slope = squared_error(forward(weights, x)[1], np.array([[np.nan], [np.nan], [0.0]]))
-        >>> print(backward(weights, x, slope).h[:, 0].round(4))  # it fades on its way back
+        >>> print(backward(weights, x, slope).h[:, 0].round(4))  # it fades on the way back
         [0.0755 0.1739 0.3595]
     """
     h, _ = forward(weights, x, h0)
     du, dw, db = np.zeros_like(weights.u), np.zeros_like(weights.w), np.zeros_like(weights.b)
     dv = np.zeros_like(weights.v)
     dh = np.zeros((len(x), len(weights.b)))
-    back = np.zeros(len(weights.b))  # w' diag(1 - h_{t+1}^2) dL/dh_{t+1}, nothing after the end
+    back = np.zeros(len(weights.b))  # w' diag(1 - h_{t+1}^2) dL/dh_{t+1}, zero after the end
     for t in range(len(x), 0, -1):
         dv += np.outer(slope[t - 1], h[t])
         dh[t - 1] = weights.v.T @ slope[t - 1] + back
-        da = (1 - h[t] ** 2) * dh[t - 1]  # through the tanh, to what is inside it
+        da = (1 - h[t] ** 2) * dh[t - 1]  # through the tanh
         dw += np.outer(da, h[t - 1])
         du += np.outer(da, x[t - 1])
         db += da
@@ -134,18 +134,18 @@ def backward(weights: Weights, x: Array, slope: Array, h0: Array | None = None) 
 def truncated(
     weights: Weights, x: Array, slope: Array, steps: int, h0: Array | None = None
 ) -> Gradients:
-    """The same, but the loss of a step is followed back through so many steps only.
+    """Like `backward`, but the loss of a step is propagated back through `steps` steps only.
 
-    The double sum over t and k as the chain rule has it, with t - k < steps: time * steps terms,
-    and weights that are never told what an earlier input was good for.
+    This is the double sum over t and k of the chain rule, restricted to t - k < steps: time * steps
+    terms. The weights never learn about the effect of earlier inputs.
 
     Args:
         weights: The weights.
-        x: (time, inputs).
-        slope: dL_t/dy_t, (time, outputs).
-        steps: How many steps are followed back, that of the loss included. With as many as the
-            sequence has it is `backward`.
-        h0: (units,), the state before the first step; zeros unless given.
+        x: Inputs (time, inputs).
+        slope: Gradient dL_t/dy_t, (time, outputs).
+        steps: Number of steps to propagate back, including that of the loss. With the length of
+            the sequence, the result is that of `backward`.
+        h0: State before the first step, (units,). Defaults to `None`, zeros.
 
     Raises:
         ValueError: If `steps` is below 1.

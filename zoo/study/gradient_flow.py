@@ -3,7 +3,7 @@
 for flow in gradient_flow(model, x, y, keras.losses.MeanSquaredError()):
     flow.layer, flow.norms, flow.span(), flow.vanishing().mean(), flow.exploding().any()
 
-What a network can learn from a step is bounded by the gradient that still arrives there.
+A network can only learn from a step to the extent that the gradient reaches it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from keras import ops
 from custom_layers import ResidualRNN
 from custom_layers.engine.checks import require_number
 
-#: Below the one a step cannot be learned from in float32 training, above the other not at all.
+#: Norms between which float32 training can learn from a step.
 VANISHING, EXPLODING = 1e-6, 1e10
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -33,8 +33,8 @@ class GradientFlow:
 
     Attributes:
         layer: Name of the layer.
-        by_state: (states, time), the norm of the gradient with respect to each state that the layer
-            carries and reads again (h; h and c of an LSTM), as the root of the mean square over the
+        by_state: Norm of the gradient with respect to each state that the layer carries and reads
+            again (h; h and c of an LSTM), (states, time), as the root mean square over the
             examples.
         backwards: Whether the layer reads from the last step to the first.
     """
@@ -45,27 +45,27 @@ class GradientFlow:
 
     @property
     def norms(self) -> Array:
-        """(time,), the norm with respect to all that is carried from a step to the next."""
+        """The norm with respect to all states that a step passes to the next one, (time,)."""
         return np.sqrt(np.square(self.by_state.astype("float64")).sum(axis=0))
 
     def vanishing(self, threshold: float = VANISHING) -> Array:
-        """(time,) of booleans: where the norm is below the threshold."""
+        """Whether the norm is below the threshold, booleans (time,)."""
         return self.norms < threshold
 
     def exploding(self, threshold: float = EXPLODING) -> Array:
-        """(time,) of booleans: where the norm is above the threshold, or no number any more."""
+        """Whether the norm is above the threshold or NaN, booleans (time,)."""
         return ~(self.norms <= threshold)
 
     def span(self, share: float = 0.01) -> int:
-        """The memory span: how many steps back the norm stays at least this share of the last one.
+        """The memory span: for how many steps back the norm stays at least a share of the last one.
 
         Args:
-            share: Above 0.
+            share: Share of the norm at the last step, above 0.
 
         Returns:
-            0 to time - 1, counted from the last step whose norm is not 0: padding and what comes
-            after the loss have none. A norm that grows on its way back, or overflows, has not
-            fallen below its share.
+            0 to time - 1, counted from the last step with a nonzero norm, as it is 0 at padding and
+            after the loss. A norm that grows on the way back, or overflows, counts as not having
+            fallen.
 
         Raises:
             ValueError: If `share` is not above 0.
@@ -87,33 +87,33 @@ def gradient_flow(
 ) -> list[GradientFlow]:
     """The norm of dL/ds_t for every step t of every recurrent layer of a model.
 
-    With s_t all states that the cell hands on after step t, and e_t = 0 added to them there::
+    With all states s_t of the cell after step t, and e_t = 0 added to them there::
 
         s_t = f(x_t, s_{t-1}) + e_t                dL/ds_t = dL/de_t
 
-    which is the total derivative: over all that s_t has an effect on, at this step and at every
-    later one. L is the loss of an example. The e_t are weights of a copy of the model, and one step
-    of gradient descent at rate 1 leaves minus the gradient in them; so it is the backend's own
-    differentiation that is looked at, on TensorFlow, JAX and PyTorch alike. Dropout is off, a model
-    in half precision is looked at in float32, and the model is left as it is.
+    which is the total derivative, over all effects of s_t at this and every later step. L is the
+    loss of an example. The e_t are weights of a copy of the model, and one step of gradient descent
+    with a rate of 1 leaves minus the gradient in them. So this measures the backend's own
+    differentiation, on TensorFlow, JAX and PyTorch alike. Dropout is off, models in half precision
+    are studied in float32, and the model itself is not changed.
 
     Args:
-        model: A functional or sequential model. Its recurrent layers, any `keras.layers.RNN` with
-            one cell, stand in it directly, or in `keras.layers.Bidirectional` or
+        model: A functional or sequential model. Its recurrent layers may be any `keras.layers.RNN`
+            with one cell, directly or in `keras.layers.Bidirectional` or
             `custom_layers.ResidualRNN`.
-        inputs: Arrays as the model takes them.
-        targets: Array as the loss takes it.
-        loss: A mean over the examples, as Keras's losses are unless told otherwise.
-        sample_weight: Weight of each example, or of each step of it, in the loss. With targets at
-            every step, zeros at all but the last ones show what these need of the earlier steps.
+        inputs: Inputs of the model, as arrays.
+        targets: Targets of the loss, an array.
+        loss: A loss that is a mean over the examples, as Keras's losses are by default.
+        sample_weight: Weight of each example, or of each of its steps, in the loss. With targets at
+            every step, use zeros at all but the last steps to see how these depend on earlier ones.
 
     Returns:
-        One for each recurrent layer, two for a `Bidirectional`, in the order of the layers. Norms
-        are 0 at masked steps, through which the states pass unchanged.
+        A `GradientFlow` for each recurrent layer, two for a `Bidirectional`, in the order of the
+        layers. Norms are 0 at masked steps, which the states pass unchanged.
 
     Raises:
-        ValueError: If the model is of another kind, there is no recurrent layer in it, or one
-            stands in a model within the model.
+        ValueError: If the model is of another kind, has no recurrent layer, or has one in a nested
+            model.
 
     Example:
         >>> import keras, numpy as np, zoo
@@ -127,7 +127,7 @@ def gradient_flow(
         [Pascanu et al., 2013](https://arxiv.org/abs/1211.5063) for the norms and their growth and
         decay; [Bengio et al., 1994](https://doi.org/10.1109/72.279181) for what follows from it.
     """
-    try:  # without the optimizer and loss it may be trained by
+    try:  # without its optimizer and loss
         if isinstance(model, keras.Sequential):
             plain = keras.Model(model.inputs[0], model.outputs[0])
         else:
@@ -150,25 +150,26 @@ def gradient_flow(
         if isinstance(layer, keras.Model) and _is_recurrent(layer):
             raise ValueError(
                 f"The recurrent layers of {layer.name!r}, a model within {model.name!r}, cannot be "
-                "looked into: build one model of all layers."
+                "inspected: build one model of all layers."
             )
     if not probes:
         raise ValueError(f"`model` has no recurrent layer: {model.name!r}.")
     shifts = {id(shift) for probe in probes for shift in probe.shifts}
     weights = [weight for weight in copy.weights if id(weight) not in shifts]
     for weight, original in zip(weights, plain.weights, strict=True):
-        weight.assign(ops.convert_to_numpy(original))  # JAX gives up what it trains
+        # A copy, as JAX donates the buffers of the weights that it trains.
+        weight.assign(ops.convert_to_numpy(original))
         weight.trainable = False
-    still = _WithoutDropout(copy)
+    inference = _WithoutDropout(copy)
     jit = keras.backend.backend() == "jax"  # elsewhere compiling takes longer than it saves
-    still.compile(keras.optimizers.SGD(1.0), loss, jit_compile=jit, auto_scale_loss=False)
-    with _unsaid("tensorflow"):  # that it compiles anew, which is what is wanted
-        still.train_on_batch(arrays, np.asarray(targets), sample_weight=sample_weight)
+    inference.compile(keras.optimizers.SGD(1.0), loss, jit_compile=jit, auto_scale_loss=False)
+    with _quiet("tensorflow"):  # its warning about retracing, which is intended
+        inference.train_on_batch(arrays, np.asarray(targets), sample_weight=sample_weight)
     return [probe.flow() for probe in probes]
 
 
 class _WithoutDropout(keras.Model):
-    """A model as it is outside of training, also where it is trained."""
+    """A model that runs in inference mode even when it is trained."""
 
     def __init__(self, model: keras.Model) -> None:
         super().__init__(name="without_dropout", autocast=False)
@@ -180,7 +181,7 @@ class _WithoutDropout(keras.Model):
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
 class _ProbedCell(keras.layers.Layer):
-    """A cell whose states are shifted after each step by what stands behind the inputs."""
+    """A cell that shifts its states after each step by shifts appended to the inputs."""
 
     def __init__(self, cell: Any, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -189,7 +190,7 @@ class _ProbedCell(keras.layers.Layer):
         self.sizes = [sizes] if isinstance(sizes, int) else list(sizes)
         if not all(isinstance(size, int) for size in self.sizes):
             raise ValueError(
-                f"A layer of stacked cells cannot be looked into, found {cell!r}: give each cell a "
+                f"Layers of stacked cells cannot be inspected, found {cell!r}: give each cell a "
                 "layer of its own."
             )
         self.state_size = self.sizes
@@ -215,7 +216,7 @@ class _ProbedCell(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
 class _StateProbe(keras.layers.RNN):
-    """A recurrent layer with a trainable shift, zero, of every state at every step."""
+    """A recurrent layer with a trainable shift, initially zero, of every state at every step."""
 
     def __init__(self, cell: Any, **kwargs: Any) -> None:
         super().__init__(_ProbedCell(cell, dtype=cell.dtype_policy), **kwargs)
@@ -236,11 +237,11 @@ class _StateProbe(keras.layers.RNN):
         return super().call(sequences, initial_state=initial_state, mask=mask, training=training)
 
     def flow(self) -> GradientFlow:
-        """What one step of gradient descent at rate 1 has left in the shifts."""
+        """The gradient flow, from the shifts after a step of gradient descent with rate 1."""
         norms = []
         for shift in self.shifts:
             gradient = ops.convert_to_numpy(shift).astype("float64")
-            batch = len(gradient)  # the loss is the mean over so many
+            batch = len(gradient)  # the loss is a mean over the batch
             norms.append(batch * np.sqrt(np.square(gradient).sum(axis=-1).mean(axis=0)))
         unread = int(getattr(self.cell.cell, "output_is_not_read", False))
         return GradientFlow(self.name, np.stack(norms[unread:]), self.go_backwards)
@@ -250,7 +251,7 @@ class _StateProbe(keras.layers.RNN):
 
 
 def _probed(layer: Any) -> Any:
-    """A copy of a layer, its weights not yet set, with shifts where it is recurrent."""
+    """A copy of a layer without its weights, and with shifts if it is recurrent."""
     if isinstance(layer, keras.layers.RNN):
         return _StateProbe(
             _copy(layer.cell),
@@ -275,8 +276,8 @@ def _probed(layer: Any) -> Any:
 
 
 @contextmanager
-def _unsaid(name: str) -> Iterator[None]:
-    """Keep the warnings of a logger back."""
+def _quiet(name: str) -> Iterator[None]:
+    """Suppress the warnings of a logger."""
     logger = logging.getLogger(name)
     before = logger.level
     logger.setLevel(logging.ERROR)
@@ -291,7 +292,7 @@ def _copy(layer: Any) -> Any:
 
 
 def _in_float32(config: Any) -> Any:
-    """The config without half precision, in which gradients are lost below and above."""
+    """The config without half precision, which would lose small and large gradients."""
     if isinstance(config, list):
         return [_in_float32(part) for part in config]
     if not isinstance(config, dict):
@@ -302,7 +303,7 @@ def _in_float32(config: Any) -> Any:
 
 
 def _precise(dtype: str) -> str:
-    """A dtype or policy, float32 in the place of half precision."""
+    """A dtype or policy, with float32 in place of half precision."""
     return "float32" if dtype.endswith("float16") else dtype
 
 

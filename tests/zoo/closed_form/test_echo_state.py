@@ -124,23 +124,23 @@ def test_wrong_arguments() -> None:
     x = np.zeros((2, 20, 1))
     for arguments, message in (
         ((x[0], x[0]), "`x` must be an array"),
-        ((x, x[:1]), "as many sequences"),
+        ((x, x[:1]), "same number of sequences"),
         ((x, np.zeros((2, 20, 2))), "Sequence 0 must have shapes"),
         (([x[0]], [x[0, :9]]), "20 inputs and 9 targets"),
     ):
         with pytest.raises(ValueError, match=message):
             zoo.fit_readout(model, *arguments)
-    with pytest.raises(ValueError, match="`washout` 20 leaves nothing"):
+    with pytest.raises(ValueError, match="`washout` 20 leaves none"):
         zoo.fit_readout(model, x, x, washout=20)
     with pytest.raises(ValueError, match="`features` must be at least 1"):
         zoo.echo_state_network(features=0)
-    with pytest.raises(ValueError, match="2 targets are not 1 features"):
+    with pytest.raises(ValueError, match="found 2 targets and 1 features"):
         zoo.free_run(zoo.echo_state_network(targets=2, units=10, seed=1), x, 3)
     with pytest.raises(ValueError, match="`warmup` must have shape"):
         zoo.free_run(model, np.zeros((2, 20, 3)), 3)
     with pytest.raises(ValueError, match="`steps` must be a positive integer"):
         zoo.free_run(model, x, 0)
-    with pytest.raises(ValueError, match="`x` must have a step at least"):
+    with pytest.raises(ValueError, match="`x` must have at least one step"):
         zoo.readout_inputs(model, x[:, :0])
 
 
@@ -223,7 +223,10 @@ def test_free_runs_from_any_step_and_their_export_agree(monkeypatch) -> None:
 def test_what_cannot_run_on() -> None:
     fed_back = zoo.echo_state_network(units=10, feedback=True, seed=1)
     wider = zoo.echo_state_network(units=10, targets=2, seed=1)
-    for network, message in ((fed_back, "with feedback"), (wider, "2 targets are not 1 features")):
+    for network, message in (
+        (fed_back, "with feedback"),
+        (wider, "as many targets as features"),
+    ):
         with pytest.raises(ValueError, match=message):
             zoo.run_on(network, np.zeros((1, 11)), 3)
         with pytest.raises(ValueError, match=message):

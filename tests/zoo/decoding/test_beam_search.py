@@ -174,11 +174,11 @@ def test_context_stays_where_it_is() -> None:
         ({"length_penalty": -0.1}, "`length_penalty` must be at least 0, found -0.1"),
         ({"length_penalty": float("nan")}, "`length_penalty` must be at least 0, found nan"),
         ({"end_id": -1}, "`end_id` must be a non-negative integer, found -1"),
-        ({"end_id": 4}, r"vocabulary above `end_id` = 4, found shape \(4, 4\)"),
+        ({"end_id": 4}, r"vocabulary above `end_id` 4, found shape \(4, 4\)"),
         ({"start_id": [[2]]}, r"`start_id` must be an integer or of shape \(batch,\)"),
         ({"start_id": 2}, r"`start_id` must have shape \(batch,\), found 2"),
         ({"context": [1.0]}, r"`context\[0\]` must have shape \(batch, ...\)"),
-        ({"context": [np.zeros((2, 3))]}, r"of one batch size, found \[1, 2\]"),
+        ({"context": [np.zeros((2, 3))]}, r"the same batch size, found \[1, 2\]"),
     ],
 )
 def test_wrong_options_of_the_beam(options: dict[str, Any], message: str) -> None:

@@ -94,11 +94,11 @@ def test_rows_do_not_see_each_other(kind: str) -> None:
     ("returned", "message"),
     [
         (lambda tokens, states: (ops.zeros((2, 1, 4)), states), "`step` must return logits"),
-        (lambda tokens, states: (ops.zeros((2, 4)), []), "states like those it got"),
-        (lambda tokens, states: (ops.zeros((2, 4)), [tokens]), "states like those it got"),
+        (lambda tokens, states: (ops.zeros((2, 4)), []), "states of the dtypes and shapes"),
+        (lambda tokens, states: (ops.zeros((2, 4)), [tokens]), "states of the dtypes and shapes"),
         (
             lambda tokens, states: (ops.zeros((2, 4)), [states[0][:, :2]]),
-            "states like those it got",
+            "states of the dtypes and shapes",
         ),
     ],
 )

@@ -206,7 +206,7 @@ def test_half_precision() -> None:
 def test_what_does_not_fit_is_refused() -> None:
     with pytest.raises(ValueError, match="`attention` must be one of .* found 'soft'"):
         build(attention="soft")
-    with pytest.raises(ValueError, match="`forbidden` must not hold `end_id`, 0"):
+    with pytest.raises(ValueError, match="`forbidden` must not hold `end_id` 0"):
         zoo.sequence_search(build(), start_id=START, end_id=0, max_length=4)
 
 

@@ -248,8 +248,8 @@ def test_wrong_options() -> None:
     for options, message in (
         ({"horizon": 0}, "`horizon` must be a positive integer"),
         ({"mode": "both"}, "`mode` must be one of"),
-        ({"mode": "recursive", "covariates": 1}, "what they will be is not known"),
-        ({"mode": "recursive", "bidirectional": True}, "still to be made"),
+        ({"mode": "recursive", "covariates": 1}, "as their future is unknown"),
+        ({"mode": "recursive", "bidirectional": True}, "forecasts that do not exist yet"),
         ({"mode": "recursive", "initial_state": "learned"}, "`initial_state` must be 'zeros'"),
         ({"quantiles": (0.1, 0.9)}, "`quantiles` must be ascending"),
         ({"scaling": "none"}, "`mode` must be one of"),
@@ -262,7 +262,7 @@ def test_wrong_options() -> None:
         zoo.fit_scaling(model, known=np.zeros((3, 1)))
     with pytest.raises(ValueError, match="`past` must have 2 features"):
         zoo.fit_scaling(model, past=np.zeros((3, 1)))
-    with pytest.raises(ValueError, match="would stay as they were drawn: .*recurrent_0"):
+    with pytest.raises(ValueError, match="would stay untrained: .*recurrent_0"):
         zoo.fit_forecast_readout(model, [], [])
     with pytest.raises(ValueError, match="needs a model of `zoo.forecaster`"):
         zoo.fit_forecast_readout(build(mode="recursive"), [], [])

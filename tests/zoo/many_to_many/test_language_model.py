@@ -199,7 +199,7 @@ def test_saved_and_loaded(tie_weights: bool, tmp_path: Any) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"bidirectional": True}, "has seen the token that is to be predicted"),
+        ({"bidirectional": True}, "has already seen the token to predict"),
         ({"initial_state": "learned"}, "`initial_state` must be 'zeros'"),
         ({"cell": "ltsm"}, "`cell` must be one of"),
     ],
@@ -211,7 +211,7 @@ def test_wrong_options(options: dict[str, Any], message: str) -> None:
 
 def test_carried_stack_wants_its_states() -> None:
     x = keras.Input((None, 3))
-    with pytest.raises(ValueError, match=r"`states` must be 2, of the sizes \[4, 4\], found 1"):
+    with pytest.raises(ValueError, match=r"2 tensors of the sizes \[4, 4\], found 1"):
         zoo.carried_stack(x, [keras.Input((4,))], cell="lstm", units=4)
     with pytest.raises(ValueError, match="`bidirectional` must be false"):
         zoo.carried_stack(x, [], bidirectional=True)

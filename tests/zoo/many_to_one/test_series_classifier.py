@@ -189,7 +189,7 @@ def test_wrong_options() -> None:
         build(scaling="window")
     with pytest.raises(ValueError, match="`pooling` must be one of"):
         build(pooling="first")
-    with pytest.raises(ValueError, match="would stay as they were drawn: recurrent_0"):
+    with pytest.raises(ValueError, match="would stay untrained: recurrent_0"):
         zoo.fit_class_readout(build(), [waves(3, 0)], [waves(3, 0)])
-    with pytest.raises(ValueError, match="must hold an example each"):
+    with pytest.raises(ValueError, match="must each hold an example"):
         zoo.fit_class_readout(echo_state(), [waves(3, 0)], [])
