@@ -14,21 +14,20 @@ from typing import Any, Literal
 import keras
 import keras_tuner
 from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle, RandomSearchOracle
-from rich.table import Table
 
-from recipes.kit import plots
 from recipes.kit.config_file import read_json, to_json
-from recipes.kit.console import console
 from recipes.kit.errors import UserError
-from recipes.kit.options import RunConfig
-from recipes.kit.output import CHECKPOINTS, run_record, write_json, write_rows
-from recipes.kit.recipe import Recipe, Run
+from recipes.kit.options import FitConfig, RunConfig, flag
+from recipes.kit.output import CHECKPOINTS, run_record, write_json
+from recipes.kit.recipe import Data, Recipe, Row, Run
 from recipes.kit.run import load_data, precision
+from recipes.kit.trials import TRIALS, report_trials, rows_of
 
 TunerName = Literal["random", "bayesian", "hyperband"]
 
 #: Marks a folder as that of a search, and says which.
 SEARCH = "search.json"
+BEST = "best_config.json"
 
 
 def search(
@@ -41,7 +40,7 @@ def search(
     tuner: TunerName,
     resume: bool = False,
     overwrite: bool = False,
-) -> dict[str, Any]:
+) -> Row:
     """Try configs of a recipe and keep the best.
 
     Writes `trials.csv`, `best_config.json` (for `train --config`) and a picture after every trial.
@@ -51,7 +50,7 @@ def search(
         name: Its name.
         config: What the trials change.
         out: Folder of the search.
-        trials: Number of trials, those of an earlier, resumed search included.
+        trials: Number of trials, at least 1; those of an earlier, resumed search included.
         tuner: How the next trial is chosen. Hyperband trains many briefly and goes on with the
             best.
         resume: Go on with the search in `out`.
@@ -63,8 +62,6 @@ def search(
     Raises:
         UserError: If `out` is not free, or no trial could be completed.
     """
-    if trials < 1:
-        raise UserError(f"--trials must be at least 1, not {trials}.")
     record = {**run_record(name, config), "tuner": tuner}
     _check(out, record, resume=resume, overwrite=overwrite)
     data = load_data(recipe, config)
@@ -81,12 +78,10 @@ def search(
         searcher.report()
         with searcher.mute:
             searcher.search()
-    rows = searcher.rows()
+    rows = rows_of(oracle)
     done = [row for row in rows if row["status"] == "completed"]
     if not done:
-        raise UserError(
-            f"None of {len(rows)} trials could be completed; {out / 'trials.csv'} says why."
-        )
+        raise UserError(f"None of {len(rows)} trials could be completed; {out / TRIALS} says why.")
     return data.objective.best(done, key=lambda row: row["objective"])
 
 
@@ -96,7 +91,7 @@ def _check(out: Path, record: dict[str, Any], *, resume: bool, overwrite: bool) 
         raise UserError("--resume and --overwrite exclude each other: go on, or start again.")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         if not (out / SEARCH).is_file():
-            raise UserError(f"--out {out}: holds something that is no search; give another folder.")
+            raise UserError(f"--out {out}: holds something that is not a search; give another.")
         if not (resume or overwrite):
             raise UserError(
                 f"--out {out}: holds a search; --resume goes on with it, --overwrite discards it."
@@ -113,8 +108,8 @@ def _check(out: Path, record: dict[str, Any], *, resume: bool, overwrite: bool) 
     for option, value in record["options"].items():
         if options.get(option) != value:
             raise UserError(
-                f"--resume: the search in {out} has --{option.replace('_', '-')} "
-                f"{options.get(option)}, not {value}."
+                f"--resume: the search in {out} has {flag(option)} {options.get(option)}, not "
+                f"{value}."
             )
 
 
@@ -134,7 +129,7 @@ def _oracle(
     objective: keras_tuner.Objective,
     hp: keras_tuner.HyperParameters,
     trials: int,
-    config: Any,
+    config: RunConfig,
 ) -> keras_tuner.Oracle:
     common: dict[str, Any] = {
         "objective": objective,
@@ -146,7 +141,7 @@ def _oracle(
         return RandomSearchOracle(max_trials=trials, **common)
     if tuner == "bayesian":
         return BayesianOptimizationOracle(max_trials=trials, **common)
-    if not hasattr(config, "epochs"):
+    if not isinstance(config, FitConfig):
         raise UserError(
             "--tuner hyperband goes on with trials that were trained briefly, and this recipe is "
             "not trained in epochs; expected random or bayesian."
@@ -160,7 +155,13 @@ class _Search(keras_tuner.Tuner):
     """A tuner whose trial is a recipe's build and train with another config."""
 
     def __init__(
-        self, recipe: Any, config: Any, data: Any, trials: int, oracle: Any, **kwargs: Any
+        self,
+        recipe: Recipe[Any, Any, Any],
+        config: RunConfig,
+        data: Data,
+        trials: int,
+        oracle: keras_tuner.Oracle,
+        **kwargs: Any,
     ) -> None:
         self.recipe, self.config, self.data, self.trials = recipe, config, data, trials
         self.reasons: dict[str, str] = {}
@@ -204,11 +205,15 @@ class _Search(keras_tuner.Tuner):
             "seconds": round(time.perf_counter() - started, 1),
         }
 
-    def config_of(self, trial: Any) -> Any:
-        """The config a trial stands for."""
-        config = self.recipe.space(trial.hyperparameters, self.config)
-        epochs = trial.hyperparameters.values.get("tuner/epochs")
-        return config if epochs is None else dataclasses.replace(config, epochs=int(epochs))
+    def config_of(self, trial: Any, *, whole: bool = False) -> RunConfig:
+        """The config a trial stands for; `whole` where it is to be trained for all epochs, of which
+        Hyperband gives a trial some."""
+        config: RunConfig = self.recipe.space(trial.hyperparameters, self.config)
+        values = trial.hyperparameters.values
+        if whole or "tuner/epochs" not in values:
+            return config
+        brief: dict[str, Any] = {"epochs": int(values["tuner/epochs"])}
+        return dataclasses.replace(config, **brief)
 
     def on_trial_end(self, trial: Any) -> None:
         """Keep the reason of a failure instead of its traceback."""
@@ -217,90 +222,13 @@ class _Search(keras_tuner.Tuner):
         super().on_trial_end(trial)
         self.report()
 
-    def rows(self) -> list[dict[str, Any]]:
-        """The trials, in the order they were made."""
-        names = [name for name in self.oracle.hyperparameters.values if name != "clip"]
-        rows = []
-        for trial_id, trial in sorted(self.oracle.trials.items()):
-            values = dict(trial.hyperparameters.values)
-            if values.get("clip") == "none":
-                values["global_clipnorm"] = None
-            measured = {
-                name: trial.metrics.get_best_value(name) if trial.metrics.exists(name) else None
-                for name in ("parameters", "seconds")
-            }
-            rows.append(
-                {
-                    "trial": trial_id,
-                    "status": str(trial.status).lower(),
-                    "objective": trial.score,
-                    **{name: values.get(name) for name in names},
-                    **measured,
-                    "reason": trial.message or "",
-                }
-            )
-        return rows
-
     def report(self) -> None:
         """Write what is known so far, and show it."""
-        rows = self.rows()
-        if not rows:
-            return
         folder = Path(self.directory)
-        write_rows(folder / "trials.csv", rows)
-        console.print(_table(rows, self.oracle.objective.name, self.data.objective.mode))
+        report_trials(self.oracle, self.data.objective, folder)
         done = [trial for trial in self.oracle.trials.values() if trial.score is not None]
         if done:
             best = self.data.objective.best(done, key=lambda trial: trial.score)
-            whole = {"epochs": self.config.epochs} if hasattr(self.config, "epochs") else {}
-            config = dataclasses.replace(self.config_of(best), **whole)
+            config = self.config_of(best, whole=True)
             record = {"recipe": read_json(folder / SEARCH)["recipe"], "options": to_json(config)}
-            write_json(folder / "best_config.json", record)
-            done = [row for row in rows if row["objective"] is not None]
-            how = (
-                self.oracle.objective.name,
-                self.data.objective.mode,
-                folder / "plots" / "trials.png",
-            )
-            if "clip" in self.oracle.hyperparameters.values:
-                plots.trials(done, *how)
-            else:
-                parameters = self.oracle.hyperparameters.space
-                scales = {p.name: getattr(p, "sampling", None) for p in parameters}
-                plots.trials_by({p: s or "linear" for p, s in scales.items()}, done, *how)
-
-
-def _table(rows: list[dict[str, Any]], objective: str, mode: str) -> Table:
-    shown = {
-        "objective": objective,
-        "depth": "depth",
-        "bidirectional": "direction",
-        "global_clipnorm": "clip",
-        "cell": "cell",
-        "units": "units",
-        "connection": "connection",
-        "layer": "layer",
-        "seconds": "s",
-    }
-    if "global_clipnorm" not in rows[0]:  # of a recipe without gradient descent all it searches
-        own = list(rows[0])[list(rows[0]).index("objective") + 1 : -3]
-        shown = {"objective": objective, **{name: name for name in own}, "seconds": "s"}
-    shown = {name: title for name, title in shown.items() if any(name in row for row in rows)}
-    table = Table("trial", *shown.values(), "status", title="trials", title_justify="left")
-    found = [row["objective"] for row in rows if row["objective"] is not None]
-    best = (max if mode == "max" else min)(found, default=None)
-    for row in rows:
-        direction = "both" if row.get("bidirectional") else "forward"
-        clip = "none" if row.get("global_clipnorm") is None else row["global_clipnorm"]
-        readable = {**row, "bidirectional": direction, "global_clipnorm": clip}
-        table.add_row(
-            row["trial"],
-            *(_cell(readable.get(column)) for column in shown),
-            row["status"] + (f": {row['reason']}" if row["reason"] else ""),
-            style="bold" if best is not None and row["objective"] == best else None,
-        )
-    return table
-
-
-def _cell(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else "" if value is None else str(value)
+            write_json(folder / BEST, record)
