@@ -1,7 +1,5 @@
 """Images of one size, in whole numbers from 0 to their greatest intensity.
 
-Sources (`load`):
-
 - `embedded`: scikit-learn's handwritten digits, 8 x 8, intensities 0 to 16.
 - `tfds:mnist`, `tfds:cifar10`, `tfds:binarized_mnist` and others with a feature `image`.
 - An `.npz` file with the keys of `keras.datasets`: `x_train`, and `x_test`, `x_valid` where there
@@ -12,226 +10,220 @@ Sources (`load`):
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from recipes.kit.data import tfds
-from recipes.kit.data.source import SPLITS, complete_splits, parse_source, split_of
+from recipes.kit.data.readers import Fact, Found, Readers
+from recipes.kit.data.source import Source
 from recipes.kit.errors import DataError, UserError
+from recipes.kit.recipe import Objective
+from recipes.pixel_rnn.formats import Colour, pixels_of, read_folder, read_npz, size_of
+from recipes.pixel_rnn.options import Config
 
-Colour = Literal["grey", "rgb"]
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm"}
+#: The greatest intensity of the embedded digits.
+_DIGITS_TOP = 16
 
 
 @dataclass(frozen=True)
-class Images:
-    """Images in three splits, `(count, height, width, channels)`, uint8.
+class Data:
+    """Images, and how their intensities become levels.
 
-    `top` is the greatest intensity there can be: 1 for black and white, 255 for bytes.
+    Attributes:
+        train: Images in intensities, (count, height, width, channels), uint8.
+        valid: Likewise; black and white already where pixels are sampled.
+        test: Likewise.
+        top: The greatest intensity there can be: 1 for black and white, 255 for bytes.
+        levels: How many levels there are.
+        sampled: Whether a pixel is white as often as it is bright.
+        seed: Of the samples.
+        understood: What was understood of the source, in order.
+        licence: Under what licence the images stand.
     """
 
     train: np.ndarray
     valid: np.ndarray
     test: np.ndarray
     top: int
-    description: str
+    levels: int
+    sampled: bool
+    seed: int
+    understood: tuple[Fact, ...]
     licence: str
 
     @property
     def shape(self) -> tuple[int, int, int]:
         """Height, width and channels."""
-        return self.train.shape[1:]
+        height, width, channels = self.train.shape[1:]
+        return height, width, channels
+
+    @property
+    def objective(self) -> Objective:
+        """What the best epoch is chosen by."""
+        return Objective("nats_per_image", "min")
+
+    def to_levels(self, images: np.ndarray) -> np.ndarray:
+        """Levels of images in intensities."""
+        return to_levels(images, self.top, self.levels)
+
+    def train_levels(self, epoch: int) -> np.ndarray:
+        """Levels of the training images in an epoch."""
+        if not self.sampled:
+            return self.to_levels(self.train)
+        return draw_binary(self.train, self.top, np.random.default_rng((self.seed, epoch)))
 
 
-def load(
-    source: str,
-    *,
-    seed: int = 0,
-    size: int | None = None,
-    colour: Colour | None = None,
-    limit: int | None = None,
-) -> Images:
-    """Load images.
+def load(source: Source, config: Config) -> Data:
+    """Read images.
+
+    Raises:
+        UserError: If the source does not exist or cannot be fetched, images differ in size, or
+            options do not fit them.
+        DataError: If a file is broken; names it.
+    """
+    splits = readers(config).load(source, seed=config.seed)
+    train, valid, test = (np.stack(part) for part in (splits.train, splits.valid, splits.test))
+    facts = [*splits.understood]
+    if config.limit is not None:
+        train, valid = train[: config.limit], valid[: max(1, config.limit // 5)]
+        facts.append(Fact("limit", f"the first {len(train):,} train and {len(valid):,} valid"))
+    top = _top(train, source)
+    _check_fit(config, top, train.shape[-1])
+    levels = 2 if config.binarize != "none" or top == 1 else config.levels or top + 1
+    sampled = config.binarize == "sample"
+    kind = size_of(train.shape[1:]) + ("" if train.shape[-1] == 3 else " grey")
+    how = ", white as often as bright" if sampled else ""
+    facts.append(Fact("pixels", f"{kind}, intensities 0 to {top} in {levels} levels{how}"))
+    if sampled:
+        valid, test = (drawn_once(part, top, config.seed) for part in (valid, test))
+    return Data(train, valid, test, top, levels, sampled, config.seed, tuple(facts), splits.licence)
+
+
+def load_test(source: Source, config: Config, shape: Sequence[int], top: int) -> np.ndarray:
+    """What to evaluate a model on, as it was trained to see it: the test part of the data it was
+    trained on, or that of another source, or all of another file.
 
     Args:
-        source: `embedded`, `tfds:NAME`, an `.npz` file or a folder.
-        seed: of the shuffle that makes missing splits.
-        size: Cut each image to a square from its middle and scale it to this height and width. By
-            default images stay as they are, and have to be of one size.
-        colour: Turn them to grey or RGB; by default as the first image is.
-        limit: at most so many training images (the first ones), and a fifth of that of others to
-            validate on.
+        source: The source.
+        config: That of the model.
+        shape: Height, width and channels of its images.
+        top: Their greatest intensity.
 
     Raises:
-        UserError: the source does not exist or cannot be fetched, or images differ in size.
-        DataError: a file is broken; names it.
+        UserError, DataError: As for `load`; or if the images are not like those of the model.
     """
-    where = parse_source(source)
-    if where.kind == "embedded":
-        raw, licence = _digits(), "CC BY 4.0 (Alpaydin and Kaynak, UCI; in scikit-learn)"
-        read = "handwritten digits of scikit-learn"
-    elif where.kind == "tfds":
-        builder = tfds.prepared_builder(where.name)
-        raw, licence = _of_tfds(builder, str(where)), tfds.licence(builder)
-        read = f"images from {where}"
-    else:
-        raw = _of_folder(where.path, colour) if where.path.is_dir() else _of_npz(where.path)
-        licence, read = "as stated by the owner of the files", f"images from {where.path}"
-    raw = {split: images for split, images in raw.items() if len(images)}
-    first = next(iter(raw.values()), [np.zeros((1, 1, 1))])[0]
-    colour = colour or ("rgb" if first.shape[-1] == 3 else "grey")
-    fitted = {
-        split: _fitted(images, size, colour, f"{source} ({split})") for split, images in raw.items()
-    }
-    if len({images[0].shape for images in fitted.values()}) > 1:
-        shapes = ", ".join(f"{split} {images[0].shape}" for split, images in fitted.items())
-        raise UserError(f"{source}: images of the splits differ in size: {shapes}; give --size.")
-    splits, note = complete_splits(
-        fitted, seed=seed, where=source, what="images", key=lambda image: image.tobytes()
+    reader, seed = readers(config), config.seed
+    same = source == config.data
+    test = reader.load(source, seed=seed).test if same else reader.load_test(source, seed=seed)
+    images = np.stack(test)
+    its_top = _top(images, source)
+    if images.shape[1:] != tuple(shape) or its_top != top:
+        raise DataError(
+            str(source),
+            f"expected images {[*shape]} with intensities to {top}, found "
+            f"{[*images.shape[1:]]} to {its_top}",
+        )
+    return drawn_once(images, top, seed) if config.binarize == "sample" else images
+
+
+def readers(config: Config) -> Readers[np.ndarray]:
+    """How images are read, all in one size and colour."""
+
+    def fitted(found: Found[np.ndarray], source: Source) -> Found[np.ndarray]:
+        raw = {split: images for split, images in found.splits.items() if len(images)}
+        colour: Colour = config.colour or "grey"
+        if config.colour is None and raw and next(iter(raw.values()))[0].shape[-1] == 3:
+            colour = "rgb"
+        splits = {
+            split: _fitted(images, config.size, colour, f"{source} ({split})")
+            for split, images in raw.items()
+        }
+        if len({images[0].shape for images in splits.values()}) > 1:
+            shapes = ", ".join(f"{split} {size_of(i[0].shape)}" for split, i in splits.items())
+            raise UserError(
+                f"{source}: images of the splits differ in size: {shapes}; give --size."
+            )
+        return Found(splits, found.understood, found.licence)
+
+    def files(source: Source) -> Found[np.ndarray]:
+        path = source.path
+        found = read_folder(path, config.colour) if path.is_dir() else read_npz(path)
+        return fitted(found, source)
+
+    return Readers(
+        what="images",
+        embedded=lambda _: fitted(_digits(), Source()),
+        files=files,
+        tfds=lambda name: fitted(_read_tfds(name), Source("tfds", name)),
+        key=lambda image: image.tobytes(),
     )
-    arrays = {split: np.stack(splits[split]) for split in SPLITS}
-    if limit is not None:
-        arrays["train"] = arrays["train"][:limit]
-        arrays["valid"] = arrays["valid"][: max(1, limit // 5)]
-    counts = ", ".join(f"{len(arrays[split]):,} {split}" for split in SPLITS)
-    height, width, channels = arrays["train"].shape[1:]
-    kind = "RGB" if channels == 3 else "grey"
-    description = f"{counts}: {read}, {height} x {width}, {kind}" + (f"; {note}" if note else "")
-    top = 16 if where.kind == "embedded" else _top(arrays["train"])
-    return Images(**arrays, top=top, description=description, licence=licence)
 
 
-def read_image(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
-    """An image file as bytes of a given height, width and number of channels.
+def _check_fit(config: Config, top: int, channels: int) -> None:
+    for field in ("units", "head_units"):
+        fits = getattr(config, field) % channels == 0
+        config.require(fits, field, "a multiple of 3, as the images are RGB")
+    ignored = {"binarize": config.binarize != "none", "levels": config.levels not in (None, 2)}
+    for field, chosen in ignored.items():
+        if top == 1 and chosen:
+            raise UserError(
+                f"--{field} has no effect on images that are black and white already; leave it out."
+            )
 
-    Raises:
-        DataError: It is no image, or of another size.
-    """
-    image = _open(path, "rgb" if shape[2] == 3 else "grey")
-    if image.shape != shape:
-        raise DataError(path, f"expected an image {_size(shape)}, found one {_size(image.shape)}")
-    return image
 
-
-def _top(images: np.ndarray) -> int:
-    """Bytes, or the 0 and 1 of a set that is black and white already."""
+def _top(images: np.ndarray, source: Source) -> int:
+    """The greatest intensity there can be: that of bytes, or 1 in a set that is black and white."""
+    if source.kind == "embedded":
+        return _DIGITS_TOP
     return 1 if images.max() <= 1 else 255
 
 
-def _digits() -> dict[str, Sequence[np.ndarray]]:
+def _digits() -> Found[np.ndarray]:
     from sklearn.datasets import load_digits
 
-    return {"train": list(load_digits().images.astype("uint8")[..., None])}
+    return Found(
+        {"train": [*load_digits().images.astype("uint8")[..., None]]},
+        (Fact("digits", "handwritten, of scikit-learn"),),
+        "CC BY 4.0 (Alpaydin and Kaynak, UCI; in scikit-learn)",
+    )
 
 
-def _of_tfds(builder: Any, where: str) -> dict[str, Sequence[np.ndarray]]:
+def _read_tfds(name: str) -> Found[np.ndarray]:
+    builder = tfds.prepared_builder(name)
     features = builder.info.features
     if "image" not in features:
         have = ", ".join(sorted(features))
-        raise UserError(f"{where}: expected a feature 'image', found {have}")
-    return {
-        split: [np.asarray(example["image"], "uint8") for example in tfds.decoded(builder, name)]
-        for split, name in tfds.splits(builder).items()
+        raise UserError(f"tfds:{name}: expected a feature 'image', found {have}")
+    splits = {
+        split: [np.asarray(example["image"], "uint8") for example in tfds.decoded(builder, part)]
+        for split, part in tfds.splits(builder).items()
     }
-
-
-def _of_npz(path: Path) -> dict[str, Sequence[np.ndarray]]:
-    try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            found = {split: file[f"x_{split}"] for split in SPLITS if f"x_{split}" in file.files}
-            names = ", ".join(file.files)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(
-            path, f"expected an .npz file with x_train, or a folder of images ({error})"
-        ) from None
-    if "train" not in found:
-        raise DataError(path, f"expected the arrays x_train and x_test, found {names or 'nothing'}")
-    return {split: _bytes(images, path, f"x_{split}") for split, images in found.items()}
-
-
-def _bytes(images: np.ndarray, path: Path, name: str) -> np.ndarray:
-    """Any of the usual forms as `(count, height, width, channels)` bytes."""
-    shape = images.shape
-    images = images[..., None] if images.ndim == 3 else images
-    if images.ndim != 4 or images.shape[-1] not in (1, 3):
-        raise DataError(
-            path,
-            f"{name}: expected (count, height, width) or (count, height, width, 1 or 3), "
-            f"found {shape}",
-        )
-    if not len(images):
-        raise DataError(path, f"{name}: holds no image")
-    low, high = images.min(), images.max()
-    if np.issubdtype(images.dtype, np.floating) and 0 <= low and high <= 1:
-        return np.round(255 * images).astype("uint8")
-    if not (0 <= low and high <= 255 and np.array_equal(images, np.floor(images))):
-        raise DataError(
-            path, f"{name}: expected bytes, or fractions of 1, found {low:g} to {high:g}"
-        )
-    return images.astype("uint8")
-
-
-def _of_folder(folder: Path, colour: Colour | None) -> dict[str, Sequence[np.ndarray]]:
-    files: dict[str, list[Path]] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in _SUFFIXES and path.is_file():
-            top = path.relative_to(folder).parts[0] if path.parent != folder else ""
-            try:
-                split = split_of(top) or "train"
-            except ValueError as error:
-                raise UserError(f"{folder}: {error}; expected one split in a name") from None
-            files.setdefault(split, []).append(path)
-    if not files:
-        raise UserError(f"{folder}: expected image files (.png, .jpg, ...), found none")
-    if colour is None:
-        first = next(iter(files.values()))[0]
-        colour = "rgb" if _open(first, "rgb").std(axis=-1).any() else "grey"
-    return {split: [_open(path, colour) for path in paths] for split, paths in files.items()}
-
-
-def _open(path: Path, colour: Colour) -> np.ndarray:
-    try:
-        with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image)
-            pixels = np.asarray(upright.convert("RGB" if colour == "rgb" else "L"))
-    except (OSError, UnidentifiedImageError, ValueError, SyntaxError) as error:
-        reason = "not an image file" if isinstance(error, UnidentifiedImageError) else str(error)
-        raise DataError(path, f"cannot be read as an image: {reason}") from None
-    return pixels if pixels.ndim == 3 else pixels[..., None]
+    return Found(splits, licence=tfds.licence(builder))
 
 
 def _fitted(
     images: Sequence[np.ndarray], size: int | None, colour: Colour, where: str
 ) -> list[np.ndarray]:
     """The images in one size and colour."""
-    mode = "RGB" if colour == "rgb" else "L"
     fitted = []
     for image in images:
         if size is not None or (image.shape[-1] == 3) != (colour == "rgb"):
             picture = Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image)
-            picture = picture.convert(mode)
+            picture = picture.convert("RGB" if colour == "rgb" else "L")
             if size is not None:
                 picture = ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)
-            pixels = np.asarray(picture)
-            image = pixels if pixels.ndim == 3 else pixels[..., None]
+            image = pixels_of(picture, colour)
         fitted.append(image)
     for image in fitted:
         if image.shape != fitted[0].shape:
             raise UserError(
-                f"{where}: images differ in size: {_size(fitted[0].shape)} and "
-                f"{_size(image.shape)}; --size N cuts and scales them to N x N."
+                f"{where}: images differ in size: {size_of(fitted[0].shape)} and "
+                f"{size_of(image.shape)}; --size N cuts and scales them to N x N."
             )
     return fitted
-
-
-def _size(shape: Sequence[int]) -> str:
-    return f"{shape[0]} x {shape[1]}" + (" RGB" if shape[2] == 3 else "")
 
 
 def to_levels(images: np.ndarray, top: int, levels: int) -> np.ndarray:
@@ -242,3 +234,9 @@ def to_levels(images: np.ndarray, top: int, levels: int) -> np.ndarray:
 def draw_binary(images: np.ndarray, top: int, generator: np.random.Generator) -> np.ndarray:
     """Each pixel 1 with the probability that its intensity says, int32."""
     return (generator.random(images.shape, "float32") * top < images).astype("int32")
+
+
+def drawn_once(images: np.ndarray, top: int, seed: int) -> np.ndarray:
+    """Sampled binarisation for evaluation, the same every time, in intensities: 0 or `top`."""
+    generator = np.random.default_rng((seed, 2**31))
+    return (top * draw_binary(images, top, generator)).astype("uint8")

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from recipes.kit.plots import save
+from recipes.kit.plots import dressed, save
 
 
+@dressed
 def grid(images: np.ndarray, top: int, path: Path, title: str) -> None:
     """Images side by side, in about as many rows as columns."""
     columns = int(np.ceil(np.sqrt(len(images))))
@@ -26,6 +27,7 @@ def grid(images: np.ndarray, top: int, path: Path, title: str) -> None:
     save(figure, path)
 
 
+@dressed
 def rows(images: Mapping[str, np.ndarray], top: int, path: Path) -> None:
     """Rows of images with their names."""
     count = len(next(iter(images.values())))
@@ -40,6 +42,7 @@ def rows(images: Mapping[str, np.ndarray], top: int, path: Path) -> None:
     save(figure, path)
 
 
+@dressed
 def surprise(images: np.ndarray, nats: np.ndarray, top: int, path: Path) -> None:
     """Images, and below them how many nats each pixel costs."""
     per_pixel = nats.sum(axis=-1)

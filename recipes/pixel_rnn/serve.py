@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Literal
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 import zoo
 from recipes.kit.export import Endpoint
+from recipes.kit.output import read_record, read_run_config
+from recipes.kit.recipe import Field, Metrics
+from recipes.kit.serving import Served, answer_each
+from recipes.pixel_rnn.formats import read_image
+from recipes.pixel_rnn.metrics import likelihood_metrics
+from recipes.pixel_rnn.options import Config
+
+#: What the images are, beside the model.
+IMAGES = "images.json"
+
+#: Images whose likelihood is computed at once.
+COUNT = 256
 
 
 class PixelServer:
@@ -73,3 +88,76 @@ class PixelServer:
 
     def _to_levels(self, images: tf.Tensor) -> tf.Tensor:
         return tf.cast(images, tf.int32) * self._levels // (self._top + 1)
+
+
+class PixelPredictor:
+    """An exported PixelRNN, warm."""
+
+    takes: ClassVar[Literal["texts", "files"]] = "files"
+    inputs: ClassVar[Sequence[Field]] = (
+        Field("path", "image", "An image file of the size the model was trained on."),
+    )
+    outputs: ClassVar[Sequence[Field]] = (
+        Field("path", "text", "The file."),
+        Field("nats_per_image", "number", "Negative log likelihood of the image, in nats."),
+        Field("bits_per_dim", "number", "The same in bits for each pixel and colour."),
+        Field(
+            "completion",
+            "image",
+            "The image with its lower half drawn given the upper one: intensities, (height, width) "
+            "or (height, width, 3).",
+        ),
+    )
+
+    def __init__(self, folder: Path) -> None:
+        record = read_record(folder / IMAGES, ("shape", "top", "levels"))
+        self.config = read_run_config(Config, folder)
+        self.shape: tuple[int, ...] = tuple(record["shape"])
+        self.top: int = record["top"]
+        self.served = Served(folder)
+
+    def predict(self, inputs: Iterable[Path], options: Any = None) -> Iterator[dict[str, Any]]:
+        """How likely image files are; see `outputs` for what an answer holds."""
+        # One at a time: what is drawn for an image does not depend on those beside it.
+        return answer_each(inputs, self._read, self._answers, count=1)
+
+    def evaluate(self, examples: np.ndarray) -> Metrics:
+        """Metrics on images, in intensities."""
+        starts = range(0, len(examples), COUNT)
+        nats = [self.likelihood(examples[start : start + COUNT])["nats"] for start in starts]
+        return likelihood_metrics(np.concatenate(nats), self.shape)
+
+    def likelihood(self, images: np.ndarray) -> dict[str, np.ndarray]:
+        """`nats` of each image, and `nats_per_pixel`, of the shape of the images."""
+        return self.served("log_likelihood", images=images)
+
+    def sample(self, count: int, seed: int = 0) -> np.ndarray:
+        """Images drawn from the model, in intensities."""
+        return self.served("sample", count=count, temperature=1.0, seed=seed)["images"]
+
+    def complete(self, images: np.ndarray, known: np.ndarray, seed: int = 0) -> np.ndarray:
+        """Images whose pixels that are not known are drawn given the others."""
+        inputs = {"images": images, "known": known, "temperature": 1.0, "seed": seed}
+        return self.served("complete", **inputs)["images"]
+
+    def _read(self, path: Path) -> tuple[Path, np.ndarray]:
+        image = read_image(path, self.shape)
+        if self.top != 255:
+            image = np.round(image / 255 * self.top).astype("uint8")
+        return path, image
+
+    def _answers(self, batch: list[tuple[Path, np.ndarray]]) -> Iterator[dict[str, Any]]:
+        images = np.stack([image for _, image in batch])
+        nats = self.likelihood(images)["nats"]
+        completed = self.complete(images, upper_half(images.shape))
+        for (path, _), cost, image in zip(batch, nats, completed, strict=True):
+            rows = image[..., 0] if self.shape[-1] == 1 else image
+            metrics = likelihood_metrics(cost, self.shape)
+            yield {"path": str(path), **metrics, "completion": rows.tolist()}
+
+
+def upper_half(shape: Sequence[int]) -> np.ndarray:
+    """Images (count, height, width, channels) that are true in their upper half."""
+    half = np.zeros(shape, bool)
+    half[:, : shape[1] // 2] = True
+    return half

@@ -191,11 +191,11 @@ def test_options_without_effect(
 
 def test_metrics() -> None:
     shares = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.7, 0.3]])
-    found = class_metrics(["n", "p", "n", "p"], shares, ["n", "p"])
-    assert found == {"accuracy": 0.5, "macro_f1": 0.5, "roc_auc": 0.5}
-    found = class_metrics(["n", "p", "p", "other"], shares, ["n", "p"])
-    assert found["accuracy"] == 0.75 and "roc_auc" not in found
-    assert found["macro_f1"] == pytest.approx((2 / 3 + 1 + 0) / 3)
+    metrics = class_metrics(["n", "p", "n", "p"], shares, ["n", "p"])
+    assert metrics == {"accuracy": 0.5, "macro_f1": 0.5, "roc_auc": 0.5}
+    metrics = class_metrics(["n", "p", "p", "other"], shares, ["n", "p"])
+    assert metrics["accuracy"] == 0.75 and "roc_auc" not in metrics
+    assert metrics["macro_f1"] == pytest.approx((2 / 3 + 1 + 0) / 3)
 
 
 @pytest.mark.slow
@@ -231,8 +231,8 @@ def test_only_right_context_tells_what_terribly_says(
         for way, adjectives in embedded.ADJECTIVES.items():
             for adjective in adjectives:
                 (example,) = classifier.encode([f"The plot is terribly {adjective}."])
-                found = states({"words": example["words"][None]}).numpy()[0]
-                shares[way, adjective] = found[3] @ (kernel[:, 1] - kernel[:, 0])
+                state = states({"words": example["words"][None]}).numpy()[0]
+                shares[way, adjective] = state[3] @ (kernel[:, 1] - kernel[:, 0])
         gaps[bidirectional] = np.array(
             [
                 shares["positive", praise] - shares["negative", blame]
