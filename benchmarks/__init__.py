@@ -1,1 +1,1 @@
-"""Ratios against Keras and reservoirpy, side by side in one run: `python -m benchmarks.layers`."""
+"""Speed relative to Keras and reservoirpy, measured in one run: `python -m benchmarks.layers`."""

@@ -1,4 +1,4 @@
-"""Interleaved timing: what is compared runs in turns, so that both meet the same machine."""
+"""Interleaved timing: functions to compare take turns, so that they see the same machine load."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import Any
 def medians(
     functions: Mapping[str, Callable[[], Any]], seconds: float = 0.5, least: int = 5
 ) -> dict[str, float]:
-    """Median seconds of each function, called in turns after two calls that do not count.
+    """Median seconds of each function; they are called in turns, after two warm-up calls.
 
     Args:
-        functions: What to time, by name. Each has to wait for its own result.
-        seconds: About how long each of them is called in all.
-        least: At least this many calls of each.
+        functions: Functions by name. Each has to wait for its own result.
+        seconds: Approximate total time for each function.
+        least: Smallest number of calls of each function.
     """
     slowest = 0.0
     for function in functions.values():
@@ -26,13 +26,13 @@ def medians(
         start = time.perf_counter()
         function()
         slowest = max(slowest, time.perf_counter() - start)
-    found: dict[str, list[float]] = {name: [] for name in functions}
+    durations: dict[str, list[float]] = {name: [] for name in functions}
     for _ in range(max(least, min(50, int(seconds / max(slowest, 1e-6))))):
         for name, function in functions.items():
             start = time.perf_counter()
             function()
-            found[name].append(time.perf_counter() - start)
-    return {name: statistics.median(times) for name, times in found.items()}
+            durations[name].append(time.perf_counter() - start)
+    return {name: statistics.median(times) for name, times in durations.items()}
 
 
 def machine() -> str:

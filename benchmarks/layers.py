@@ -1,12 +1,12 @@
 """Each recurrent layer against `keras.layers.RNN` around the same cell, on TensorFlow.
 
-    python -m benchmarks.layers                        all of it, about an hour on two cores
+    python -m benchmarks.layers                        everything, about an hour on two cores
     python -m benchmarks.layers --grid corners         six points of the grid for each layer
     python -m benchmarks.layers --layers leaky delay
 
-A training step is the loss and its gradients for weights and inputs. Each runs as one compiled
-function, plain (`graph`) and with `jit_compile=True` (`xla`, what `fit` does by itself where it
-can). Above 1, ours is faster.
+A training step computes the loss and its gradients for weights and inputs. Each runs as one compiled
+function, plain (`graph`) and with `jit_compile=True` (`xla`, the default of `fit` where possible).
+Above 1, ours is faster.
 """
 
 from __future__ import annotations
@@ -56,15 +56,15 @@ class Options:
     """Ratios of the layers' times to those of keras.layers.RNN around the same cell."""
 
     layers: tuple[str, ...] = tuple(LAYERS)
-    """Which layers."""
+    """Layers to compare."""
     grid: Literal["full", "corners"] = "full"
     """All 18 combinations of batch, time and units, or six of them."""
     modes: tuple[Literal["graph", "xla"], ...] = ("graph", "xla")
     """How the functions are compiled."""
     seconds: float = 0.5
-    """About how long each function is timed."""
+    """Approximate time for each function."""
     points: bool = False
-    """Print every point as well, to the error stream."""
+    """Also print every point, to the error stream."""
 
 
 def functions(layer: Any, x: tf.Tensor, xla: bool) -> dict[str, Callable[[], Any]]:
@@ -96,13 +96,13 @@ def ratios(name: str, point: tuple[int, int, int], mode: str, seconds: float) ->
     layer.build((None, None, units))
     plain = keras.layers.RNN(layer.cell, return_sequences=True)
     x = tf.constant(np.random.default_rng(0).normal(size=(batch, time, units)), "float32")
-    ours, theirs = (functions(one, x, mode == "xla") for one in (layer, plain))
-    found = {}
+    ours, theirs = (functions(tested, x, mode == "xla") for tested in (layer, plain))
+    result = {}
     for what in ours:
         times = medians({"ours": ours[what], "keras": theirs[what]}, seconds)
-        found[what] = times["keras"] / times["ours"]
-        found[f"{what}_ms"] = 1e3 * times["ours"]
-    return found
+        result[what] = times["keras"] / times["ours"]
+        result[f"{what}_ms"] = 1e3 * times["ours"]
+    return result
 
 
 def main(options: Options) -> None:
@@ -110,17 +110,17 @@ def main(options: Options) -> None:
     rows, everything = [], []
     for name in options.layers:
         for mode in options.modes:
-            found: dict[str, list[float]] = {"train": [], "infer": []}
+            by_kind: dict[str, list[float]] = {"train": [], "infer": []}
             for point in grid:
-                one = ratios(name, point, mode, options.seconds)
-                for what in found:
-                    found[what].append(one[what])
+                result = ratios(name, point, mode, options.seconds)
+                for what in by_kind:
+                    by_kind[what].append(result[what])
                 if options.points:
-                    times = f"train {one['train']:.2f} ({one['train_ms']:.2f} ms)"
-                    times += f", inference {one['infer']:.2f} ({one['infer_ms']:.2f} ms)"
+                    times = f"train {result['train']:.2f} ({result['train_ms']:.2f} ms)"
+                    times += f", inference {result['infer']:.2f} ({result['infer_ms']:.2f} ms)"
                     print(f"{name}, {mode}, batch, time, units {point}: {times}", file=sys.stderr)
-            everything += found["train"] + found["infer"]
-            cells = [f"{_mean(found[w]):.2f} ({min(found[w]):.2f})" for w in ("train", "infer")]
+            everything += by_kind["train"] + by_kind["infer"]
+            cells = [f"{_mean(by_kind[w]):.2f} ({min(by_kind[w]):.2f})" for w in ("train", "infer")]
             rows.append([name, mode, *cells])
     print(table(["layer", "compiled", "training step", "inference"], rows))
     print(f"\nGeometric mean (smallest) over {len(grid)} points; of all: {_mean(everything):.2f}.")

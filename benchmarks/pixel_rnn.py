@@ -3,7 +3,7 @@
     python -m benchmarks.pixel_rnn
 
 Both are compiled with XLA. One forward pass of the whole model is timed and multiplied by the
-number of pixels; drawing would come on top. Above 1, the cached states are faster.
+number of pixels, without the time for drawing. Above 1, the cached states are faster.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ class Options:
     """Times of sampling with and without cached states."""
 
     layers: tuple[str, ...] = ("diagonal_bilstm", "row_lstm", "masked_conv")
-    """Which bodies."""
+    """Layers of the body."""
     sizes: tuple[int, ...] = (14, 28)
     """Heights and widths of the images."""
     batches: tuple[int, ...] = (1, 16)
     """Images drawn at once."""
     seconds: float = 3.0
-    """About how long each is timed."""
+    """Approximate time for each."""
 
 
 def compare(layer: Any, size: int, batch: int, seconds: float) -> list[Any]:
@@ -47,11 +47,11 @@ def compare(layer: Any, size: int, batch: int, seconds: float) -> list[Any]:
     }
     sampler = zoo.pixel_sampler(model)
     whole = tf.function(lambda x: model(x), jit_compile=True)
-    given = tf.constant(images)
+    constant = tf.constant(images)
     times = medians(
         {
             "cached": lambda: sampler.predict_on_batch(inputs),
-            "whole": lambda: whole(given).numpy(),
+            "whole": lambda: whole(constant).numpy(),
         },
         seconds,
     )

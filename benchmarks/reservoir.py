@@ -3,10 +3,10 @@
     pip install reservoirpy
     python -m benchmarks.reservoir
 
-One series of 5,000 steps, and 64 of them at once; ten connections a unit, uniform input weights
-(reservoirpy would take -1 and 1), a leak of 0.5, ridge regression of the next value. Ours is
-`zoo.fit_readout`, theirs `run` of the reservoir and `fit` of the readout. Compilation is not
-counted: both run once before. Above 1, ours is faster.
+One series of 5,000 steps, and 64 of them at once; ten connections per unit, uniform input weights
+(reservoirpy defaults to -1 and 1), a leak rate of 0.5, ridge regression of the next value. Ours is
+`zoo.fit_readout`, theirs is `run` of the reservoir and `fit` of the readout. Compilation is not
+included: both run once before. Above 1, ours is faster.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class Options:
     steps: int = 5000
     """Length of a series."""
     batch: int = 64
-    """Number of series in the second half; 0 = leave it out."""
+    """Number of series in the second half; 0 to skip it."""
     batch_units: tuple[int, ...] = (100, 300, 500)
-    """Sizes for the many series."""
+    """Sizes of the reservoir for many series."""
     repeats: int = 3
-    """Runs of each; the median counts."""
+    """Number of runs of each, of which the median is reported."""
 
 
 def series(count: int, steps: int) -> np.ndarray:
@@ -73,11 +73,11 @@ def compare(units: int, count: int, steps: int, repeats: int) -> list[Any]:
     readout = Ridge(ridge=ALPHA)
 
     def theirs() -> None:
-        readout.fit([reservoir.run(one) for one in x], list(y), warmup=WASHOUT)
+        readout.fit([reservoir.run(row) for row in x], list(y), warmup=WASHOUT)
 
     theirs()
-    found = np.stack([readout.run(reservoir.run(one)) for one in x])
-    errors = ours(), float(np.mean((found - y)[:, WASHOUT:] ** 2))
+    predicted = np.stack([readout.run(reservoir.run(row)) for row in x])
+    errors = ours(), float(np.mean((predicted - y)[:, WASHOUT:] ** 2))
     times = medians({"ours": ours, "theirs": theirs}, seconds=0.0, least=repeats)
     return [
         units,

@@ -254,7 +254,7 @@ class SparseUniform(_Seeded):
         return {"scale": self.scale, "density": self.density, **super().get_config()}
 
 
-def given(values: np.ndarray[Any, Any]) -> Callable[..., Any]:
+def fixed_values(values: np.ndarray[Any, Any]) -> Callable[..., Any]:
     """An initialiser that returns `values`, for a layer that computes them itself."""
     return lambda shape, dtype=None: ops.cast(ops.convert_to_tensor(values), dtype)
 

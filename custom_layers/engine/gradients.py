@@ -13,7 +13,7 @@ Backward = Callable[[Tensor], tuple[Tensor, ...]]
 
 
 def custom_gradient(function: Callable[..., tuple[Tensor, Backward]]) -> Callable[..., Tensor]:
-    """Differentiate a function by the backward pass that it returns beside its result.
+    """Differentiate a function by the backward pass that it returns along with its result.
 
     Args:
         function: Function of tensors that returns one tensor and a function of the upstream
@@ -57,11 +57,11 @@ def with_gradient(
             name. Returns gradients by name; the gradient of a tensor it leaves out is zero.
         **tensors: Tensors or variables. Those that are `None` are passed to neither function.
     """
-    given = {name: tensor for name, tensor in tensors.items() if tensor is not None}
+    present = {name: tensor for name, tensor in tensors.items() if tensor is not None}
 
     @custom_gradient
     def run(*values: Tensor) -> tuple[Tensor, Backward]:
-        named = dict(zip(given, values, strict=True))
+        named = dict(zip(present, values, strict=True))
         result = forward(**named)
 
         def by_position(upstream: Tensor) -> tuple[Tensor, ...]:
@@ -74,4 +74,4 @@ def with_gradient(
         return result, by_position
 
     # TensorFlow's custom gradient takes the values of variables only.
-    return run(*(ops.copy(tensor) for tensor in given.values()))
+    return run(*(ops.copy(tensor) for tensor in present.values()))

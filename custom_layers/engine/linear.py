@@ -66,7 +66,7 @@ def linear_recurrence(
         at least in float32.
 
     Raises:
-        ValueError: if the shapes do not fit, or there is no step.
+        ValueError: If the shapes are inconsistent, or there are no steps.
 
     Example:
 
@@ -109,7 +109,7 @@ def complex_linear_recurrence(
         at least in float32.
 
     Raises:
-        ValueError: if the shapes do not fit, or there is no step.
+        ValueError: If the shapes are inconsistent, or there are no steps.
 
     Example:
 
@@ -140,7 +140,7 @@ def _recurrence(a: Tensor, b: Tensor, h0: Tensor | None, parallel: bool, parts: 
     h0 = ops.zeros_like(b[:, 0]) if h0 is None else ops.convert_to_tensor(h0)
     _check("h0", h0, (b.shape[0], b.shape[2]))
     dtypes = [keras.backend.standardize_dtype(x.dtype) for x in (a, b, h0)]
-    if "float64" in dtypes:  # of which `result_type` makes float32 on PyTorch
+    if "float64" in dtypes:  # on PyTorch `result_type` would return float32
         dtype = working = "float64"
     else:
         dtype, working = keras.backend.result_type(*dtypes, float), "float32"

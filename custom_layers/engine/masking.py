@@ -25,7 +25,7 @@ def valid_steps(inputs: Tensor, mask: Tensor | None) -> Tensor:
 
 
 def zero_masked(x: Tensor, mask: Tensor) -> Tensor:
-    """`x` with zeros where the mask is false, whatever stands there, NaN included.
+    """`x` with zeros where the mask is false, even in place of NaN.
 
     Args:
         x: `(..., size)`.

@@ -13,7 +13,7 @@ from keras import ops
 from custom_layers.engine.leaky import leaky_recurrence, leaky_step
 from custom_layers.engine.loops import project
 from custom_layers.engine.tensor import Tensor
-from custom_layers.initializers import given
+from custom_layers.initializers import fixed_values
 from custom_layers.recurrent.base import (
     CellOptions,
     RecurrentCell,
@@ -96,13 +96,13 @@ class LeakyCell(RecurrentCell):
             self.rate_bias = self.add_weight(
                 name="rate_bias",
                 shape=(self.units,),
-                initializer=given(-np.log(constants - 1)),
+                initializer=fixed_values(-np.log(constants - 1)),
             )
         elif self.trainable_time_constant:
             self.log_time_constant = self.add_weight(
                 name="log_time_constant",
                 shape=(self.units,),
-                initializer=given(np.log(constants)),
+                initializer=fixed_values(np.log(constants)),
                 constraint=_Between(0.0, math.log(self.max_time_constant)),
             )
 

@@ -13,7 +13,7 @@ from custom_layers.engine.checks import require_integer, require_number
 from custom_layers.engine.leaky import leaky_recurrence, leaky_step
 from custom_layers.engine.loops import project
 from custom_layers.engine.tensor import Tensor
-from custom_layers.initializers import SparseUniform, SpectralRadius, given
+from custom_layers.initializers import SparseUniform, SpectralRadius, fixed_values
 from custom_layers.recurrent.base import (
     CellOptions,
     RecurrentCell,
@@ -113,13 +113,13 @@ class ReservoirCell(RecurrentCell):
         self._values = self.add_weight(
             name="recurrent_values",
             shape=sources.shape,
-            initializer=given(np.take_along_axis(kernel, sources, axis=0)),
+            initializer=fixed_values(np.take_along_axis(kernel, sources, axis=0)),
             trainable=False,
         )
         self._sources = self.add_weight(
             name="recurrent_sources",
             shape=sources.shape,
-            initializer=given(sources),
+            initializer=fixed_values(sources),
             # TensorFlow keeps int32 variables on the host, and JAX does not have int64.
             dtype="int64" if keras.config.backend() == "tensorflow" else "int32",
             trainable=False,

@@ -94,7 +94,7 @@ class LogMel(keras.layers.Layer):
         None. The caller has to mask frames beyond the end of a clip, see `frames`.
 
     Raises:
-        ValueError: if an argument or the shape of the inputs does not fit.
+        ValueError: If an argument or the shape of the inputs does not fit.
 
     Example:
 
