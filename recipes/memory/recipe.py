@@ -103,16 +103,10 @@ def train(run: Run[Config, Data], model: keras.Model, name: str = "model") -> Hi
         model,
         batches=batches,
         steps=config.epoch_steps,
-        loss=_loss(task),
+        loss=task.loss,
         validate=validate,
         name=name,
     )
-
-
-def _loss(task: Task) -> keras.losses.Loss:
-    if task.every_step:
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-    return keras.losses.MeanSquaredError()
 
 
 def _outputs(model: keras.Model, x: np.ndarray) -> np.ndarray:
@@ -149,7 +143,7 @@ def _study(run: Run[Config, Data]) -> Study:
     except UserError as error:  # A training that diverges is a result, too.
         note(f"{run.title}: {error}")
     else:
-        trained = flows(model, test.task, _loss(test.task), config.seed)
+        trained = flows(model, test.task, config.seed)
         metrics = test.task.metrics(_outputs(model, test.x), test.y)
     return Study(run.title, rows, initial, trained, metrics, model.count_params())
 
@@ -159,7 +153,7 @@ def _start(run: Run[Config, Data]) -> tuple[keras.Model, list[zoo.GradientFlow]]
     config, task = run.config, run.data.task
     keras.utils.set_random_seed(config.seed)
     model = build(run)
-    return model, flows(model, task, _loss(task), config.seed)
+    return model, flows(model, task, config.seed)
 
 
 @functools.lru_cache(maxsize=1)  # tables and pictures both need it
@@ -173,7 +167,7 @@ def _own_study(run: Run[Config, Data], predictor: MemoryPredictor) -> Study:
         label=next(iter(chosen(config))),
         history=rows,
         initial=_start(run)[1],
-        trained=flows(model, task, _loss(task), config.seed),
+        trained=flows(model, task, config.seed),
         test=predictor.evaluate(run.data.test),
         parameters=model.count_params(),
     )

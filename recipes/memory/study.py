@@ -42,13 +42,11 @@ class Study:
         return {"initial": self.initial, "trained": self.trained}
 
 
-def flows(
-    model: keras.Model, task: Task, loss: keras.losses.Loss, seed: int
-) -> list[zoo.GradientFlow]:
+def flows(model: keras.Model, task: Task, seed: int) -> list[zoo.GradientFlow]:
     """The gradients of the answer's loss through time, on sequences of the test part."""
     x, y = task.part("test", seed, count=_EXAMPLES)
     weights = task.loss_weights(len(x))
-    return zoo.gradient_flow(model, {"x": x}, y, loss, sample_weight=weights)
+    return zoo.gradient_flow(model, {"x": x}, y, task.loss, sample_weight=weights)
 
 
 def comparison(studies: Sequence[Study], score: str) -> list[Row]:

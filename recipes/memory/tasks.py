@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import keras
 import numpy as np
 from keras import ops
 from scipy.stats import binom
@@ -94,6 +95,13 @@ class Task(ABC):
         """
         generator = np.random.default_rng((seed, _STREAMS[name], epoch))
         return self.draw(SIZES[name] if count is None else count, generator)
+
+    @property
+    def loss(self) -> keras.losses.Loss:
+        """What a model is trained by."""
+        if self.every_step:
+            return keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        return keras.losses.MeanSquaredError()
 
     def loss_weights(self, count: int) -> np.ndarray | None:
         """Weights that keep only the answer's part of the loss; None where that is all of it."""
