@@ -1,93 +1,126 @@
 """Sentences with their translations.
 
-Sources (`load`):
-
 - `embedded`: dates as people write them in many languages, and the same dates in ISO 8601 (see
   `recipes.translation.embedded`). No date of valid or test is in train in the same language, and no
   text.
 - `tfds:ted_hrlr_translate/pt_to_en`, `tfds:wmt14_translate/de-en` and others that hold a text in
   each of two languages.
 - A file of TSV pairs without a header, `source TAB target`; further columns, such as Tatoeba's
-  attributions, are ignored. Or a folder with such a file for each split.
-- A folder with two line-aligned files for each split, whose names end in the language: `train.de`
+  attributions, are ignored. Or a folder with such a file for each part.
+- A folder with two line-aligned files for each part, whose names end in the language: `train.de`
   and `train.en`, `valid.de`, ... The language that is first by name is the source, unless
-  `source_language` or `target_language` of `Options` says otherwise.
+  `--source-language` or `--target-language` says otherwise.
 - Two line-aligned files, source first: `news.de,news.en`.
 
-Files may be gzipped. Missing splits are made of distinct source sentences, so that all translations
-of a sentence are in one split.
+Files may be gzipped. Missing parts are made of distinct source sentences, so that all translations
+of a sentence are in one part.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from recipes.kit.data.source import SPLITS, complete_splits, parse_source
+from recipes.kit.data.readers import Fact, Found, Readers, Splits
+from recipes.kit.data.source import Source
+from recipes.kit.data.splits import complete_splits
 from recipes.kit.errors import UserError
+from recipes.kit.pieces import SentencePieces, learn_pieces
+from recipes.kit.recipe import Objective
 from recipes.translation import embedded
 from recipes.translation.formats import Pair
-from recipes.translation.sources import AS_FOUND, Options, Raw, read, two_files
+from recipes.translation.options import Config
+from recipes.translation.sources import Raw, read_files, read_tfds
 
-__all__ = ["AS_FOUND", "SIZES", "Options", "Pair", "PairData", "by_source", "load", "load_test"]
-
+#: Sizes of the embedded parts.
 SIZES = {"train": 20_000, "valid": 1000, "test": 2000}
-
-_Splits = dict[str, tuple[Pair, ...]]
 
 
 @dataclass(frozen=True)
-class PairData:
-    """Pairs in three splits."""
+class Data(Splits[Pair]):
+    """Pairs, and the pieces of their training part that the model knows.
 
-    train: tuple[Pair, ...]
-    valid: tuple[Pair, ...]
-    test: tuple[Pair, ...]
-    description: str
-    licence: str
+    Attributes:
+        source: Pieces of the language translated from.
+        target: Pieces of the language translated to.
+        max_length: Most pieces of a translation.
+    """
+
+    source: SentencePieces
+    target: SentencePieces
+    max_length: int
+
+    @property
+    def objective(self) -> Objective:
+        """What the best epoch is chosen by."""
+        return Objective("bleu", "max")
 
 
-def load(source: str, options: Options = AS_FOUND, *, seed: int = 0) -> PairData:
-    """Load a parallel corpus.
-
-    Args:
-        source: `embedded`, `tfds:NAME[/CONFIG]`, a path to a folder or a TSV file, or the paths of
-            two line-aligned files with a comma between them.
-        options: how it is read.
-        seed: of the generator (embedded) and of the shuffle that makes missing splits.
+def load(source: Source, config: Config) -> Data:
+    """Read a parallel corpus; collect the pieces of its training part.
 
     Raises:
-        UserError: the source does not exist, cannot be fetched or lacks a train split, or an option
-            does not fit it.
-        DataError: a file is malformed; names file and line.
+        UserError: If the source does not exist, cannot be fetched or lacks a train part, or an
+            option does not fit it.
+        DataError: If a file is malformed; names file and line.
     """
-    if source.strip() == "embedded":
-        return _load_embedded(seed, options)
-    raw = _prepared(read(source, options), options)
-    splits, note = complete_splits(
-        raw.splits, seed=seed, where=source, what="source sentences", key=lambda pair: pair.source
+    pairs = load_pairs(source, config)
+    sides = [pair.source for pair in pairs.train], [pair.target for pair in pairs.train]
+    source_pieces, target_pieces = (
+        SentencePieces(learn_pieces(side, config.level, config.vocabulary_size)) for side in sides
     )
-    first, second = raw.sides
-    direction = f"{_sizes(splits)} pairs from {raw.where}, {first} to {second}"
-    parts = (direction, raw.note, note, _overlap(splits))
-    description = "; ".join(part for part in parts if part)
-    return PairData(**splits, description=description, licence=raw.licence)
+    # Of each sentence, the boundary included.
+    source_lengths = [len(ids) + 1 for ids in source_pieces.encode_all(sides[0])]
+    target_lengths = [len(ids) + 1 for ids in target_pieces.encode_all(sides[1])]
+    longer = [max(both) for both in zip(source_lengths, target_lengths, strict=True)]
+    if min(longer) > config.max_tokens:
+        raise UserError(
+            f"--max-tokens {config.max_tokens}: all training pairs are longer, the shortest has "
+            f"{min(longer)} {config.level}s."
+        )
+    short = [length <= config.max_tokens for length in longer]
+    longest = max(length for length, fits in zip(target_lengths, short, strict=True) if fits)
+    facts = [*pairs.understood]
+    if not all(short):
+        left_out = f"training pairs of more than {config.max_tokens} {config.level}s"
+        facts.append(Fact("too long", f"{left_out} left out: {short.count(False):,}"))
+    kinds = " and ".join(
+        f"{len(table.vocabulary.pieces):,}" for table in (source_pieces, target_pieces)
+    )
+    facts.append(Fact("vocabulary", f"{kinds} kinds of {config.level}s in source and target"))
+    return Data(
+        tuple(pair for pair, fits in zip(pairs.train, short, strict=True) if fits),
+        pairs.valid,
+        pairs.test,
+        understood=tuple(facts),
+        licence=pairs.licence,
+        source=source_pieces,
+        target=target_pieces,
+        max_length=longest + longest // 5 + 1,
+    )
 
 
-def load_test(source: str, options: Options = AS_FOUND, *, seed: int = 0) -> tuple[Pair, ...]:
-    """What to evaluate on: all of a file or of two aligned ones, the test part of a folder or set.
+def load_pairs(source: Source, config: Config) -> Splits[Pair]:
+    """Read a parallel corpus in three parts. Errors as for `load`."""
+    splits = _readers(config).load(source, seed=config.seed)
+    held_out = {pair.source for pair in (*splits.valid, *splits.test)}
+    shared = len({pair.source for pair in splits.train} & held_out)
+    if not shared:
+        return splits
+    fact = Fact("overlap", f"{shared:,} sources of train also occur in valid or test")
+    understood = (*splits.understood, fact)
+    return Splits(splits.train, splits.valid, splits.test, understood, splits.licence)
 
-    A folder needs no training part for this. Arguments and errors as for `load`.
-    """
-    aligned = two_files(source)
-    where = None if aligned else parse_source(source)
-    if where is None or where.kind == "path":
-        splits = _prepared(read(source, options), options).splits
-        if where is None or where.path.is_file():
-            return splits["train"]
-        if splits.get("test"):
-            return splits["test"]
-    return load(source, options, seed=seed).test
+
+def load_test(source: Source, config: Config) -> Sequence[Pair]:
+    """What to evaluate on: the test part of the data the model was trained on, or that of another
+    source, or all of another file or of two aligned ones."""
+    readers = _readers(config)
+    if source == config.data:
+        return readers.load(source, seed=config.seed).test
+    if len(source.paths) > 1:
+        return readers.read(source).splits["train"]
+    return readers.load_test(source, seed=config.seed)
 
 
 def by_source(pairs: Iterable[Pair]) -> list[tuple[str, tuple[str, ...]]]:
@@ -99,61 +132,70 @@ def by_source(pairs: Iterable[Pair]) -> list[tuple[str, tuple[str, ...]]]:
     targets: dict[str, dict[str, None]] = {}
     for pair in pairs:
         targets.setdefault(pair.source, {})[pair.target] = None
-    return [(source, tuple(found)) for source, found in targets.items()]
+    return [(source, tuple(translations)) for source, translations in targets.items()]
 
 
-def _load_embedded(seed: int, options: Options) -> PairData:
-    if options.reverse or options.names_a_language:
-        raise UserError("embedded: goes from many languages to ISO 8601 and no other way")
-    made = embedded.generate(SIZES, seed)
-    splits = {split: _shortest(pairs, options.limit) for split, pairs in made.items()}
-    return PairData(
-        **splits,
-        description=(
-            f"{_sizes(splits)} dates in {len(embedded.languages())} languages, generated (seed "
-            f"{seed}), to ISO 8601; no date of valid or test is in train in the same language"
-        ),
-        licence="generated; names and patterns of Babel (BSD-3-Clause, Unicode CLDR)",
+def _readers(config: Config) -> Readers[Pair]:
+    return Readers(
+        what="pairs",
+        embedded=lambda _: _embedded(config),
+        files=lambda source: _prepared(read_files(source, config), config),
+        tfds=lambda name: _prepared(read_tfds(name, config), config),
+        complete=_complete,
     )
 
 
-def _prepared(raw: Raw, options: Options) -> Raw:
-    """Turned round, without pairs that lack a side, and the shortest of them, as asked for."""
-    first, second = raw.sides
-    splits: _Splits = {}
-    empty = 0
+def _complete(
+    splits: Mapping[str, Sequence[Pair]], seed: int, source: Source
+) -> tuple[dict[str, tuple[Pair, ...]], str]:
+    return complete_splits(
+        splits,
+        seed=seed,
+        where=str(source),
+        what="source sentences",
+        key=lambda pair: pair.source,
+    )
+
+
+def _embedded(config: Config) -> Found[Pair]:
+    made = embedded.generate(SIZES, config.seed)
+    about = (
+        f"dates in {len(embedded.languages())} languages, generated (seed {config.seed}), to ISO "
+        "8601; no date of valid or test is in train in the same language"
+    )
+    return Found(
+        {split: _shortest(pairs, config.limit) for split, pairs in made.items()},
+        (Fact("made", about), *_limited(config)),
+        "generated; names and patterns of Babel (BSD-3-Clause, Unicode CLDR)",
+    )
+
+
+def _prepared(raw: Raw, config: Config) -> Found[Pair]:
+    """Reversed, without pairs that lack a side, and the shortest of them, as asked for."""
+    splits, empty = {}, 0
     for split, pairs in raw.splits.items():
         whole = [pair for pair in pairs if pair.source and pair.target]
         empty += len(pairs) - len(whole)
-        if options.reverse:
+        if config.reverse:
             whole = [Pair(pair.target, pair.source) for pair in whole]
-        splits[split] = _shortest(whole, options.limit)
-    turned = "reversed" if options.reverse else ""
-    left_out = f"pairs with an empty side left out: {empty:,}" if empty else ""
-    limited = f"at most {options.limit:,} shortest sources" if options.limit else ""
-    return Raw(
-        splits,
-        (second, first) if options.reverse else (first, second),
-        raw.where,
-        raw.licence,
-        "; ".join(part for part in (raw.note, turned, left_out, limited) if part),
-    )
+        splits[split] = _shortest(whole, config.limit)
+    first, second = reversed(raw.sides) if config.reverse else raw.sides
+    how = [f"{first} to {second}", raw.how, "reversed" if config.reverse else ""]
+    facts = [Fact("direction", ", ".join(part for part in how if part))]
+    if raw.files:
+        facts.insert(0, Fact("files", ", ".join(raw.files)))
+    if empty:
+        facts.append(Fact("empty", f"pairs with an empty side left out: {empty:,}"))
+    return Found(splits, (*facts, *_limited(config)), raw.licence)
+
+
+def _limited(config: Config) -> tuple[Fact, ...]:
+    if config.limit is None:
+        return ()
+    return (Fact("limit", f"at most {config.limit:,} pairs, those with the shortest sources"),)
 
 
 def _shortest(pairs: Sequence[Pair], limit: int | None) -> tuple[Pair, ...]:
     """The pairs with the shortest sources, in the order in which they stand."""
     by_length = sorted(range(len(pairs)), key=lambda index: len(pairs[index].source))
     return tuple(pairs[index] for index in sorted(by_length[:limit]))
-
-
-def _overlap(splits: _Splits) -> str:
-    train, held_out = (
-        {pair.source for split in names for pair in splits[split]}
-        for names in (("train",), ("valid", "test"))
-    )
-    shared = len(train & held_out)
-    return f"{shared:,} sources of train also occur in valid or test" if shared else ""
-
-
-def _sizes(splits: _Splits) -> str:
-    return ", ".join(f"{len(splits[split]):,} {split}" for split in SPLITS)

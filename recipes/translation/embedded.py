@@ -7,10 +7,10 @@
 The forms are those of Unicode's CLDR, through Babel, and a few without punctuation. Years have four
 digits throughout.
 
-A form that can be mistaken for another is left out. Every form is written out for the first twelve
-days of each month (a later one cannot pass for a month), with the same weekday on all days, so that
-nobody needs a calendar to tell two forms apart. Where two of them give the same text for different
-days, both go: "10/11/1987" in English, French or Hindi is October or November.
+Forms that can be mistaken for each other are left out. Every form is written out for the first
+twelve days of each month (a later one cannot pass for a month), with the same weekday on all days,
+so that nobody needs a calendar to tell two forms apart. Where two of them give the same text for
+different days, both are dropped: "10/11/1987" in English, French or Hindi is October or November.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _DAYS = [datetime.date(2000, month, day) for month in range(1, 13) for day in ra
 
 @dataclass(frozen=True)
 class Form:
-    """A way to write a date: a locale and a pattern of CLDR's."""
+    """A way to write a date: a locale and a CLDR pattern."""
 
     locale: str
     pattern: str
@@ -78,13 +78,13 @@ def languages() -> dict[str, tuple[Form, ...]]:
 
 
 def generate(sizes: Mapping[str, int], seed: int) -> dict[str, tuple[Pair, ...]]:
-    """Pairs in which every source is there once, and every date once in each language.
+    """Pairs in which every source occurs once, and every date once in each language.
 
     The same for the same sizes, seed and release of Babel.
 
     Args:
-        sizes: how many in each split.
-        seed: of the draw.
+        sizes: Number of pairs in each split.
+        seed: Seed of the draw.
     """
     rng = random.Random(seed)
     forms = languages()
@@ -120,17 +120,17 @@ def _digits(system: str) -> Mapping[int, int]:
 
 
 def _patterns(name: str) -> Sequence[str]:
-    """CLDR's patterns for a locale, and the free ones where the day stands before the month."""
+    """CLDR's patterns for a locale, and the free ones where the day comes before the month."""
     locale = _locale(name)
-    found = [locale.date_formats[key].pattern for key in _FORMATS]
-    found += [locale.datetime_skeletons[key].pattern for key in _SKELETONS]
+    patterns = [locale.date_formats[key].pattern for key in _FORMATS]
+    patterns += [locale.datetime_skeletons[key].pattern for key in _SKELETONS]
     if _DAY_MONTH_YEAR.search(_QUOTED.sub("", locale.date_formats["long"].pattern)):
-        found += _FREE
-    return list(dict.fromkeys(re.sub("y+", "y", pattern) for pattern in found))
+        patterns += _FREE
+    return list(dict.fromkeys(re.sub("y+", "y", pattern) for pattern in patterns))
 
 
 def _unmistakable(forms: Iterable[Form]) -> list[Form]:
-    """Those that share no text with a form in which it means another day."""
+    """The forms that share no text with a form in which it means another day."""
     forms = list(forms)
     days: dict[str, set[datetime.date]] = {}
     written = {}

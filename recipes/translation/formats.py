@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from recipes.kit.data.source import files_of_splits, read_text
+from recipes.kit.data.files import read_text
+from recipes.kit.data.splits import files_of_splits
 from recipes.kit.errors import DataError, UserError
 
 Files = dict[str, dict[str, Path]]  # split: language: file
@@ -31,14 +32,15 @@ def clean(text: str) -> str:
 
 
 def read_tsv(path: Path, columns: tuple[int, int] = (0, 1)) -> tuple[Pair, ...]:
-    """The pairs of one file, one a line, without a header; blank lines count for nothing.
+    """The pairs of one file, one on each line, without a header; blank lines are skipped.
 
     Args:
-        path: of UTF-8 text, gzip or not.
-        columns: which hold source and target, from 0; all others are ignored.
+        path: UTF-8 text, gzipped or not.
+        columns: Those that hold source and target, from 0; all others are ignored.
 
     Raises:
-        DataError: no text, a line with too few columns, or an empty side; names file and line.
+        DataError: If there is no text, or a line has too few columns or an empty side; names file
+            and line.
     """
     pairs = []
     for number, line in enumerate(_lines(path), start=1):
@@ -62,7 +64,7 @@ def read_aligned(source: Path, target: Path) -> tuple[Pair, ...]:
     """A pair for each line of two files; a side may be empty.
 
     Raises:
-        DataError: one holds no text, or they do not have as many lines.
+        DataError: If one holds no text, or they differ in their number of lines.
     """
     texts, translations = _lines(source), _lines(target)
     if len(texts) != len(translations):
@@ -81,7 +83,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def language_of(path: Path) -> str:
-    """The language at the end of a file's name, empty where there is no ending.
+    """The language at the end of a file's name, empty where the name has no ending.
 
     >>> language_of(Path("train.tok.de.gz")), language_of(Path("dev.en.txt"))
     ('de', 'en')
@@ -93,20 +95,20 @@ def find_aligned(folder: Path) -> Files | None:
     """The files of each split by language; None where no split has more than one file.
 
     Raises:
-        UserError: a file names two splits, or two files are for the same split and language.
+        UserError: If a file names two splits, or two files are for the same split and language.
     """
-    found: Files = {}
+    files: Files = {}
     for split, paths in files_of_splits(folder).items():
-        files = found.setdefault(split, {})
+        by_language = files.setdefault(split, {})
         for path in paths:
             language = language_of(path)
-            if language in files:
+            if language in by_language:
                 raise UserError(
                     f"{folder}: two files for the {split} split in {language or 'one language'}, "
-                    f"{files[language].name} and {path.name}; expected one"
+                    f"{by_language[language].name} and {path.name}; expected one"
                 )
-            files[language] = path
-    return found if any(len(files) > 1 for files in found.values()) else None
+            by_language[language] = path
+    return files if any(len(by_language) > 1 for by_language in files.values()) else None
 
 
 def read_splits(
@@ -115,15 +117,18 @@ def read_splits(
     """The pairs of every split in two languages, source and target.
 
     Raises:
-        UserError: a split lacks a language.
-        DataError: as for `read_aligned`.
+        UserError: If a split lacks a language.
+        DataError: As for `read_aligned`.
     """
-    for split, have in files.items():
+    for split, by_language in files.items():
         for language in languages:
-            if language not in have:
-                names = ", ".join(path.name for path in have.values())
+            if language not in by_language:
+                names = ", ".join(path.name for path in by_language.values())
                 raise UserError(
                     f"{folder}: the {split} split has no .{language} file; found {names}"
                 )
     source, target = languages
-    return {split: read_aligned(have[source], have[target]) for split, have in files.items()}
+    return {
+        split: read_aligned(by_language[source], by_language[target])
+        for split, by_language in files.items()
+    }

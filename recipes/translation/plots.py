@@ -17,8 +17,8 @@ def alignment(pairs: Sequence[tuple[Sequence[str], Sequence[str], np.ndarray]], 
     """Where in the source a translation looks: a row for each piece that was written.
 
     Args:
-        pairs: Up to four of source pieces, target pieces, and weights (targets, sources), 0 to 1.
-            A piece "" is the end of the sentence, a blank is drawn as its sign.
+        pairs: Up to four triples of source pieces, target pieces, and weights (targets, sources),
+            0 to 1. A piece "" is the end of the sentence; a blank is drawn as its sign.
         path: PNG to write.
     """
     columns = min(len(pairs), 2)
@@ -54,7 +54,7 @@ def alignment(pairs: Sequence[tuple[Sequence[str], Sequence[str], np.ndarray]], 
         axes.set_yticks(np.arange(len(target)) + 0.5, [signs.get(piece, piece) for piece in target])
         labels = (*axes.get_xticklabels(), *axes.get_yticklabels())
         for label, piece in zip(labels, (*source, *target), strict=True):
-            label.set(parse_math=False, family=families, fontsize=9)
+            label.set(family=families, fontsize=9)
             if piece in signs:
                 label.set(color="grey", style="normal" if piece else "italic")
     bar = figure.colorbar(image, ax=grid, shrink=0.6, aspect=25, label="weight")
@@ -71,10 +71,10 @@ def quality_by_length(
     """How good the translations of short and of long sentences are.
 
     Args:
-        series: By the name of a model, of the same sentences: the edges of the bins, a bin from
-            each edge to below the next; the score in each bin, NaN where there is none; the number
-            of sentences in each.
-        ylabel: What the score is.
+        series: By the name of a model, for the same sentences: the edges of the bins, each from an
+            edge to below the next; the score in each bin, NaN where there is none; the number of
+            sentences in each.
+        ylabel: Name of the score.
         path: PNG to write.
     """
     figure = Figure(figsize=(6.4, 3.8), layout="constrained")
@@ -95,10 +95,7 @@ def quality_by_length(
     scores.set(xlabel="source length", ylabel=ylabel, xlim=(edges[0], edges[-1]))
     scores.set_ylim(0, 1.05 * scores.get_ylim()[1])
     scores.xaxis.set_major_locator(MaxNLocator(integer=True))
-    for label in scores.legend(frameon=False).get_texts():
-        label.set_parse_math(False)
+    scores.legend()
     scores.set_zorder(counts.get_zorder() + 1)  # the lines before the bars
     scores.patch.set_visible(False)
-    for axes in (scores, counts):
-        axes.spines[["top", "right"]].set_visible(False)
     save(figure, path)

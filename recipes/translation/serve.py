@@ -1,26 +1,31 @@
-"""A translator as it is served: sentences in, sentences out, all between inside the graph."""
+"""A translator as it is served: sentences in, sentences out, all in the graph."""
 
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 import zoo
+from recipes.kit.console import say
 from recipes.kit.data.batches import Example
-from recipes.kit.export import Endpoint, load_saved_model
-from recipes.kit.pieces import BOUNDARY_ID, PieceTable
+from recipes.kit.export import Endpoint
+from recipes.kit.output import read_run_config
+from recipes.kit.recipe import Field, Metrics
+from recipes.kit.serving import Served, answer_each, by_length, not_empty, rows_of
+from recipes.kit.vocabulary import BOUNDARY_ID
+from recipes.translation.data import Data, by_source
+from recipes.translation.formats import Pair
+from recipes.translation.metrics import search_metrics, translation_signatures
+from recipes.translation.options import Config, Predict
 
 #: Sentences translated at once.
-_CHUNK = 64
-
-#: Sentences whose ids are found at once.
-_ENCODED = 1024
+_COUNT = 64
 
 _TEXTS = tf.TensorSpec([None], tf.string, name="texts")
 
@@ -30,143 +35,157 @@ class Translator:
 
     Args:
         model: Of `zoo.encoder_decoder`.
-        source: Pieces of the language translated from.
-        target: Pieces of that translated to.
-        max_length: Most pieces of a translation.
+        data: With the pieces of both languages and the most of them in a translation.
         beam_size: Hypotheses of the beam search.
         length_penalty: How much longer ones are favoured.
     """
 
     def __init__(
-        self,
-        model: keras.Model,
-        source: PieceTable,
-        target: PieceTable,
-        *,
-        max_length: int,
-        beam_size: int = 1,
-        length_penalty: float = 0.0,
+        self, model: keras.Model, data: Data, *, beam_size: int, length_penalty: float
     ) -> None:
-        self._source, self._target = source, target
-        self._searches = [
+        self._source, self._target = data.source, data.target
+        self._beam, self._greedy = (
             zoo.sequence_search(
                 model,
                 start_id=BOUNDARY_ID,
                 end_id=BOUNDARY_ID,
-                max_length=max_length,
+                max_length=data.max_length,
                 beam_size=size,
                 length_penalty=length_penalty,
                 forbidden=(0, 1),
             )
             for size in (beam_size, 1)
-        ]
-        self.beam, self.greedy = (
-            tf.function(functools.partial(self._run, search), [_TEXTS]) for search in self._searches
         )
+        self._functions = {
+            name: tf.function(function, specs) for name, (function, specs) in self.endpoints.items()
+        }
 
     @property
     def resources(self) -> list[Any]:
         """What an export has to keep."""
-        return [*self._searches, *self._source.resources, *self._target.resources]
+        return [self._beam, self._greedy, *self._source.resources, *self._target.resources]
 
     @property
     def endpoints(self) -> dict[str, Endpoint]:
         """The signatures of the exported translator."""
         return {
-            name: (functools.partial(self._run, search), [_TEXTS])
-            for name, search in zip(("translate", "greedy"), self._searches, strict=True)
+            "translate": (functools.partial(self._run, self._beam), [_TEXTS]),
+            "greedy": (functools.partial(self._run, self._greedy), [_TEXTS]),
         }
 
+    def translate(self, texts: Sequence[str], signature: str = "translate") -> list[str]:
+        """The translation of each text, by the search of a signature."""
+        return by_length(
+            texts,
+            lambda batch: _decoded(self._functions[signature](tf.constant(batch))),
+            count=_COUNT,
+        )
+
+    def encode(self, pairs: Sequence[Pair]) -> tuple[list[Example], list[np.ndarray]]:
+        """What goes into the model, the source and the target moved on by a boundary, and what is
+        to come out."""
+        end = np.array([BOUNDARY_ID], np.int32)
+        source = self._source.encode_all(pair.source for pair in pairs)
+        target = self._target.encode_all(pair.target for pair in pairs)
+        inputs = [
+            {"source": np.concatenate([read, end]), "target": np.concatenate([end, written])}
+            for read, written in zip(source, target, strict=True)
+        ]
+        return inputs, [np.concatenate([written, end]) for written in target]
+
     def _run(self, search: keras.Model, texts: tf.Tensor) -> dict[str, tf.Tensor]:
-        pieces = self._source.split(texts)
-        ids = with_end(self._source.encode(texts)).to_tensor()
-        found = search({"source": ids}, training=False)
-        tokens = found["tokens"]
-        shape = tf.shape(tokens)
+        pieces, ids = self._source.split(texts), self._source.encode(texts)
+        ends = tf.fill([ids.nrows(out_type=tf.int32), 1], BOUNDARY_ID)
+        best = search({"source": tf.concat([ids, ends], axis=1).to_tensor()}, training=False)
+        tokens = best["tokens"]
         flat = self._target.decode(tf.reshape(tokens, [-1, tokens.shape[-1]]))
-        hypotheses = tf.reshape(flat, shape[:2])
+        hypotheses = tf.reshape(flat, tf.shape(tokens)[:2])
         answer = {
             "translations": hypotheses[:, 0],
             "hypotheses": hypotheses,
-            "scores": found["scores"],
+            "scores": best["scores"],
             "source_tokens": pieces.to_tensor(""),
             "tokens": self._target.pieces_of(tokens[:, 0]),
         }
-        if "attention" in found:
-            answer["attention"] = found["attention"]
+        if "attention" in best:
+            answer["attention"] = best["attention"]
         return answer
 
 
-def with_end(ids: tf.RaggedTensor) -> tf.RaggedTensor:
-    """Ids of sentences, each with a boundary behind it."""
-    ends = tf.fill([ids.nrows(out_type=tf.int32), 1], BOUNDARY_ID)
-    return tf.concat([ids, ends], axis=1)
+class TranslatorPredictor:
+    """An exported translator, warm."""
+
+    takes: ClassVar[Literal["texts", "files"]] = "texts"
+    inputs: ClassVar[Sequence[Field]] = (Field("text", "text", "A sentence."),)
+    outputs: ClassVar[Sequence[Field]] = (
+        Field("text", "text", "The sentence."),
+        Field("translation", "text", "Its translation."),
+        Field("score", "number", "Log-likelihood of the translation, weighed by its length."),
+        Field("hypotheses", "text", "With beam search: what it found, the best first."),
+        Field("source_tokens", "tokens", 'With attention: pieces of the sentence, "" its end.'),
+        Field("tokens", "tokens", "With attention: pieces of the translation, likewise."),
+        Field(
+            "attention",
+            "weights",
+            "How much each piece of the translation looks at each piece of the sentence: a row for "
+            "each of `tokens`, which adds up to 1.",
+        ),
+    )
+
+    def __init__(self, folder: Path) -> None:
+        self.config = read_run_config(Config, folder)
+        self.served = Served(folder)
+
+    def predict(self, inputs: Iterable[str], options: Any = None) -> Iterator[dict[str, Any]]:
+        """Translate sentences; see `outputs` for what an answer holds."""
+        chosen = options or Predict()
+        signature = "greedy" if chosen.search == "greedy" else "translate"
+
+        def answer(texts: list[str]) -> Iterator[dict[str, Any]]:
+            rows = rows_of(self.served(signature, texts=texts))
+            for text, row in zip(texts, rows, strict=True):
+                yield _answer(text, row, attention=chosen.attention)
+
+        return answer_each(inputs, not_empty, answer, count=_COUNT)
+
+    def evaluate(self, examples: Sequence[Pair]) -> Metrics:
+        """Metrics on pairs, by beam search and by greedy search; each source is translated once and
+        compared with all its translations."""
+        sources, references = zip(*by_source(examples), strict=True)
+        say("; ".join(translation_signatures(references).values()))
+        return search_metrics(
+            self.translate(sources), self.translate(sources, "greedy"), references
+        )
+
+    def translate(self, texts: Sequence[str], signature: str = "translate") -> list[str]:
+        """The translation of each text, by the search of a signature."""
+        return by_length(
+            texts, lambda batch: _decoded(self.served(signature, texts=batch)), count=_COUNT
+        )
 
 
-def encode_all(table: PieceTable, texts: Sequence[str]) -> list[np.ndarray]:
-    """Ids of each sentence, with a boundary behind it."""
-    found: list[np.ndarray] = []
-    for start in range(0, len(texts), _ENCODED):
-        ids = with_end(table.encode(tf.constant(list(texts[start : start + _ENCODED]))))
-        found += np.split(ids.flat_values.numpy(), ids.row_splits.numpy()[1:-1])
-    return found
+def _decoded(answer: Any) -> list[str]:
+    return [text.decode() for text in np.asarray(answer["translations"])]
 
 
-def examples(source: Sequence[np.ndarray], target: Sequence[np.ndarray]) -> list[Example]:
-    """What goes into a model: the source, and the target moved on by a boundary."""
-    return [
-        {"source": one, "target": np.concatenate([[BOUNDARY_ID], other[:-1]]).astype("int32")}
-        for one, other in zip(source, target, strict=True)
+def _answer(text: str, row: Mapping[str, Any], *, attention: bool) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "text": text,
+        "translation": row["translations"].decode(),
+        "score": round(float(row["scores"][0]), 4),
+    }
+    hypotheses = [
+        hypothesis.decode()
+        for hypothesis, score in zip(row["hypotheses"], row["scores"], strict=True)
+        if np.isfinite(score)
     ]
-
-
-def translate_all(translate: Any, texts: Sequence[str]) -> list[str]:
-    """The translation of each text; texts of like length go together.
-
-    Args:
-        translate: Of `Translator` or of `SavedTranslator`.
-        texts: Raw sentences.
-    """
-    order = sorted(range(len(texts)), key=lambda index: len(texts[index]))
-    found: dict[int, str] = {}
-    for start in range(0, len(order), _CHUNK):
-        rows = order[start : start + _CHUNK]
-        answer = translate(texts=tf.constant([texts[row] for row in rows]))["translations"]
-        found.update(zip(rows, (text.decode() for text in answer.numpy()), strict=True))
-    return [found[row] for row in range(len(texts))]
-
-
-class SavedTranslator:
-    """An exported translator, by its SavedModel alone."""
-
-    def __init__(self, path: Path) -> None:
-        signatures = load_saved_model(path).signatures
-        self.translate, self.greedy = signatures["translate"], signatures["greedy"]
-
-    def answers(self, texts: Iterable[str], *, greedy: bool = False) -> Iterator[dict[str, Any]]:
-        """For each text its `text`, `translation`, `score`, with a beam the other `hypotheses`, and
-        where there is attention `source_tokens`, `tokens` and `attention`, a row of weights for
-        each token."""
-        search = self.greedy if greedy else self.translate
-        for text in texts:
-            found = {k: v.numpy()[0] for k, v in search(texts=tf.constant([text])).items()}
-            one: dict[str, Any] = {
-                "text": text,
-                "translation": found["translations"].decode(),
-                "score": round(float(found["scores"][0]), 4),
-            }
-            others = [
-                other.decode()
-                for other, score in zip(found["hypotheses"], found["scores"], strict=True)
-                if np.isfinite(score)
-            ]
-            if len(others) > 1:
-                one["hypotheses"] = others
-            if "attention" in found:
-                source = [*(piece.decode() for piece in found["source_tokens"] if piece), ""]
-                target = [*(piece.decode() for piece in found["tokens"] if piece), ""]
-                target = target[: len(found["attention"])]
-                weights = found["attention"][: len(target), : len(source)]
-                one["source_tokens"], one["tokens"] = source, target
-                one["attention"] = np.round(weights.astype(float), 4).tolist()
-            yield one
+    if len(hypotheses) > 1:
+        answer["hypotheses"] = hypotheses
+    if attention and "attention" in row:
+        source = [*(piece.decode() for piece in row["source_tokens"] if piece), ""]
+        target = [*(piece.decode() for piece in row["tokens"] if piece), ""]
+        target = target[: len(row["attention"])]
+        weights = row["attention"][: len(target), : len(source)]
+        answer["source_tokens"], answer["tokens"] = source, target
+        answer["attention"] = np.round(weights.astype(float), 4).tolist()
+    return answer

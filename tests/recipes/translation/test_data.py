@@ -14,12 +14,14 @@ from typing import Any
 import pytest
 
 from recipes.kit.data import tfds
+from recipes.kit.data.readers import Splits
+from recipes.kit.data.source import Source
 from recipes.kit.errors import DataError, UserError
 from recipes.translation import data as pair_data
 from recipes.translation import embedded
-from recipes.translation.data import Options
 from recipes.translation.embedded import Form
 from recipes.translation.formats import Pair, clean, read_aligned, read_tsv
+from recipes.translation.options import Config
 
 ROOT = Path(__file__).parents[3]
 PAIRS = (Pair("Go.", "Va !"), Pair("Run!", "Cours !"), Pair("Run!", "Courez !"))
@@ -32,6 +34,21 @@ TSV = {
 }
 
 
+def load(source: Path | str, **options: Any) -> Splits[Pair]:
+    config = Config(data=Source.parse(str(source)), **options)
+    return pair_data.load_pairs(config.data, config)
+
+
+def load_test(source: Path | str, **options: Any) -> tuple[Pair, ...]:
+    """What a translator trained on other files is evaluated on."""
+    config = Config(data=Source.parse("elsewhere"), **options)
+    return tuple(pair_data.load_test(Source.parse(str(source)), config))
+
+
+def understood(data: Splits[Pair]) -> str:
+    return "; ".join(f"{fact.topic}: {fact.text}" for fact in data.understood)
+
+
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("name", TSV)
 def test_tsv(name: str, packed: bool, tmp_path: Path) -> None:
@@ -39,14 +56,14 @@ def test_tsv(name: str, packed: bool, tmp_path: Path) -> None:
     path = tmp_path / (f"{name}.gz" if packed else name)
     path.write_bytes(gzip.compress(raw, mtime=0) if packed else raw)
     assert read_tsv(path) == PAIRS
-    assert pair_data.load_test(str(path)) == PAIRS
+    assert load_test(path) == PAIRS
 
 
 def test_columns_as_given(tmp_path: Path) -> None:
     path = tmp_path / "links.tsv"
     path.write_text("1\tGo.\t7\tVa !\n2\tRun!\t8\tCours !\n2\tRun!\t9\tCourez !\n")
     assert read_tsv(path, (1, 3)) == PAIRS
-    assert pair_data.load_test(str(path), Options(columns=(3, 1)))[0] == Pair("Va !", "Go.")
+    assert load_test(path, columns=(3, 1))[0] == Pair("Va !", "Go.")
     with pytest.raises(DataError, match="links.tsv:1: expected at least 5 columns separated by ta"):
         read_tsv(path, (1, 4))
 
@@ -73,7 +90,7 @@ def test_broken_tsv(raw: bytes, message: str, tmp_path: Path) -> None:
     path = tmp_path / "a.tsv"
     path.write_bytes(raw)
     with pytest.raises(DataError, match=message):
-        pair_data.load(str(path))
+        load(path)
 
 
 def write_aligned(folder: Path, splits: dict[str, int], languages: str, end: str = "") -> None:
@@ -88,79 +105,81 @@ def write_aligned(folder: Path, splits: dict[str, int], languages: str, end: str
 def test_aligned_folder(end: str, tmp_path: Path) -> None:
     write_aligned(tmp_path, {"train.tok": 5, "val.tok": 2, "test_2016.tok": 3}, "en de", end)
     (tmp_path / "README").write_text("not data")
-    data = pair_data.load(str(tmp_path))
+    data = load(tmp_path)
     assert [len(part) for part in (data.train, data.valid, data.test)] == [5, 2, 3]
     assert data.valid[1] == Pair("de val.tok 1", "en val.tok 1")
-    assert data.description.endswith("de to en; by the order of their names")
-    for other_way in (
-        Options(reverse=True),
-        Options(source_language="en"),
-        Options(target_language="de"),
-    ):
-        other = pair_data.load(str(tmp_path), other_way)
+    assert understood(data).endswith("direction: de to en, by the order of their names")
+    ways: list[dict[str, Any]] = [
+        {"reverse": True},
+        {"source_language": "en"},
+        {"target_language": "de"},
+    ]
+    for way in ways:
+        other = load(tmp_path, **way)
         assert other.valid[1] == Pair("en val.tok 1", "de val.tok 1")
-        assert "en to de" in other.description
-    assert len(pair_data.load_test(str(tmp_path))) == 3
+        assert "en to de" in understood(other)
+    assert len(load_test(tmp_path)) == 3
 
 
 def test_aligned_folder_of_three_languages(tmp_path: Path) -> None:
     write_aligned(tmp_path, {"train": 9, "test": 3}, "de en fr")
     with pytest.raises(UserError, match="expected two languages, found de, en, fr; --source-lang"):
-        pair_data.load(str(tmp_path), Options(source_language="de"))
-    data = pair_data.load(str(tmp_path), Options(source_language="fr", target_language="de"))
+        load(tmp_path, source_language="de")
+    data = load(tmp_path, source_language="fr", target_language="de")
     assert data.test[0] == Pair("fr test 0", "de test 0")
-    assert "valid split off train" in data.description
+    assert "valid split off train" in understood(data)
     with pytest.raises(UserError, match="no language 'nl'; has de, en, fr"):
-        pair_data.load(str(tmp_path), Options(source_language="nl", target_language="de"))
+        load(tmp_path, source_language="nl", target_language="de")
     (tmp_path / "test.fr").unlink()
     with pytest.raises(UserError, match=r"the test split has no \.fr file; found test.de, test.en"):
-        pair_data.load(str(tmp_path), Options(source_language="fr", target_language="de"))
+        load(tmp_path, source_language="fr", target_language="de")
 
 
 def test_aligned_folder_without_train(tmp_path: Path) -> None:
     write_aligned(tmp_path, {"test": 3}, "de en")
-    assert len(pair_data.load_test(str(tmp_path))) == 3
+    assert len(load_test(tmp_path)) == 3
     with pytest.raises(UserError, match="no train split"):
-        pair_data.load(str(tmp_path))
+        load(tmp_path)
 
 
 def test_aligned_folder_with_two_files_for_a_split(tmp_path: Path) -> None:
     write_aligned(tmp_path, {"train": 9, "test_2016": 3, "test_2017": 3}, "de en")
     message = "two files for the test split in de, test_2016.de and test_2017.de; expected one"
     with pytest.raises(UserError, match=message):
-        pair_data.load(str(tmp_path))
+        load(tmp_path)
 
 
 def test_a_file_that_names_two_splits(tmp_path: Path) -> None:
     (tmp_path / "train_test.de").write_text("x")
     with pytest.raises(UserError, match="train_test.de names two splits: train and test"):
-        pair_data.load(str(tmp_path))
+        load(tmp_path)
 
 
 def test_two_files(tmp_path: Path) -> None:
     write_aligned(tmp_path, {"a": 20}, "en de")
     english, german = tmp_path / "a.en", tmp_path / "a.de"
     source = f"{english}, {german}"
-    assert pair_data.load_test(source)[3] == Pair("en a 3", "de a 3")
-    for options in (Options(reverse=True), Options(source_language="de")):
-        assert pair_data.load_test(source, options)[3] == Pair("de a 3", "en a 3")
-    data = pair_data.load(source)
+    assert load_test(source)[3] == Pair("en a 3", "de a 3")
+    ways: list[dict[str, Any]] = [{"reverse": True}, {"source_language": "de"}]
+    for way in ways:
+        assert load_test(source, **way)[3] == Pair("de a 3", "en a 3")
+    data = load(source)
     assert [len(part) for part in (data.train, data.valid, data.test)] == [16, 2, 2]
-    assert "en to de" in data.description
+    assert "en to de" in understood(data)
 
     plain = english.rename(tmp_path / "one.txt"), german.rename(tmp_path / "two.txt")
-    assert "one.txt to two.txt" in pair_data.load(",".join(map(str, plain))).description
-    with pytest.raises(UserError, match="no such file or directory"):
-        pair_data.load(f"{plain[0]},{english}")
+    assert "one.txt to two.txt" in understood(load(",".join(map(str, plain))))
+    with pytest.raises(UserError, match="no such file or folder, a.en"):
+        load(f"{plain[0]},{english}")
     for wrong in (f"{plain[0]},{tmp_path}", f"{plain[0]},{plain[1]},{plain[0]}"):
         with pytest.raises(UserError, match="expected two files, source and target"):
-            pair_data.load(wrong)
+            load(wrong)
 
 
 def test_a_comma_in_the_name_of_a_file(tmp_path: Path) -> None:
     path = tmp_path / "a,b.tsv"
     path.write_text(TSV["plain.tsv"])
-    assert pair_data.load_test(str(path)) == PAIRS
+    assert load_test(path) == PAIRS
 
 
 def test_unequal_numbers_of_lines(tmp_path: Path) -> None:
@@ -176,8 +195,8 @@ def test_unequal_numbers_of_lines(tmp_path: Path) -> None:
 def test_an_empty_line_in_aligned_files(tmp_path: Path) -> None:
     write_aligned(tmp_path, {"train": 9}, "de en")
     (tmp_path / "train.en").write_text("\n".join("a b c d  f g h i".split(" ")))
-    data = pair_data.load(str(tmp_path))
-    assert "pairs with an empty side left out: 1" in data.description
+    data = load(tmp_path)
+    assert "pairs with an empty side left out: 1" in understood(data)
     left = {*data.train, *data.valid, *data.test}
     assert Pair("de train 5", "f") in left and len(left) == 8
 
@@ -190,42 +209,43 @@ def write_tsv(folder: Path, sizes: dict[str, int]) -> None:
 
 def test_tsv_folder_and_what_its_splits_share(tmp_path: Path) -> None:
     write_tsv(tmp_path, {"train": 12, "dev": 3, "test": 5})
-    data = pair_data.load(str(tmp_path))
+    data = load(tmp_path)
     assert [len(part) for part in (data.train, data.valid, data.test)] == [12, 3, 5]
-    assert data.description.startswith("12 train, 3 valid, 5 test pairs from ")
-    assert data.description.endswith("; 5 sources of train also occur in valid or test")
-    assert "also occur" not in pair_data.load(str(tmp_path), Options(reverse=True)).description
+    assert understood(data).startswith("pairs: 12 train, 3 valid, 5 test; source: ")
+    assert understood(data).endswith("overlap: 5 sources of train also occur in valid or test")
+    assert "also occur" not in understood(load(tmp_path, reverse=True))
     with pytest.raises(UserError, match="TSV files name no languages; --columns or --reverse"):
-        pair_data.load(str(tmp_path), Options(source_language="de"))
+        load(tmp_path, source_language="de")
 
 
 def test_limit_takes_the_shortest_sources(tmp_path: Path) -> None:
     path = tmp_path / "a.tsv"
     path.write_text("ccc\t1\nbb\t22\naa\t333\ndddd\t4444\na\t55555\n")
-    for options, sources in (
-        (Options(limit=2), ["bb", "a"]),
-        (Options(limit=9), ["ccc", "bb", "aa", "dddd", "a"]),
-        (Options(limit=2, reverse=True), ["1", "22"]),
-    ):
-        assert [p.source for p in pair_data.load_test(str(path), options)] == sources
+    cases: list[tuple[dict[str, Any], list[str]]] = [
+        ({"limit": 2}, ["bb", "a"]),
+        ({"limit": 9}, ["ccc", "bb", "aa", "dddd", "a"]),
+        ({"limit": 2, "reverse": True}, ["1", "22"]),
+    ]
+    for options, sources in cases:
+        assert [p.source for p in load_test(path, **options)] == sources
     write_tsv(tmp_path, {"train": 12, "dev": 3, "test": 5})
     path.unlink()
-    data = pair_data.load(str(tmp_path), Options(limit=4))
+    data = load(tmp_path, limit=4)
     assert [p.target for p in data.train] == [f"train {index}" for index in (8, 9, 10, 11)]
     assert [len(part) for part in (data.valid, data.test)] == [3, 4]
-    assert "at most 4 shortest sources" in data.description
+    assert "at most 4 pairs, those with the shortest sources" in understood(data)
 
 
 def test_translations_of_a_sentence_are_in_one_split(tmp_path: Path) -> None:
     path = tmp_path / "a.tsv"
     path.write_text("\n".join(f"sentence  {index % 30}\ttarget {index}" for index in range(90)))
-    data = pair_data.load(str(path), seed=3)
+    data = load(path, seed=3)
     parts = [{p.source for p in part} for part in (data.train, data.valid, data.test)]
     assert [len(part) for part in parts] == [24, 3, 3]
     assert len(set.union(*parts)) == 30
     assert all(len(targets) == 3 for _, targets in pair_data.by_source(data.test))
-    assert pair_data.load(str(path), seed=3) == data
-    assert pair_data.load(str(path), seed=4).test != data.test
+    assert load(path, seed=3) == data
+    assert load(path, seed=4).test != data.test
 
 
 def test_by_source_keeps_the_order_and_no_pair_twice() -> None:
@@ -239,17 +259,33 @@ def test_by_source_keeps_the_order_and_no_pair_twice() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"limit": 0}, "limit: expected at least 1, found 0"),
-        ({"columns": (1, 1)}, "columns: expected two different numbers from 0, found 1, 1"),
-        ({"columns": (0, -1)}, "columns: expected two different numbers from 0, found 0, -1"),
-        ({"source_language": "de", "target_language": "de"}, "language are the same, de"),
-        ({"reverse": True}, "embedded: goes from many languages to ISO 8601 and no other way"),
-        ({"target_language": "de"}, "embedded: goes from many languages to ISO 8601"),
+        ({"limit": 0}, "--limit must be at least 1, not 0"),
+        ({"columns": (1, 1)}, r"--columns must be two different numbers, not \(1, 1\)"),
+        ({"columns": (0, -1)}, r"--columns must be at least 0, not \(0, -1\)"),
+        ({"source_language": "de", "target_language": "de"}, "must differ, both are de"),
     ],
 )
 def test_options_that_do_not_fit(options: dict[str, Any], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        pair_data.load("embedded", Options(**options))
+        Config(data=Source.parse("my.tsv"), **options)
+
+
+@pytest.mark.parametrize(
+    ("source", "options"),
+    [
+        ("embedded", {"columns": (1, 2)}),
+        ("embedded", {"source_language": "de"}),
+        ("embedded", {"target_language": "de"}),
+        ("embedded", {"reverse": True}),
+        ("tfds:ted", {"columns": (1, 2)}),
+        ("my.tsv", {"sampling_schedule": "sigmoid"}),
+    ],
+)
+def test_options_without_effect(source: str, options: dict[str, Any]) -> None:
+    option = "--" + [*options][0].replace("_", "-")
+    reason = "without --scheduled-sampling" if source == "my.tsv" else f"with --data {source}"
+    with pytest.raises(UserError, match=f"{option} has no effect {reason}"):
+        Config(data=Source.parse(source), **options)
 
 
 class _Builder:
@@ -270,25 +306,26 @@ def test_tfds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tfds, "prepared_builder", lambda name: _Builder())
     monkeypatch.setattr(tfds, "decoded", lambda builder, split: examples[split])
     name = "tfds:ted_hrlr_translate/pt_to_en"
-    data = pair_data.load(name)
+    data = load(name)
     assert data.valid == (Pair("x", "é"),)
     assert data.train[0].source.startswith("texto ")
     assert [len(part) for part in (data.train, data.test)] == [18, 2]
-    assert f"from {name}, pt to en; pairs with an empty side left out: 1; test" in data.description
+    expected = "direction: pt to en; empty: pairs with an empty side left out: 1; split: test"
+    assert f"source: {name}; {expected}" in understood(data)
     assert data.licence == "as stated by its owner: https://example.org"
-    assert pair_data.load(name, Options(source_language="en")).valid == (Pair("é", "x"),)
-    assert pair_data.load_test(name) == data.test
+    assert load(name, source_language="en").valid == (Pair("é", "x"),)
+    assert load_test(name) == data.test
     monkeypatch.setattr(_Builder.info, "supervised_keys", None)
-    assert pair_data.load(name).valid == (Pair("é", "x"),)
+    assert load(name).valid == (Pair("é", "x"),)
     with pytest.raises(UserError, match="no language 'de'; has en, pt"):
-        pair_data.load(name, Options(source_language="de"))
+        load(name, source_language="de")
     examples["train"][0]["pt"] = 3
     with pytest.raises(UserError, match="pt holds no text; expected a text in each of two"):
-        pair_data.load(name)
+        load(name)
 
 
 def test_generated_dates(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = pair_data.load("embedded", seed=1)
+    data = load("embedded", seed=1)
     parts = [data.train, data.valid, data.test]
     assert [len(part) for part in parts] == list(pair_data.SIZES.values())
     pairs = [pair for part in parts for pair in part]
@@ -299,11 +336,14 @@ def test_generated_dates(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(clean(pair.source) == pair.source for pair in pairs)
     assert {c for p in data.test for c in p.source} <= {c for p in data.train for c in p.source}
     monkeypatch.setattr(pair_data, "SIZES", {"train": 300, "valid": 20, "test": 40})
-    data = pair_data.load("embedded", seed=1)
-    assert pair_data.load("embedded", seed=1) == data
-    assert pair_data.load("embedded", seed=2).train != data.train
-    assert pair_data.load_test("embedded", seed=1) == data.test
-    assert len(pair_data.load("embedded", Options(limit=30), seed=1).train) == 30
+    data = load("embedded", seed=1)
+    assert load("embedded", seed=1) == data
+    assert load("embedded", seed=2).train != data.train
+    assert load_test("embedded", seed=1) == data.test
+    config = Config(seed=1)
+    assert pair_data.load_test(config.data, config) == data.test
+    assert "generated (seed 1), to ISO 8601; no date of valid" in understood(data)
+    assert len(load("embedded", limit=30, seed=1).train) == 30
 
 
 def test_languages_and_scripts() -> None:
@@ -357,8 +397,8 @@ def test_no_text_of_a_form_means_two_days() -> None:
 
 def test_generation_does_not_hang_on_the_hash_seed() -> None:
     code = (
-        "import hashlib; from recipes.data import _dates; "
-        "made = _dates.generate({'train': 300, 'test': 50}, 5); "
+        "import hashlib; from recipes.translation import embedded; "
+        "made = embedded.generate({'train': 300, 'test': 50}, 5); "
         "print(hashlib.sha256(repr(made).encode()).hexdigest())"
     )
     digests = {
@@ -378,7 +418,7 @@ def test_tatoeba_is_read_as_it_is() -> None:
     folder = Path(__file__).parents[4] / "shared" / "data" / "translation-tatoeba-fra-eng"
     if not folder.is_dir():
         pytest.skip("the Tatoeba pairs are not beside the project")
-    data = pair_data.load(str(folder / "fra.txt"), Options(limit=50_000))
+    data = load(folder / "fra.txt", limit=50_000)
     parts = [data.train, data.valid, data.test]
     assert sum(map(len, parts)) == 50_000
     sources = [{pair.source for pair in part} for part in parts]

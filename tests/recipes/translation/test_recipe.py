@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -13,11 +14,18 @@ import pytest
 import tensorflow as tf
 
 from recipes.kit.cli import main
+from recipes.kit.config_file import read_config, to_json
+from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
 from recipes.kit.export import for_serving
-from recipes.kit.pieces import PieceTable, Vocabulary
+from recipes.kit.pieces import SentencePieces
+from recipes.kit.recipe import Run
+from recipes.kit.vocabulary import Vocabulary
 from recipes.translation import recipe
-from recipes.translation.serve import SavedTranslator, encode_all, examples, translate_all
+from recipes.translation.data import Data
+from recipes.translation.formats import Pair
+from recipes.translation.options import Config
+from recipes.translation.serve import Translator, TranslatorPredictor
 
 QUICK = ["--units", "32", "--embedding-dim", "16", "--learning-rate", "0.02", "--dropout", "0"]
 
@@ -62,6 +70,18 @@ def pairs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def run_of(source: Path, **options: Any) -> Run[Config, Data]:
+    """A run of the recipe, its data loaded."""
+    config = Config(data=Source.of(source), **options)
+    return Run(config, recipe.load_data(config.data, config), Path("unused"), "translation")
+
+
+def data_of(source: Vocabulary, target: Vocabulary, max_length: int) -> Data:
+    """What a translator has to know of its data."""
+    tables = SentencePieces(source), SentencePieces(target)
+    return Data((), (), (), (), "", *tables, max_length=max_length)
+
+
 @pytest.fixture(scope="module")
 def trained(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("trained") / "translation"
@@ -69,6 +89,11 @@ def trained(pairs: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     words += ["--batch-size", "32", "--compare", "--scheduled-sampling", "0.2"]
     assert main(["train", "translation", *words, *QUICK]) == 0
     return out
+
+
+@pytest.fixture(scope="module")
+def predictor(trained: Path) -> TranslatorPredictor:
+    return recipe.RECIPE.load(trained)
 
 
 def test_it_learns_and_says_so(trained: Path) -> None:
@@ -124,37 +149,39 @@ def test_served_alone(trained: Path) -> None:
     assert np.shape(answer["greedy"]["scores"]) == (3, 1)
     # As the model in Keras says it, one sentence at a time.
     lists = json.loads((trained / "pieces.json").read_text())
-    source, target = (
-        PieceTable(Vocabulary(lists["level"], tuple(lists[side]))) for side in ("source", "target")
-    )
+    source, target = (Vocabulary(lists["level"], tuple(lists[s])) for s in ("source", "target"))
     model = keras.models.load_model(trained / "model.keras")
-    longest = len(answer["translate"]["tokens"][0])
-    ours = recipe.Translator(
-        model, source, target, max_length=longest, beam_size=4, length_penalty=0.6
-    )
+    assert lists["max_length"] == len(answer["translate"]["tokens"][0])
+    data = data_of(source, target, lists["max_length"])
+    ours = Translator(model, data, beam_size=4, length_penalty=0.6)
+    translate = tf.function(*ours.endpoints["translate"])
     for row, text in enumerate(raw):
-        alone = ours.beam(tf.constant([text]))
+        alone = translate(tf.constant([text]))
         assert answer["translate"]["translations"][row] == alone["translations"].numpy()[0].decode()
         np.testing.assert_allclose(
             answer["translate"]["scores"][row], alone["scores"].numpy()[0], rtol=1e-3, atol=1e-4
         )
-    assert translate_all(ours.greedy, raw) == answer["greedy"]["translations"]
+    assert ours.translate(raw, "greedy") == answer["greedy"]["translations"]
 
 
 def test_what_goes_in_and_what_comes_out() -> None:
-    table = PieceTable(Vocabulary("character", ("a", "b")))
-    ids = encode_all(table, ["ab", "", "b"])
-    assert [row.tolist() for row in ids] == [[3, 4, 2], [2], [4, 2]]
-    (example,) = examples(ids[2:], ids[:1])
-    assert example["source"].tolist() == [4, 2]
-    assert example["target"].tolist() == [2, 3, 4]  # what is to come out is 3, 4, 2
+    known = Vocabulary("character", ("a", "b"))
+    model = recipe.zoo.encoder_decoder(
+        source_vocabulary_size=5, target_vocabulary_size=5, embedding_dim=2, units=2
+    )
+    translator = Translator(model, data_of(known, known, 3), beam_size=1, length_penalty=0.0)
+    inputs, targets = translator.encode([Pair("b", "ab"), Pair("", "")])
+    assert [example["source"].tolist() for example in inputs] == [[4, 2], [2]]
+    assert [example["target"].tolist() for example in inputs] == [[2, 3, 4], [2]]
+    assert [row.tolist() for row in targets] == [[3, 4, 2], [2]]
+    arrays = [*targets, *(array for example in inputs for array in example.values())]
+    assert {array.dtype for array in arrays} == {np.dtype("int32")}
 
 
 def test_the_copy_for_serving_has_no_cudnn_and_no_dropout(pairs: Path) -> None:
-    config = recipe.Config(data=str(pairs), units=4, embedding_dim=4, dropout=0.5)
-    data = recipe.load_data(config)
-    assert data.source.vocabulary.level == "subword"
-    copy = for_serving(recipe.build(config, data))
+    run = run_of(pairs, units=4, embedding_dim=4, dropout=0.5)
+    assert run.data.source.vocabulary.level == "subword"
+    copy = for_serving(recipe.build(run))
     encoder, decoder = copy.get_layer("encoder"), copy.get_layer("decoder")
     both = encoder.get_layer("recurrent_0")
     inside = decoder.recurrence.get_layer("recurrent_0")
@@ -166,14 +193,16 @@ def test_the_copy_for_serving_has_no_cudnn_and_no_dropout(pairs: Path) -> None:
     np.testing.assert_array_equal(*(copy(given, training=True).numpy() for _ in range(2)))
 
 
-def test_long_pairs_are_left_out(pairs: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    config = recipe.Config(data=str(pairs), level="word", max_tokens=4)
-    data = recipe.load_data(config)
-    assert 0 < len(data.pairs.train) < 400
-    assert all(len(pair.source.split()) < 4 for pair in data.pairs.train)  # and the end
-    assert "training pairs of more than 4 words" in capsys.readouterr().err
+def test_long_pairs_are_left_out(pairs: Path) -> None:
+    data = run_of(pairs, level="word", max_tokens=4).data
+    assert 0 < len(data.train) < 400
+    assert all(len(pair.source.split()) < 4 for pair in data.train)  # and the end
+    facts = dict(data.understood)
+    left_out = 400 - len(data.train)
+    assert facts["too long"] == f"training pairs of more than 4 words left out: {left_out}"
+    assert facts["vocabulary"] == "5 and 5 kinds of words in source and target"
     with pytest.raises(UserError, match="--max-tokens 2: all training pairs are longer, .* 3 word"):
-        recipe.load_data(recipe.Config(data=str(pairs), level="word", max_tokens=2))
+        run_of(pairs, level="word", max_tokens=2)
 
 
 @pytest.mark.parametrize(
@@ -181,9 +210,9 @@ def test_long_pairs_are_left_out(pairs: Path, capsys: pytest.CaptureFixture[str]
     [
         (["--input-feeding", "--jit-compile"], "XLA cannot compile"),
         (["--compare", "--attention", "none"], "--compare needs --attention additive or dot"),
-        (["--scheduled-sampling", "2"], "--scheduled-sampling must be between 0 and 1"),
+        (["--scheduled-sampling", "2"], "--scheduled-sampling must be at least 0 and at most 1"),
         (["--beam-size", "0"], "--beam-size must be at least 1"),
-        (["--columns", "1", "1"], "two different numbers"),
+        (["--data", "my.tsv", "--columns", "1", "1"], "two different numbers"),
     ],
 )
 def test_wrong_options(words: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -192,23 +221,93 @@ def test_wrong_options(words: list[str], message: str, capsys: pytest.CaptureFix
 
 
 def test_columns_are_kept_in_the_config_file(pairs: Path, tmp_path: Path) -> None:
-    from recipes.kit.options import read_config, to_json
-
     path = tmp_path / "config.json"
-    path.write_text(json.dumps(to_json(recipe.Config(columns=(2, 1)))))
-    assert read_config(recipe.Config, path, "translation").columns == (2, 1)
+    path.write_text(json.dumps(to_json(Config(data=Source.of(pairs), columns=(2, 1)))))
+    assert read_config(Config, path, "translation").columns == (2, 1)
+
+
+def test_config_files_of_earlier_versions(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    old: dict[str, Any] = {"data": "embedded", "out": None, "level": None, "bidirectional": True}
+    # Accepted once, and without any effect.
+    old |= {"sampling_schedule": "sigmoid", "columns": [1, 2], "units": 7}
+    path.write_text(json.dumps({"recipe": "translation", "options": old}))
+    config = read_config(Config, path, "translation", whole=True)
+    assert (config.units, config.level, config.columns) == (7, "character", (0, 1))
+
+
+def test_the_level_depends_on_the_data() -> None:
+    assert Config().level == "character"
+    assert Config(data=Source.parse("my.tsv")).level == "subword"
+    assert Config(level="word").level == "word"
+
+
+@pytest.mark.parametrize("length", [None, 130])
+def test_a_portable_translation_is_as_long_as_the_training_asks(
+    length: int | None, tmp_path: Path
+) -> None:
+    record = {"level": "word", "source": [], "target": [], "max_length": length}
+    if length is None:  # as earlier versions wrote it
+        del record["max_length"]
+    (tmp_path / "pieces.json").write_text(json.dumps(record))
+    model = recipe.zoo.encoder_decoder(
+        source_vocabulary_size=5, target_vocabulary_size=5, embedding_dim=2, units=2
+    )
+    assert recipe.portable(model, tmp_path).output["tokens"].shape[-1] == (length or 100)
+
+
+def test_one_answer_for_each_sentence(predictor: TranslatorPredictor) -> None:
+    texts = ["one two three", " ", "five one"]
+    answers = list(predictor.predict(texts))
+    assert [answer.get("translation") for answer in answers] == [
+        "tres dos uno",
+        None,
+        "uno cinco",
+    ]
+    assert answers[1] == {"input": " ", "error": "is empty; expected text."}
+    (alone,) = predictor.predict(texts[:1])
+    assert alone["tokens"] == answers[0]["tokens"]
+    np.testing.assert_allclose(alone["attention"], answers[0]["attention"], atol=2e-4)
+
+
+def test_two_files_from_any_folder(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Relative paths are those of the folder where the training was started."""
+    lines = [f"{number} {index}" for index, number in enumerate(WORDS)]
+    for language in ("en", "es"):
+        (tmp_path / f"a.{language}").write_text("\n".join(lines))
+    monkeypatch.chdir(tmp_path)
+    record = json.loads((trained / "config.json").read_text())
+    record["options"]["data"] = str(Source.parse("a.en,a.es"))
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "config.json").write_text(json.dumps(record))
+    (tmp_path / "run" / "saved_model").symlink_to(trained / "saved_model")
+    monkeypatch.chdir("/")
+    predictor = recipe.RECIPE.load(tmp_path / "run")
+    assert len(recipe.load_test(predictor.config.data, predictor)) == 1  # a test part of five pairs
+    # Of other files, all of both.
+    other = Source.of(tmp_path / "a.es", tmp_path / "a.en")
+    assert len(recipe.load_test(other, predictor)) == 5
 
 
 def test_a_trial_changes_attention_and_sampling() -> None:
     import keras_tuner
 
     hp = keras_tuner.HyperParameters()
-    recipe.space(hp, recipe.Config())
+    config = Config(compare=True, scheduled_sampling=0.1, sampling_schedule="sigmoid")
+    recipe.space(hp, config)
     hp.values.update(attention="dot", scheduled_sampling=0.5)
-    changed = recipe.space(hp, recipe.Config())
+    changed = recipe.space(hp, config)
     assert (changed.attention, changed.scheduled_sampling) == ("dot", 0.5)
+    assert (changed.compare, changed.sampling_schedule) == (True, "sigmoid")
+    # What has no effect then, or does not fit, is left out.
+    hp.values.update(attention="none", scheduled_sampling=0.0)
+    changed = recipe.space(hp, config)
+    assert (changed.compare, changed.sampling_schedule) == (False, "linear")
 
 
-def test_a_folder_that_is_no_translator(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_translator(trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text((trained / "config.json").read_text())
     with pytest.raises(UserError, match="SavedModel is missing or damaged"):
-        SavedTranslator(tmp_path)
+        recipe.RECIPE.load(tmp_path)

@@ -1,0 +1,153 @@
+"""Options of the translation recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from recipes.kit.errors import UserError
+from recipes.kit.options import (
+    DirectionConfig,
+    FitConfig,
+    Group,
+    InitialStateConfig,
+    Schedule,
+    StackConfig,
+    option,
+)
+from recipes.kit.vocabulary import Level
+
+
+@dataclass(frozen=True)
+class Config(StackConfig, DirectionConfig, InitialStateConfig, FitConfig):
+    """Options of the translation recipe. Direction and initial state are those of the encoder."""
+
+    epochs: int = 15
+    batch_size: int = 64
+    learning_rate: float = 2e-3
+    schedule: Schedule = "cosine"
+    cell: str = "gru"
+    units: int = 256
+    dropout: float = 0.2
+    attention: Literal["additive", "dot", "none"] = option(
+        "additive",
+        "How the decoder looks back at the source: by a small network, by a product, or not at "
+        "all, with one vector for the whole source.",
+        heading="model",
+    )
+    input_feeding: bool = option(
+        False,
+        "Give the decoder what it looked at in the step before. Slower in training.",
+        heading="model",
+    )
+    embedding_dim: int = option(
+        128, "Width of the embeddings of source and target.", heading="model", at_least=1
+    )
+    level: Level = option(
+        None,
+        "What a piece of text is. By default a character for the embedded dates, else part of a "
+        "word (subword).",
+        heading="model",
+    )
+    vocabulary_size: int | None = option(
+        8000,
+        "Know at most this many pieces on each side, the most frequent ones. None knows all.",
+        heading="model",
+        at_least=1,
+    )
+    max_tokens: int = option(
+        200,
+        "Leave out training pairs with more pieces than this on either side.",
+        heading="data",
+        at_least=1,
+    )
+    columns: tuple[int, int] = option(
+        (0, 1),
+        "Columns of source and target in your TSV files, counted from 0.",
+        heading="data",
+        at_least=0,
+    )
+    source_language: str | None = option(
+        None,
+        "Language to translate from, where your files or a TFDS set name languages.",
+        heading="data",
+    )
+    target_language: str | None = option(
+        None, "Language to translate to, likewise.", heading="data"
+    )
+    reverse: bool = option(False, "Translate in the opposite direction.", heading="data")
+    limit: int | None = option(
+        None,
+        "Keep at most this many pairs, those with the shortest sources.",
+        heading="data",
+        at_least=1,
+    )
+    scheduled_sampling: float = option(
+        0.0,
+        "Share of the true target pieces that the decoder's own replace by the end of the "
+        "training, drawn for each piece. 0 is teacher forcing.",
+        heading="training",
+        at_least=0,
+        at_most=1,
+    )
+    sampling_schedule: Literal["linear", "exponential", "sigmoid"] = option(
+        "linear",
+        "How the share of --scheduled-sampling grows from 0 during the training: evenly; fast at "
+        "first; or slow, fast, slow.",
+        heading="training",
+    )
+    beam_size: int = option(
+        4, "Hypotheses of the beam search.", heading="search of answers", at_least=1
+    )
+    length_penalty: float = option(
+        0.6,
+        "How much the beam search favours longer translations; 0 does not.",
+        heading="search of answers",
+        at_least=0,
+    )
+    compare: bool = option(
+        False,
+        "Train a second model without attention, and draw the quality of both by length.",
+        heading="run",
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.require(self.columns[0] != self.columns[1], "columns", "two different numbers")
+        if self.source_language is not None and self.source_language == self.target_language:
+            raise UserError(
+                "--source-language and --target-language must differ, both are "
+                f"{self.source_language}."
+            )
+        if self.input_feeding and self.jit_compile:
+            raise UserError("--jit-compile: XLA cannot compile the training with --input-feeding.")
+        if self.compare and self.attention == "none":
+            raise UserError("--compare needs --attention additive or dot, not none.")
+
+    def presets(self) -> Mapping[str, Any]:
+        level = "character" if self.data.kind == "embedded" else "subword"
+        return {**super().presets(), "level": level}
+
+    def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
+        yield from super().without_effect()
+        if self.data.kind == "embedded":
+            names = ("columns", "source_language", "target_language", "reverse")
+            yield "with --data embedded, which goes from many languages to ISO 8601", names
+        if self.data.kind == "tfds":
+            yield f"with --data {self.data}", ("columns",)
+        if not self.scheduled_sampling:
+            yield "without --scheduled-sampling", ("sampling_schedule",)
+
+
+@dataclass(frozen=True)
+class Predict(Group):
+    """Translate texts: one JSON object for each, with its translation, the score, other hypotheses,
+    and what each piece was made from."""
+
+    heading: ClassVar[str] = "search of answers"
+
+    search: Literal["beam", "greedy"] = option(
+        "beam", "Beam search, or always the likeliest next piece."
+    )
+    attention: bool = option(True, "Include the attention: what each piece was made from.")
