@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from recipes.kit.data.source import EMBEDDED, Source
-from recipes.kit.options import Group, RunConfig, option
+from recipes.kit.option import Group, option
+from recipes.kit.options import RunConfig
 
 Task = Literal["mackey_glass", "lorenz", "narma10", "memory_capacity"]
 

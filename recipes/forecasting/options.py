@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from recipes.kit.errors import UserError
+from recipes.kit.option import option
 from recipes.kit.options import (
     CELLS,
     GRADIENT_OPTIONS,
@@ -17,7 +18,6 @@ from recipes.kit.options import (
     RunConfig,
     Schedule,
     StackConfig,
-    option,
 )
 from recipes.kit.recipe import NoOptions as Predict
 

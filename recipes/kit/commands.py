@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
+from textwrap import indent
 from typing import Any, Literal
 
 from recipes.kit import output
@@ -18,7 +19,7 @@ from recipes.kit.data.files import stream_lines
 from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
 from recipes.kit.finding import check_name, description_of, load_options, recipe_names
-from recipes.kit.options import Group, flag, option
+from recipes.kit.option import Group, flag, option
 from recipes.kit.parse import parse, split_words, value_of
 
 
@@ -274,7 +275,8 @@ def _read_options(
         source = None if data is None else Source.parse(data)
         default = read_config(kind, Path(file), name, default=default, data=source)
     defaults = () if default is None else (default,)
-    about = description_of(name)
+    first, facts, rest = description_of(name).split("\n\n", 2)
+    about = "\n\n".join((first, indent(facts, "    "), rest))
     config, given = parse(words, kind, flags, prog=prog, description=about, defaults=defaults)
     return config, given
 

@@ -10,7 +10,8 @@ from typing import Any, TypeVar
 
 from recipes.kit.data.source import Source
 from recipes.kit.errors import DataError, UserError
-from recipes.kit.options import NoEffect, RunConfig, options_of
+from recipes.kit.option import NoEffect, options_of
+from recipes.kit.options import RunConfig
 
 C = TypeVar("C", bound=RunConfig)
 

@@ -44,7 +44,7 @@ def load_options(name: str) -> Any:
 
 
 def description_of(name: str) -> str:
-    """What a recipe's package says of itself."""
+    """What a recipe's package says of itself: a line, its facts (`Shape`, ...), commands, more."""
     return inspect.getdoc(importlib.import_module(f"recipes.{name}")) or ""
 
 

@@ -13,7 +13,7 @@ import tyro
 
 from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
-from recipes.kit.options import HEADINGS, Option, options_of
+from recipes.kit.option import HEADINGS, Option, options_of
 
 
 def parse(

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Typ
 
 from recipes.kit.data.readers import Fact
 from recipes.kit.data.source import Source
-from recipes.kit.options import Group, RunConfig
+from recipes.kit.option import Group
+from recipes.kit.options import RunConfig
 
 if TYPE_CHECKING:
     import keras

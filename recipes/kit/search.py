@@ -17,7 +17,8 @@ from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle, Ran
 
 from recipes.kit.config_file import read_json, to_json
 from recipes.kit.errors import UserError
-from recipes.kit.options import FitConfig, RunConfig, flag
+from recipes.kit.option import flag
+from recipes.kit.options import FitConfig, RunConfig
 from recipes.kit.output import CHECKPOINTS, run_record, write_json
 from recipes.kit.recipe import Data, Recipe, Row, Run
 from recipes.kit.run import load_data, precision
@@ -141,9 +142,9 @@ def _oracle(
         return RandomSearchOracle(max_trials=trials, **common)
     if tuner == "bayesian":
         return BayesianOptimizationOracle(max_trials=trials, **common)
-    if not isinstance(config, FitConfig):
+    if not isinstance(config, FitConfig) or "epochs" in config.idle:
         raise UserError(
-            "--tuner hyperband goes on with trials that were trained briefly, and this recipe is "
+            "--tuner hyperband goes on with trials that were trained briefly, and this model is "
             "not trained in epochs; expected random or bayesian."
         )
     oracle = HyperbandOracle(max_epochs=config.epochs, hyperband_iterations=trials, **common)

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from recipes.kit.options import FitConfig, Group, Schedule, StackConfig, option
+from recipes.kit.option import Group, option
+from recipes.kit.options import FitConfig, Schedule, StackConfig
 
 
 @dataclass(frozen=True)

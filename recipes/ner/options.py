@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from recipes.kit.option import option
 from recipes.kit.options import (
     DirectionConfig,
     FitConfig,
     InitialStateConfig,
     StackConfig,
     WordConfig,
-    option,
 )
 from recipes.kit.recipe import NoOptions as Predict
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from recipes.kit.options import FitConfig, Schedule, option
+from recipes.kit.option import option
+from recipes.kit.options import FitConfig, Schedule
 from recipes.kit.recipe import NoOptions as Predict
 
 __all__ = ["Config", "Predict"]

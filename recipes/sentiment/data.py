@@ -23,7 +23,7 @@ from recipes.kit.data.readers import Fact, Found, Readers, Splits
 from recipes.kit.data.source import Source
 from recipes.kit.data.splits import files_of_splits, split_of
 from recipes.kit.errors import DataError, UserError
-from recipes.kit.options import flag
+from recipes.kit.option import flag
 from recipes.kit.recipe import Objective
 from recipes.kit.text import TokenVocabulary, split_texts
 from recipes.kit.words import Vectors, read_word_vectors

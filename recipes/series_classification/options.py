@@ -6,15 +6,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from recipes.kit.option import Group, option
 from recipes.kit.options import (
     GRADIENT_OPTIONS,
     DirectionConfig,
     FitConfig,
-    Group,
     InitialStateConfig,
     Schedule,
     StackConfig,
-    option,
 )
 
 __all__ = ["Config", "Predict"]

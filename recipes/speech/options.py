@@ -7,15 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from recipes.kit.option import Group, option
 from recipes.kit.options import (
     DirectionConfig,
     FitConfig,
-    Group,
     InitialStateConfig,
     RunConfig,
     Schedule,
     StackConfig,
-    option,
 )
 
 

@@ -7,14 +7,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from recipes.kit.errors import UserError
+from recipes.kit.option import Group, option
 from recipes.kit.options import (
     DirectionConfig,
     FitConfig,
-    Group,
     InitialStateConfig,
     Schedule,
     StackConfig,
-    option,
 )
 from recipes.kit.vocabulary import Level
 

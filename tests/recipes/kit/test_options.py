@@ -17,16 +17,8 @@ from recipes.kit.config_file import read_config, to_json
 from recipes.kit.data.source import Source
 from recipes.kit.errors import DataError, UserError
 from recipes.kit.finding import load_options, load_recipe, recipe_names
-from recipes.kit.options import (
-    CELLS,
-    HEADINGS,
-    FitConfig,
-    Group,
-    RunConfig,
-    StackConfig,
-    option,
-    options_of,
-)
+from recipes.kit.option import HEADINGS, Group, option, options_of
+from recipes.kit.options import CELLS, FitConfig, RunConfig, StackConfig
 from recipes.kit.output import run_record
 from recipes.kit.parse import parse, split_words
 from recipes.kit.stack import check_layer, stack_of

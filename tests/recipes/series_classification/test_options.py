@@ -13,7 +13,8 @@ import pytest
 from recipes.kit.config_file import read_config, to_json
 from recipes.kit.data.source import Source
 from recipes.kit.errors import DataError, UserError
-from recipes.kit.options import GRADIENT_OPTIONS, flag
+from recipes.kit.option import flag
+from recipes.kit.options import GRADIENT_OPTIONS
 from recipes.kit.parse import parse
 from recipes.series_classification.options import Config, Predict
 
