@@ -190,7 +190,7 @@ class ForecastConfig(RunConfig):
     lyapunov: float | None = option(
         None,
         "Largest Lyapunov exponent of the series, per step: valid times are then given in Lyapunov "
-        "times, of 1 over this. (That of lorenz is known.)",
+        "times, of 1 over this; that of lorenz is known.",
         above=0,
     )
 

@@ -122,7 +122,7 @@ class Config(SeriesConfig, StackConfig, DirectionConfig, InitialStateConfig, Fit
 
     model: Literal["rnn", "echo_state"] = option(
         "rnn",
-        "rnn: all weights are trained by gradient descent. echo_state: reservoirs (--units, "
+        "`rnn`: all weights are trained by gradient descent. echo_state: reservoirs (--units, "
         '--depth, --cell-options \'{"spectral_radius": 0.9, "leak_rate": 0.5}\') keep their random '
         "weights, and the readout of their states and inputs is found in closed form.",
     )

@@ -213,13 +213,13 @@ def list_command(words: list[str]) -> int:
     from recipes.kit.catalogue import read_catalogue
 
     catalogue = read_catalogue()
+    parameters = catalogue.pop("parameters")
     if options.json:
         print(json.dumps(catalogue, indent=2, ensure_ascii=False))
         return 0
     from rich.console import Console
     from rich.table import Table
 
-    parameters = catalogue.pop("parameters")
     for title, entries in catalogue.items():
         table = Table(
             title=title, title_justify="left", box=None, show_header=False, pad_edge=False

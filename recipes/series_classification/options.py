@@ -40,7 +40,7 @@ class Config(StackConfig, DirectionConfig, InitialStateConfig, FitConfig):
     bidirectional: bool = False
     model: Literal["rnn", "echo_state"] = option(
         "rnn",
-        "rnn is trained by gradient descent; echo_state is a stack of reservoirs (--cell "
+        "`rnn` is trained by gradient descent; echo_state is a stack of reservoirs (--cell "
         "reservoir) with a readout in closed form, whose --cell-options are by default "
         '\'{"input_scaling": 0.2, "bias_scaling": 0.2, "leak_rate": 1}\'.',
         heading="model",

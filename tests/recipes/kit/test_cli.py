@@ -229,6 +229,7 @@ def test_help(capsys):
 def test_list(capsys):
     assert main(["list", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
+    assert list(listed) == ["recipes", "models", "layers"]
     assert "ner" in listed["recipes"]
     assert "tagger_base" in listed["models"]
     assert "CRF" in listed["layers"]
