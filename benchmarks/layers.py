@@ -4,7 +4,7 @@
     python -m benchmarks.layers --grid corners         six points of the grid for each layer
     python -m benchmarks.layers --layers leaky delay
 
-A training step computes the loss and its gradients for weights and inputs. Each runs as one compiled
+A training step computes the loss and its gradients for weights and inputs. Each runs as a compiled
 function, plain (`graph`) and with `jit_compile=True` (`xla`, the default of `fit` where possible).
 Above 1, ours is faster.
 """

@@ -254,6 +254,17 @@ class SparseUniform(_Seeded):
         return {"scale": self.scale, "density": self.density, **super().get_config()}
 
 
+def fresh_copy(initializer: Any) -> Any:
+    """A copy of an initialiser, for a second weight.
+
+    The initialiser itself draws the same numbers every time it is used; a copy draws others, unless
+    it is seeded.
+    """
+    if isinstance(initializer, keras.initializers.Initializer):
+        return initializer.clone()
+    return initializer
+
+
 def fixed_values(values: np.ndarray[Any, Any]) -> Callable[..., Any]:
     """An initialiser that returns `values`, for a layer that computes them itself."""
     return lambda shape, dtype=None: ops.cast(ops.convert_to_tensor(values), dtype)

@@ -16,6 +16,7 @@ from keras import ops
 from custom_layers.engine.checks import require_one_of
 from custom_layers.engine.pixel import neighbours, times
 from custom_layers.engine.tensor import Tensor
+from custom_layers.initializers import fresh_copy
 
 MaskType = Literal["A", "B"]
 
@@ -110,12 +111,12 @@ class PixelLSTM(PixelByPixel):
         kernel = self.add_weight(
             name=f"{prefix}kernel",
             shape=(1, width, channels, 4 * n),
-            initializer=_another(self.kernel_initializer),
+            initializer=fresh_copy(self.kernel_initializer),
         )
         recurrent = self.add_weight(
             name=f"{prefix}recurrent_kernel",
             shape=(neighbours * n, 4 * n),
-            initializer=_another(self.recurrent_initializer),
+            initializer=fresh_copy(self.recurrent_initializer),
         )
         bias = self.add_weight(
             name=f"{prefix}bias", shape=(4 * n,), initializer=self._bias_initializer
@@ -199,13 +200,6 @@ def unskew(images: Tensor) -> Tensor:
     flat = ops.pad(flat, ((0, 0), (0, height), (0, 0)))
     wide = ops.reshape(flat, (batch, height, length + 1, channels))
     return wide[:, :, : length + 1 - height]
-
-
-def _another(initializer: Any) -> Any:
-    """A copy of an initialiser, which would draw the same numbers each time it is used."""
-    if isinstance(initializer, keras.initializers.Initializer):
-        return initializer.clone()
-    return initializer
 
 
 def check_image(shape: tuple[Any, ...], groups: int) -> None:

@@ -17,6 +17,7 @@ from custom_layers.engine.legendre_memory import (
 )
 from custom_layers.engine.loops import project
 from custom_layers.engine.tensor import Tensor
+from custom_layers.initializers import fresh_copy
 from custom_layers.recurrent.base import (
     CellOptions,
     RecurrentCell,
@@ -120,12 +121,9 @@ class LegendreMemoryCell(RecurrentCell):
     def _add_another(
         self, kind: str, shape: tuple[int, ...], name: str, initializer: Any = None
     ) -> Any:
-        """Add a second weight of a kind, initialised by a copy: an initialiser draws the same
-        numbers at every use, an unseeded copy draws others."""
+        """Add a second weight of a kind, by default with a copy of its initialiser."""
         if initializer is None:
-            initializer = getattr(self, f"{kind}_initializer")
-            if isinstance(initializer, keras.initializers.Initializer):
-                initializer = initializer.clone()
+            initializer = fresh_copy(getattr(self, f"{kind}_initializer"))
         return self.add_weight(
             name=name,
             shape=shape,
