@@ -22,9 +22,7 @@ BELOW = {
     "recipes": {"recipes", "zoo", "custom_layers"},
 }
 TASKS = sorted(
-    path.parent.name
-    for path in (ROOT / "recipes").glob("*/recipe.py")
-    if path.parent.name != "kit"
+    path.parent.name for path in (ROOT / "recipes").glob("*/recipe.py") if path.parent.name != "kit"
 )
 
 #: Files of the kit that may import TensorFlow: starting, exporting, serving, text inside the graph,
