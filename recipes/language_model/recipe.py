@@ -141,8 +141,16 @@ def export(run: Run[Config, Data], model: keras.Model) -> None:
 
 
 def portable(model: keras.Model, folder: Path) -> keras.Model:
-    """What ONNX and LiteRT can hold: ids and states in, logits and states out."""
-    return for_serving(model)
+    """What ONNX and LiteRT can hold: ids and states in, logits and the next states out.
+
+    States have other names when they come out: in ONNX a name stands for one tensor only.
+    """
+    plain = for_serving(model)
+    outputs = {
+        name if name == "logits" else f"next_{name}": tensor
+        for name, tensor in plain.output.items()
+    }
+    return keras.Model(plain.input, outputs, name=model.name)
 
 
 def load_test(source: Source, predictor: GeneratorPredictor) -> Sequence[str]:

@@ -175,6 +175,29 @@ def test_predict_and_evaluate(
 
 
 @pytest.mark.slow
+def test_onnx_reads_a_text_step_by_step(
+    trained: Path, predictor: GeneratorPredictor, tmp_path: Path
+) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime")
+    pytest.importorskip("tf2onnx")
+    path = tmp_path / "model.onnx"
+    assert main(["export", str(trained), "--format", "onnx", "--to", str(path)]) == 0
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    assert sorted(names) == ["logits", "next_state_0"]
+    known = json.loads((trained / "tokens.json").read_text())["tokens"]
+    state = np.zeros((1, 24), "float32")
+    ids = [BOUNDARY_ID, *map(known.index, "abcd ")]
+    nats = []
+    for before, after in zip(ids, ids[1:], strict=False):
+        inputs = {"tokens": np.array([[before]], "int32"), "state_0": state}
+        answer = dict(zip(names, session.run(None, inputs), strict=True))
+        state, logits = answer["next_state_0"], answer["logits"][0, 0]
+        nats.append(np.log(np.exp(logits).sum()) - logits[after])
+    np.testing.assert_allclose(nats, predictor.nats_per_token("abcd ")[:-1], rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.slow
 def test_words_in_documents_of_a_line(text: Path, tmp_path: Path) -> None:
     out = tmp_path / "words"
     words = ["--data", str(text), "--out", str(out), "--epochs", "2", "--steps", "5"]
