@@ -127,7 +127,8 @@ class Config(SeriesConfig, StackConfig, DirectionConfig, InitialStateConfig, Fit
         "weights, and the readout of their states and inputs is found in closed form.",
     )
     mode: Literal["direct", "recursive"] = option(
-        "direct", "direct: all steps at once. recursive: one step, which is fed back for the next."
+        "direct",
+        "`direct`: all steps at once. recursive: one step, which is fed back for the next.",
     )
     quantiles: tuple[float, ...] = option(
         (0.1, 0.5, 0.9),

@@ -11,9 +11,11 @@ import math
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from recipes.kit.errors import UserError
+
+G = TypeVar("G", bound="Group")
 
 #: The headings of `--help`, in their order.
 HEADINGS = ("data", "model", "training", "search of answers", "run")
@@ -194,3 +196,13 @@ class Group:
         """Raise a `UserError` about the option of `field` unless `condition` holds."""
         if not condition:
             raise UserError(f"{flag(field)} must be {expected}, not {getattr(self, field)!r}.")
+
+
+def replaced(options: G, **values: Any) -> G:
+    """Options with other values; those that have no effect with them go back to their defaults."""
+    defaults = {option.name: option.default for option in options_of(type(options))}
+    while True:
+        try:
+            return dataclasses.replace(options, **values)
+        except NoEffect as error:
+            values[error.name] = defaults[error.name]

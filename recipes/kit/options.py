@@ -6,7 +6,7 @@ Nothing here imports Keras or TensorFlow, so `--help` answers at once.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -160,6 +160,11 @@ class StackConfig(RunConfig):
             )
         self.parsed_cell_options()
 
+    def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
+        yield from super().without_effect()
+        if not self.dropout:
+            yield "without --dropout", ("variational_dropout",)
+
     def parsed_cell_options(self) -> dict[str, Any]:
         """The object that `cell_options` holds as JSON.
 
@@ -186,6 +191,11 @@ class DirectionConfig(RunConfig):
 
     bidirectional: bool = option(True, "Read the sequence backwards as well.")
     merge_mode: Literal["concat", "sum"] = option("concat", "How the two directions are joined.")
+
+    def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
+        yield from super().without_effect()
+        if not self.bidirectional:
+            yield "without --bidirectional", ("merge_mode",)
 
 
 @dataclass(frozen=True)
@@ -225,3 +235,12 @@ class WordConfig(RunConfig):
         "Read at most this many vectors from the file, which has frequent words first.",
         at_least=1,
     )
+
+    def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
+        yield from super().without_effect()
+        if not self.character_filters:
+            yield "with --character-filters 0", ("character_dim",)
+        if self.word_vectors is None:
+            yield "without --word-vectors", ("word_vectors_limit",)
+        else:
+            yield "with --word-vectors", ("word_dim",)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from typing import Any, TypeVar
 
 import keras_tuner
 
+from recipes.kit.option import replaced
 from recipes.kit.options import DirectionConfig, FitConfig
 
 C = TypeVar("C", bound=FitConfig)
@@ -68,7 +68,7 @@ def clip_space(hp: keras_tuner.HyperParameters, config: C, **options: Any) -> C:
                 "global_clipnorm", start / 10, start * 10, sampling="log", default=start
             )
     rate = config.learning_rate
-    return dataclasses.replace(
+    return replaced(
         config,
         **options,
         global_clipnorm=threshold,
@@ -105,4 +105,4 @@ def reservoir_space(
     }
     options["depth"] = hp.Int("depth", 1, 3, default=min(stack.depth, 3))
     options["cell_options"] = json.dumps({**stack.parsed_cell_options(), **reservoir})
-    return dataclasses.replace(config, **options)
+    return replaced(config, **options)

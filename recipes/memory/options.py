@@ -77,5 +77,6 @@ class Config(StackConfig, InitialStateConfig, FitConfig):
         expand(self.compare)
 
     def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
+        yield from super().without_effect()
         if self.cell in UNGAINED:
             yield f"with --cell {self.cell}, which has no recurrent kernel", ("recurrent_gain",)

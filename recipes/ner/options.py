@@ -46,5 +46,6 @@ class Config(StackConfig, DirectionConfig, InitialStateConfig, WordConfig, FitCo
     )
 
     def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
+        yield from super().without_effect()
         if self.data.kind == "embedded":
             yield "with --data embedded", ("token_column", "tag_column")

@@ -59,9 +59,8 @@ class Config(StackConfig, DirectionConfig, InitialStateConfig, WordConfig, FitCo
     )
 
     def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
+        yield from super().without_effect()
         if self.data.kind == "embedded":
             yield "with --data embedded", ("text_column", "label_column", "subset")
         if self.data.kind == "tfds":
             yield "with --data tfds:NAME", ("subset",)
-        if self.character_filters == 0:
-            yield "with --character-filters 0", ("character_dim",)

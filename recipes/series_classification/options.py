@@ -104,6 +104,7 @@ class Config(StackConfig, DirectionConfig, InitialStateConfig, FitConfig):
             )
 
     def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
+        yield from super().without_effect()
         if self.data.kind == "embedded":
             yield "with --data embedded", ("series_column", "label_column", "time_column")
         else:

@@ -183,6 +183,7 @@ class Config(
         }
 
     def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
+        yield from super().without_effect()
         named = ("transcript_from_name", "valid_names", "test_names")
         if self.data.kind == "embedded":
             yield "with --data embedded", _own_fields(ClipConfig)

@@ -17,7 +17,7 @@ from recipes.kit.config_file import read_config, to_json
 from recipes.kit.data.source import Source
 from recipes.kit.errors import DataError, UserError
 from recipes.kit.finding import load_options, load_recipe, recipe_names
-from recipes.kit.option import HEADINGS, Group, option, options_of
+from recipes.kit.option import HEADINGS, Group, option, options_of, replaced
 from recipes.kit.options import CELLS, FitConfig, RunConfig, StackConfig
 from recipes.kit.output import run_record
 from recipes.kit.parse import parse, split_words
@@ -121,6 +121,35 @@ def test_what_has_no_effect_is_refused_unless_it_is_the_default():
     assert Some(mode="a", extra=4).extra == 4
     with pytest.raises(UserError, match="--extra has no effect with --mode b; leave it out"):
         Some(mode="b", extra=4)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            "--variational-dropout --dropout 0",
+            "--variational-dropout has no effect without",
+        ),
+        (
+            "--merge-mode sum --no-bidirectional",
+            "--merge-mode has no effect without",
+        ),
+        ("--character-filters 0 --character-dim 9", "--character-dim has no effect with"),
+        ("--word-vectors-limit 9", "--word-vectors-limit has no effect without --word-vectors"),
+        ("--word-vectors v.txt --word-dim 9", "--word-dim has no effect with --word-vectors"),
+    ],
+)
+def test_options_of_the_kit_without_effect(words, message):
+    with pytest.raises(UserError, match=message):
+        read(words)
+
+
+def test_another_config_loses_what_has_no_effect_with_it():
+    config = Config(merge_mode="sum")
+    assert replaced(config, bidirectional=False).merge_mode == "concat"
+    assert replaced(config, units=3).merge_mode == "sum"
+    with pytest.raises(UserError, match="--units must be at least 1"):
+        replaced(config, units=0)
 
 
 def test_bounds_are_of_each_number_of_a_tuple():
