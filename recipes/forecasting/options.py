@@ -122,13 +122,14 @@ class Config(SeriesConfig, StackConfig, DirectionConfig, InitialStateConfig, Fit
 
     model: Literal["rnn", "echo_state"] = option(
         "rnn",
-        "`rnn`: all weights are trained by gradient descent. echo_state: reservoirs (--units, "
-        '--depth, --cell-options \'{"spectral_radius": 0.9, "leak_rate": 0.5}\') keep their random '
-        "weights, and the readout of their states and inputs is found in closed form.",
+        "What is trained: rnn, all weights, by gradient descent; echo_state, only the readout, in "
+        "closed form, on reservoirs with random weights (--units, --depth, --cell-options "
+        '\'{"spectral_radius": 0.9, "leak_rate": 0.5}\').',
     )
     mode: Literal["direct", "recursive"] = option(
         "direct",
-        "`direct`: all steps at once. recursive: one step, which is fed back for the next.",
+        "How several steps are forecast: direct, all at once; recursive, one after the other, each "
+        "fed back for the next.",
     )
     quantiles: tuple[float, ...] = option(
         (0.1, 0.5, 0.9),
@@ -139,9 +140,9 @@ class Config(SeriesConfig, StackConfig, DirectionConfig, InitialStateConfig, Fit
     )
     scaling: Literal["train", "window", "last"] = option(
         "window",
-        "train: values are scaled by the mean and deviation of the training part. window: by those "
-        "of the window, which follows new levels. last: they are taken relative to the last value "
-        "of the window, in deviations of the window.",
+        "How values are scaled: train, by the mean and deviation of the training part; window, by "
+        "those of the window, which follows new levels; last, relative to the last value of the "
+        "window, in its deviations.",
     )
     anchor: Literal["level", "season"] = option(
         "season",

@@ -40,8 +40,8 @@ class Config(StackConfig, DirectionConfig, InitialStateConfig, FitConfig):
     bidirectional: bool = False
     model: Literal["rnn", "echo_state"] = option(
         "rnn",
-        "`rnn` is trained by gradient descent; echo_state is a stack of reservoirs (--cell "
-        "reservoir) with a readout in closed form, whose --cell-options are by default "
+        "What is trained: rnn, all weights, by gradient descent; echo_state, only the readout, in "
+        "closed form, on reservoirs (--cell reservoir) whose --cell-options are by default "
         '\'{"input_scaling": 0.2, "bias_scaling": 0.2, "leak_rate": 1}\'.',
         heading="model",
     )
