@@ -57,7 +57,9 @@ def train_recipe(
             if isinstance(config, FitConfig) and (hint := clipping_hint(config, history.rows)):
                 note(hint)
             keras.utils.set_random_seed(config.seed)
-            baseline, compared = recipe.baseline(run), recipe.compare(run)
+            baseline = recipe.baseline(run)
+            keras.utils.set_random_seed(config.seed)
+            compared = recipe.compare(run)
         output.write_rows(folder / output.HISTORY, history.rows)
         uncompiled(model).save(folder / output.MODEL)
         recipe.export(run, model)
