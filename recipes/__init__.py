@@ -1,1 +1,1 @@
-"""Recipes: from data to a trained, evaluated and exported model, one module a task."""
+"""Recipes: from data to a trained, evaluated and exported model, one package per task."""

@@ -1,7 +1,7 @@
 """Chaotic series by echo state networks: a fixed random reservoir, a readout in closed form.
 
 Shape: many-to-many
-Task: echo state networks that go on with a series, or compute a driven system
+Task: echo state networks that continue a series, or compute the output of a driven system
 Data: Mackey-Glass, Lorenz, NARMA10, memory capacity; text, CSV, npy
 Result: Mackey-Glass, NRMSE 84 steps ahead 1.3e-4 (0.73)
 

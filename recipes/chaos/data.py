@@ -151,7 +151,7 @@ def _scoring(config: Config, series: _Series, held_out: int) -> Scoring:
     run_steps = max(run_steps, horizon)
     if series.continues and run_steps >= held_out:
         raise UserError(
-            f"--run-steps {run_steps} are too many for the {held_out} steps to test on; give "
+            f"--run-steps {run_steps} is too many for the {held_out} steps to test on; give "
             "fewer, or a larger --held-out."
         )
     return Scoring(

@@ -215,7 +215,7 @@ class Config(SeriesConfig, ReservoirConfig, ForecastConfig):
     )
     washout: int = option(
         100,
-        "Steps in which a reservoir forgets that it started from zero: not fitted.",
+        "First steps, not fitted, in which a reservoir forgets that it started from zero.",
         at_least=1,
     )
     lags: int = option(50, "Last inputs that the baseline, a linear model, sees.", at_least=1)
@@ -266,7 +266,7 @@ class Config(SeriesConfig, ReservoirConfig, ForecastConfig):
 
 @dataclass(frozen=True)
 class Predict(Group):
-    """Options of `rnn-zoo predict` for this recipe."""
+    """Continue or compute series: one JSON object for each file."""
 
     steps: int | None = option(
         None,

@@ -30,7 +30,7 @@ CARD = Card(
     task="Continues a series, or computes the output of a driven system, with a fixed random "
     "reservoir and a linear readout.",
     use="Series of deterministic origin, measured at even intervals; benchmarks; teaching.",
-    limits="It does not know what it was not trained on, above all values outside the range of the "
+    limits="It knows nothing beyond its training data, least of all values beyond the range of the "
     "training part. Chaos bounds how far any forecast holds: see the valid times. Noise in the "
     "data shortens it further.",
 )
@@ -74,7 +74,7 @@ def train(run: Run[Config, Data], model: keras.Model) -> History:
         return fit_reservoirs(run, model, redrawn)
     except ValueError as error:  # states that overflow
         raise UserError(
-            f"no readout can be found: {error} --spectral-radius is "
+            f"the readout cannot be fitted: {error} --spectral-radius is "
             f"{run.config.spectral_radius:g}; states without a squashing activation stay finite "
             "below 1."
         ) from None

@@ -46,7 +46,7 @@ class SeriesConfig(RunConfig):
     heading: ClassVar[str] = "data"
 
     series: SeriesName = option(
-        "co2", "Which of the embedded series; --data embedded:NAME says the same."
+        "co2", "Embedded series to use; --data embedded:NAME does the same."
     )
     target: tuple[str, ...] = option(
         (),

@@ -26,7 +26,7 @@ def read(source: Source, config: SeriesConfig) -> SeriesSet:
     """
     if source.kind == "tfds":
         raise UserError(
-            f"--data {source}: time series of tensorflow-datasets are not read by this recipe; "
+            f"--data {source}: this recipe cannot read tensorflow-datasets; "
             "expected embedded or the path of CSV files."
         )
     if source.kind == "files":

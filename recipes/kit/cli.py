@@ -14,14 +14,14 @@ Recurrent networks from data to an exported model.
 
   rnn-zoo list [--json]                      recipes, models and layers
   rnn-zoo train RECIPE [options]             from data to model, metrics, pictures, SavedModel
-  rnn-zoo evaluate DIR [--data SRC]          metrics of a trained folder, as JSON
-  rnn-zoo predict DIR INPUT...               answers of a trained folder, a JSON line each;
-                                             INPUT is text, a file of lines or - for stdin;
-                                             of images, sound and series a file
+  rnn-zoo evaluate DIR [--data SRC]          metrics of a trained model, as JSON
+  rnn-zoo predict DIR INPUT...               run a trained model: one JSON line per input;
+                                             INPUT is text, a file with one text per line,
+                                             or - for stdin; for images, sound and series: a file
   rnn-zoo tune RECIPE --trials N [options]   search depth, direction, clipping threshold and more
   rnn-zoo export DIR --format FORMAT         savedmodel, onnx or litert
 
-`rnn-zoo COMMAND --help`, and for the options of a recipe `rnn-zoo train RECIPE --help`.
+`rnn-zoo COMMAND --help` explains a command, `rnn-zoo train RECIPE --help` a recipe's options.
 """
 
 _COMMANDS = ("list", "train", "evaluate", "predict", "tune", "export")
@@ -64,7 +64,7 @@ def _user_error(error: Exception) -> str | None:
     if isinstance(error, UserError):
         return f"error: {error}"
     if isinstance(error, MemoryError) or type(error).__name__ == "ResourceExhaustedError":
-        return "error: there is not enough memory for this; expected smaller sizes."
+        return "error: out of memory; try a smaller batch, model or input."
     if "No space left on device" in str(error):  # TensorFlow and HDF5 have their own exceptions.
         return "error: the disk is full."
     if isinstance(error, OSError) and error.errno in _NO_SPACE | _NO_WRITE:

@@ -27,12 +27,12 @@ from recipes.kit.parse import parse, split_words, value_of
 class RunFlags(Group):
     """Where a run goes, and how it starts; no part of the config."""
 
-    out: Path | None = option(None, "Folder to write; by default saved_models/RECIPE.")
+    out: Path | None = option(None, "Output folder; by default in saved_models/.")
     config: Path | None = option(
-        None, "File of options (config.json or best_config.json); those given here win."
+        None, "JSON file of options, such as config.json; options given here override it."
     )
-    resume: bool = option(False, "Go on with what was interrupted.")
-    overwrite: bool = option(False, "Replace what is there.")
+    resume: bool = option(False, "Continue an interrupted run.")
+    overwrite: bool = option(False, "Replace an existing run.")
 
 
 @dataclass(frozen=True)
@@ -41,48 +41,47 @@ class TuneFlags(RunFlags):
 
     trials: int = option(10, "Number of configurations to try.", at_least=1)
     tuner: Literal["random", "bayesian", "hyperband"] = option(
-        "bayesian", "How the next one is chosen."
+        "bayesian", "How the next configuration is chosen."
     )
 
 
 @dataclass(frozen=True)
 class Evaluate(Group):
-    """Metrics of a trained folder. The last line of stdout is one JSON object."""
+    """Evaluate a trained model. The last line of stdout is one JSON object of metrics."""
 
     data: Source | None = option(
         None,
-        "Evaluate on other data than the test part it was trained with: embedded, tfds:NAME or a "
-        "path.",
+        "Data to evaluate on, instead of the test part of the run: embedded, tfds:NAME or a path.",
         heading="data",
     )
 
 
 @dataclass(frozen=True)
 class Predict(Group):
-    """Answers of a trained folder, one JSON object for each input.
+    """Run a trained model; prints one JSON object for each input.
 
-    INPUT is text, the path of a file, or - for lines on stdin; of recipes for images, sound and
-    series the path of a file. Further options depend on the recipe: rnn-zoo predict DIR --help.
+    INPUT is text, the path of a text file, or - for lines on stdin; recipes for images, sound and
+    series take paths of files. Further options depend on the recipe: rnn-zoo predict DIR --help.
     """
 
 
 @dataclass(frozen=True)
 class Export(Group):
-    """Write the model of a trained folder in another format.
+    """Export a trained model to another format.
 
-    A SavedModel takes raw input. ONNX and LiteRT have no strings: they take numbers, texts as the
-    ids that the lists beside the model give, and need the export extra.
+    A SavedModel takes raw input. ONNX and LiteRT take numbers only: text must be encoded with the
+    ids in the lists saved beside the model. Both need the `export` extra.
     """
 
-    format: Literal["savedmodel", "onnx", "litert"] | None = option(None, "What to write.")
+    format: Literal["savedmodel", "onnx", "litert"] | None = option(None, "Format; required.")
     to: Path | None = option(None, "Where to; by default beside the model.")
     length: int = option(
         64,
-        "Length of what the LiteRT model takes, as its shapes are fixed: words or characters, "
-        "steps of a series, samples of sound (at 8,000 a second, 16000 are two seconds).",
+        "Input length of the LiteRT model, whose shapes are fixed: words or characters, "
+        "steps of a series, or samples of sound (16000 are two seconds at 8 kHz).",
         at_least=1,
     )
-    overwrite: bool = option(False, "Replace what is there.")
+    overwrite: bool = option(False, "Replace an existing export.")
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,7 @@ def train_command(words: list[str]) -> int:
     except BaseException as error:
         if output.resumable(out) and not isinstance(error, UserError):
             again = shlex.join(["rnn-zoo", "train", name, "--out", str(out), "--resume"])
-            print(f"What was done is kept. Go on with: {again}", file=sys.stderr)
+            print(f"Progress was saved. Continue with: {again}", file=sys.stderr)
         raise
     _summary(out, metrics)
     return 0
@@ -147,7 +146,7 @@ def predict_command(words: list[str]) -> int:
     folder, inputs, options = _folder_and_options("predict", words, kind, "INPUT...")
     name = output.recipe_of(folder)
     if not inputs:
-        raise UserError("predict: nothing to predict; expected text, a file, or - for stdin.")
+        raise UserError("predict: no input given; expected text, a file, or - for stdin.")
     predictor = _start(name).load(folder)
     given = _lines(inputs) if predictor.takes == "texts" else map(Path, inputs)
     status = 0
@@ -256,7 +255,7 @@ def _recipe_word(command: str, words: list[str]) -> tuple[str, list[str]]:
             f"usage: rnn-zoo {command} RECIPE [options]\n\nOptions depend on the recipe:\n{names}"
         )
         raise SystemExit(0)
-    raise UserError(f"{command}: names no recipe; expected one of: {', '.join(recipe_names())}.")
+    raise UserError(f"{command}: no recipe given; expected one of: {', '.join(recipe_names())}.")
 
 
 def _read_options(
@@ -304,10 +303,10 @@ def _folder_and_options(
     (options,) = parse(rest, kind, prog=usage, description=_doc(kind))
     if not plain:
         raise UserError(
-            f"{command}: names no folder; expected one that `rnn-zoo train` wrote: {usage}."
+            f"{command}: no folder given; expected one that `rnn-zoo train` wrote ({usage})."
         )
     if len(plain) > 1 and not more:
-        raise UserError(f"{command}: does not know what to do with {plain[1]!r}; expected {usage}.")
+        raise UserError(f"{command}: unexpected argument {plain[1]!r}; expected {usage}.")
     return Path(plain[0]), plain[1:], options
 
 
@@ -349,7 +348,7 @@ def _is_file(item: str) -> bool:
     except (OSError, ValueError):  # longer than a name can be, or with characters no name has
         return False
     if not exists and os.sep in item and not any(map(str.isspace, item)):
-        note(f"there is no file {item}: it is taken as text.")
+        note(f"{item} is not a file; treating it as text.")
     return exists
 
 

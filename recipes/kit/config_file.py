@@ -72,8 +72,8 @@ def read_config(
         elif kind.retired[name] not in (None, value):
             raise DataError(
                 path,
-                f"has the option {name!r}, of which only "
-                f"{kind.retired[name]!r} is left, not {value!r}",
+                f"sets the retired option {name!r}, which must be "
+                f"{kind.retired[name]!r}, not {value!r}",
             )
     if data is not None:
         values["data"] = data

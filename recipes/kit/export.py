@@ -127,7 +127,7 @@ def export_folder(
     if path.exists() and path != own:
         ours = (path / "saved_model.pb").is_file() if kind == "savedmodel" else path.is_file()
         if not ours or path in own.parents:
-            raise UserError(f"--to {path}: holds something else; give another path.")
+            raise UserError(f"--to {path}: exists and is not such an export; give another path.")
         if not overwrite:
             raise UserError(f"--to {path}: exists; give another path, or --overwrite.")
     if kind == "savedmodel":

@@ -51,7 +51,7 @@ def fit(
         steps: Batches an epoch.
         loss: Loss to minimise; the model's own regularisation is added.
         validate: Called after each epoch; returns what to log and to choose the best epoch by.
-        name: Of this training among those of the run.
+        name: Name of this training within the run.
 
     Returns:
         A row of figures for each epoch, the first first.
@@ -69,7 +69,7 @@ def fit(
     if checkpoint.exists():
         state, best_weights = checkpoint.restore()
         if not state.finished(config):
-            say(f"{title}: going on after epoch {state.epoch}")
+            say(f"{title}: resuming after epoch {state.epoch}")
     curves = _Curves(run.folder / "tensorboard" / name) if config.tensorboard else None
 
     with progress_bar() as bar, DeferredInterrupt() as interrupt:
@@ -157,7 +157,7 @@ def _divergence(config: FitConfig, epoch: int, step: int | None, report: Gradien
     if not config.clipping:
         remedy += " or clip the gradient with --global-clipnorm 1"
     return (
-        f"The loss or its gradient stopped being a number in {where}: the training diverged. "
+        f"Training diverged: the loss or its gradient became NaN or infinite in {where}. "
         f"{remedy}, and start again with --overwrite."
     )
 

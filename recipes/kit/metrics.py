@@ -17,7 +17,7 @@ def class_metrics(
     Args:
         truth: True label of each example.
         probabilities: (examples, classes).
-        labels: Names of the classes. An example whose label is none of them counts as wrong.
+        labels: Names of the classes. An example with any other label counts as wrong.
 
     Returns:
         `accuracy`; `macro_f1`, the mean over the classes that are true or predicted anywhere; and

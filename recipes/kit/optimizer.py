@@ -134,13 +134,13 @@ def clipping_hint(config: FitConfig, history: Sequence[Mapping[str, float]]) -> 
     if all(row["clipped_fraction"] == 0 for row in history):
         largest = max(row["gradient_norm_max"] for row in history)
         return (
-            f"{option} {threshold:g} never bit: no gradient norm passed {largest:.3g}. "
-            "It guards against explosions and otherwise changes nothing here."
+            f"{option} {threshold:g} never acted: the largest gradient norm was {largest:.3g}. "
+            "It only guards against exploding gradients here."
         )
     if all(row["clipped_fraction"] >= 0.99 for row in history):
         typical = statistics.median(row["gradient_norm"] for row in history)
         return (
-            f"{option} {threshold:g} bit at every step (gradient norm about {typical:.3g}): it "
+            f"{option} {threshold:g} clipped every step (gradient norm about {typical:.3g}): it "
             f"acts as a smaller learning rate. Try {option} {float(f'{2 * typical:.1g}'):g}."
         )
     return None

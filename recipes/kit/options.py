@@ -50,12 +50,12 @@ class FitConfig(RunConfig):
 
     heading: ClassVar[str] = "training"
 
-    epochs: int = option(20, "Most passes over the training data.", at_least=1)
+    epochs: int = option(20, "Maximum number of passes over the training data.", at_least=1)
     batch_size: int = option(32, "Examples per training step.", at_least=1)
     optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = option(
         "adam", "Update rule; sgd has momentum 0.9."
     )
-    learning_rate: float = option(1e-3, "Step size at its highest.", above=0)
+    learning_rate: float = option(1e-3, "Peak learning rate.", above=0)
     schedule: Schedule = option(
         "constant",
         "Learning rate over time: constant; cosine rises over the first 5 % of the steps, then "
@@ -81,14 +81,14 @@ class FitConfig(RunConfig):
         False, "Compute in float16 on a GPU (bfloat16 elsewhere), with float32 weights."
     )
     jit_compile: bool = option(
-        False, "Compile the training step with XLA; lengths are then padded in steps of 16."
+        False, "Compile the training step with XLA; sequences may then be padded further."
     )
     tensorboard: bool = option(False, "Write the learning curves for TensorBoard as well.")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.clipnorm is not None and self.clipvalue is not None:
-            raise UserError("--clipnorm and --clipvalue exclude each other: give one of them.")
+            raise UserError("--clipnorm and --clipvalue cannot be combined; give one of them.")
 
     @property
     def clipping(self) -> dict[str, float]:
@@ -149,7 +149,7 @@ class StackConfig(RunConfig):
         "orthogonal",
         "Recurrent weights at the start; identity needs --cell simple and makes the IRNN.",
     )
-    l2: float = option(0.0, "Weight of the squared weights in the loss.", at_least=0)
+    l2: float = option(0.0, "Strength of the L2 penalty on the weights.", at_least=0)
 
     def __post_init__(self) -> None:
         super().__post_init__()

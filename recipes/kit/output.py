@@ -74,7 +74,7 @@ def check_free(out: Path, *, overwrite: bool, resume: bool) -> None:
             be replaced as a whole, or an unfinished run waits to be resumed or discarded.
     """
     if resume and overwrite:
-        raise UserError("--resume and --overwrite exclude each other: resume, or start again.")
+        raise UserError("--resume and --overwrite cannot be combined: continue, or start again.")
     if out.exists() and not out.is_dir():
         raise UserError(f"--out {out}: is a file; expected a folder or a new name.")
     if out.exists() and (out.is_mount() or out.resolve() == Path.cwd()):
@@ -85,15 +85,15 @@ def check_free(out: Path, *, overwrite: bool, resume: bool) -> None:
     if out.exists() and any(out.iterdir()):
         if not is_run(out):
             raise UserError(
-                f"--out {out}: is not an rnn-zoo run but holds files; give another folder."
+                f"--out {out}: contains files that are not an rnn-zoo run; give another folder."
             )
         if not overwrite and not resume:
             raise UserError(
-                f"--out {out}: holds a finished run; give another folder, or --overwrite."
+                f"--out {out}: contains a finished run; give another folder, or --overwrite."
             )
     if resumable(out) and not (overwrite or resume):
         raise UserError(
-            f"--out {out}: a run there was interrupted; --resume goes on with it, "
+            f"--out {out}: contains an interrupted run; --resume continues it, "
             "--overwrite discards it."
         )
     if resume and not resumable(out):
@@ -174,7 +174,7 @@ def recipe_of(folder: Path) -> str:
         raise UserError(f"{folder}: has no {CONFIG}; expected a folder that `rnn-zoo train` wrote.")
     recipe = read_json(folder / CONFIG).get("recipe")
     if not isinstance(recipe, str):
-        raise UserError(f"{folder / CONFIG}: names no recipe.")
+        raise UserError(f"{folder / CONFIG}: does not name a recipe.")
     return recipe
 
 

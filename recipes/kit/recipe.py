@@ -167,7 +167,7 @@ class Field:
 
 @dataclass(frozen=True)
 class NoOptions(Group):
-    """`predict` of this recipe has no options of its own."""
+    """Run a trained model: one JSON object for each input. This recipe adds no options."""
 
 
 class Predictor(Protocol[Examples]):

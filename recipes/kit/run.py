@@ -115,7 +115,7 @@ def build(recipe: Recipe[Any, Any, Any], run: Run[Any, Any]) -> keras.Model:
     try:
         return recipe.build(run)
     except ValueError as error:
-        raise UserError(f"no model can be built: {error}") from None
+        raise UserError(f"the model cannot be built: {error}") from None
 
 
 def show_understood(understood: Sequence[Fact]) -> None:

@@ -82,20 +82,20 @@ def search(
     rows = rows_of(oracle)
     done = [row for row in rows if row["status"] == "completed"]
     if not done:
-        raise UserError(f"None of {len(rows)} trials could be completed; {out / TRIALS} says why.")
+        raise UserError(f"None of {len(rows)} trials completed; {out / TRIALS} has the reasons.")
     return data.objective.best(done, key=lambda row: row["objective"])
 
 
 def _check(out: Path, record: dict[str, Any], *, resume: bool, overwrite: bool) -> None:
     """Refuse a folder that is not free for a search, or not that of the search to go on with."""
     if resume and overwrite:
-        raise UserError("--resume and --overwrite exclude each other: go on, or start again.")
+        raise UserError("--resume and --overwrite cannot be combined: continue, or start again.")
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         if not (out / SEARCH).is_file():
-            raise UserError(f"--out {out}: holds something that is not a search; give another.")
+            raise UserError(f"--out {out}: contains something that is not a search; give another.")
         if not (resume or overwrite):
             raise UserError(
-                f"--out {out}: holds a search; --resume goes on with it, --overwrite discards it."
+                f"--out {out}: contains a search; --resume continues it, --overwrite discards it."
             )
     if not resume:
         return
@@ -144,7 +144,7 @@ def _oracle(
         return BayesianOptimizationOracle(max_trials=trials, **common)
     if not isinstance(config, FitConfig) or "epochs" in config.idle:
         raise UserError(
-            "--tuner hyperband goes on with trials that were trained briefly, and this model is "
+            "--tuner hyperband extends trials that were trained for few epochs, but this model is "
             "not trained in epochs; expected random or bayesian."
         )
     oracle = HyperbandOracle(max_epochs=config.epochs, hyperband_iterations=trials, **common)

@@ -23,7 +23,7 @@ class Served:
     """A SavedModel of ours, loaded once.
 
     Args:
-        folder: That of the run.
+        folder: Folder of the run.
 
     Raises:
         DataError: If the SavedModel is missing or damaged.
@@ -91,9 +91,9 @@ def by_length(
     Args:
         items: Texts, arrays, examples.
         run: From a batch of items, sorted by length, to an answer for each.
-        length: Of an item.
-        count: Most items of a batch.
-        budget: Most steps of a batch, padding counted; a longer item is a batch of its own.
+        length: Length of an item.
+        count: Maximum number of items in a batch.
+        budget: Maximum number of steps in a batch, with padding; a longer item is a batch alone.
 
     Returns:
         The answers in the order of the items.

@@ -24,7 +24,7 @@ class Config(StackConfig, FitConfig):
     units: int = 256
     level: Literal["character", "word"] = option(
         "character",
-        "What a token is. Words are whatever stands between blanks; a line break is one, too.",
+        "What a token is. Words are separated by blanks; a line break is a word, too.",
         heading="model",
     )
     documents: Literal["file", "paragraph", "line"] = option(

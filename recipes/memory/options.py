@@ -34,7 +34,7 @@ class Config(StackConfig, InitialStateConfig, FitConfig):
     )
     compare: tuple[str, ...] = option(
         (),
-        "Train these beside the model, all else the same, and draw them together: groups (cells, "
+        "Train these for comparison, all else equal, and plot them together: groups (cells, "
         "initialisation, leaks, delays, depth, clipping) or single variants (simple, irnn, lstm, "
         "leaky-16, ...).",
         heading="run",
@@ -71,7 +71,7 @@ class Config(StackConfig, InitialStateConfig, FitConfig):
         super().__post_init__()
         if self.data != EMBEDDED:
             raise UserError(
-                "--data must be embedded: this recipe makes its own sequences and reads none from "
+                "--data must be embedded: this recipe generates its sequences and cannot read "
                 f"{str(self.data)!r}. Choose them with --task and --length."
             )
         expand(self.compare)

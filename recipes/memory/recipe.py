@@ -37,7 +37,7 @@ from recipes.memory.variants import GROUPS, chosen
 CARD = Card(
     task="Answers about the beginning of a sequence at its end: adding, copying or counting.",
     use="Teaching, and comparing how long recurrent networks remember.",
-    limits="Knows its artificial task and nothing else. A cell that is good here remembers long; "
+    limits="Knows only its artificial task. A cell that does well here remembers for long; "
     "that does not make it good on text, sound or series.",
 )
 

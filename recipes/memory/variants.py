@@ -88,7 +88,7 @@ def expand(names: Iterable[str]) -> list[str]:
     for name in names:
         if name not in VARIANTS and name not in GROUPS:
             raise UserError(
-                f"--compare: there is no {name!r}; expected groups ({', '.join(GROUPS)}) or "
+                f"--compare: unknown name {name!r}; expected groups ({', '.join(GROUPS)}) or "
                 f"variants ({', '.join(VARIANTS)})."
             )
         variants.update(dict.fromkeys(GROUPS.get(name, (name,))))

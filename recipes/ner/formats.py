@@ -38,7 +38,7 @@ def _read_columns(
 ) -> Raw:
     """Columns separated by tabs or blanks, whichever most lines have."""
     if isinstance(tag_column, str):
-        raise UserError(f"tag column {tag_column!r}: expected a number, as {path} names no columns")
+        raise UserError(f"tag column {tag_column!r}: expected a number, as {path} has no header")
     content = [line for line in lines if line.strip(_BLANKS)]
     tabs = sum("\t" in line for line in content) * 2 > len(content)
     widths = Counter(len(_fields(line, tabs)) for line in content if not _is_docstart(line))

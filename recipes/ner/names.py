@@ -163,7 +163,7 @@ class Pool:
 
 @cache
 def deal(seed: int) -> tuple[dict[str, dict[str, list[str]]], dict[str, tuple[str, ...]]]:
-    """Deal every name to one split: the pools {split: {kind: names}}, and words that are no names.
+    """Deal every name to one split: the pools {split: {kind: names}}, and words that are not names.
 
     A string that is in two pools (a surname that is a town) goes to the same split in both.
     """

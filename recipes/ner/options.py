@@ -30,7 +30,7 @@ class Config(StackConfig, DirectionConfig, InitialStateConfig, WordConfig, FitCo
     dropout: float = 0.3
     head: Literal["crf", "softmax"] = option(
         "crf",
-        "What decides on the tags: a CRF for the whole sentence, or a softmax for each word.",
+        "How tags are chosen: a CRF over the whole sentence, or a softmax for each word.",
         heading="model",
     )
     token_column: int | None = option(

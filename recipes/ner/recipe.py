@@ -35,7 +35,7 @@ CARD = Card(
     use="Sentences like those it was trained on, in the same language.",
     limits="Names it has never seen are recognised by their letters and their context only. "
     "Sentences unlike the training data, other languages and longer texts are tagged worse, and "
-    "the confidence does not tell. Not for decisions about people.",
+    "the confidence does not show it. Not for decisions about people.",
 )
 
 _TOKEN_LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)

@@ -63,7 +63,7 @@ def normalise(
 
     Returns:
         The sentences of each file, whether tags mark entities (unless `kind` says so), and the
-        scheme: a name as in `NerData.scheme`.
+        scheme: "labels", "IOB2", "IOBES", ..., for a person to read.
 
     Raises:
         DataError: a tag does not fit the scheme of the others; names file and line.

@@ -52,7 +52,7 @@ class Config(FitConfig):
     )
     size: int | None = option(
         None,
-        "Cut each image to a square from its middle and scale it to this height and width. By "
+        "Crop each image to a centred square and scale it to this height and width. By "
         "default images stay as they are.",
         heading="data",
         at_least=1,

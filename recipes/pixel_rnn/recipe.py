@@ -27,10 +27,10 @@ from recipes.pixel_rnn.options import Config
 from recipes.pixel_rnn.serve import COUNT, IMAGES, PixelPredictor, PixelServer, upper_half
 
 CARD = Card(
-    task="Says how likely an image is, draws images, and completes those of which a part is known.",
+    task="Says how likely an image is, draws images, and completes partly known images.",
     use="Images of the size and kind it was trained on; teaching; likelihoods and anomaly scores.",
     limits="Images are drawn one pixel after the other, and the ones it draws are like its "
-    "training images, whatever was wrong with them. Not for judging whether an image is genuine.",
+    "training images, flaws included. Not for judging whether an image is genuine.",
 )
 
 

@@ -50,7 +50,7 @@ class Config(StackConfig, DirectionConfig, InitialStateConfig, WordConfig, FitCo
         heading="data",
     )
     label_column: int | str | None = option(
-        None, "Column of the labels, given like that of the texts.", heading="data"
+        None, "Column of the labels, specified like --text-column.", heading="data"
     )
     subset: str | None = option(
         None,

@@ -38,7 +38,7 @@ CARD = Card(
     task="Says which class a text belongs to, such as whether a review is positive.",
     use="Texts like those it was trained on, in the same language and of the same kind.",
     limits="Irony, other subjects and other languages are classified worse, and the probabilities "
-    "do not tell. Texts are read up to a number of words. Not for decisions about people.",
+    "do not show it. Only the first words of long texts are read. Not for decisions about people.",
 )
 
 _LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)

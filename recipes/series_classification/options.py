@@ -27,7 +27,7 @@ class Config(StackConfig, DirectionConfig, InitialStateConfig, FitConfig):
 
     epochs: int = option(
         40,
-        "Most passes over the training data; with little data a pass repeats it, up to 32 steps.",
+        "Maximum passes over the training data; small data is repeated, to about 32 steps a pass.",
         at_least=1,
         heading="training",
     )
@@ -86,7 +86,7 @@ class Config(StackConfig, DirectionConfig, InitialStateConfig, FitConfig):
     )
     time_column: str | None = option(
         None,
-        "Column of time stamps; their order is checked, and they are not used otherwise.",
+        "Column of time stamps; only their order is checked.",
         heading="data",
     )
 
@@ -100,7 +100,7 @@ class Config(StackConfig, DirectionConfig, InitialStateConfig, FitConfig):
             self.require(
                 self.pooling != "attention",
                 "pooling",
-                "one without weights with --model echo_state",
+                "anything but attention with --model echo_state",
             )
 
     def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:

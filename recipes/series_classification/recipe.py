@@ -33,7 +33,7 @@ CARD = Card(
     "readings of a sensor.",
     use="Series with the same channels, units and time step as those it was trained on.",
     limits="Series that are sampled or cut differently, other sensors and unseen classes are given "
-    "one of its classes all the same, and the probabilities do not tell. Where a baseline is "
+    "one of its classes anyway, and the probabilities do not show it. Where a baseline is "
     "better, use that.",
 )
 

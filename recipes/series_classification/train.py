@@ -46,7 +46,7 @@ class Training:
         ids = {label: np.int32(index) for index, label in enumerate(data.labels)}
         valid = [series for series in data.valid if series.label in ids]
         if not valid:
-            raise UserError("No series to validate on has a class of the training part.")
+            raise UserError("None of the validation series has a class that occurs in training.")
         self._seen, self._count = len(valid), len(data.valid)
         lengths = {len(series) for series in (*data.train, *data.valid)}
         multiple = _MULTIPLE if config.jit_compile and len(lengths) > 1 else 1

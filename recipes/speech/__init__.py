@@ -3,7 +3,7 @@
 Shape: many-to-many
 Task: text out of a recording, with the time of each letter
 Data: generated Morse code; `tfds:librispeech`, `speech_commands`, `ljspeech`, `yes_no`; manifests,
-  folders whose names tell; WAV, FLAC, OGG, MP3
+  folders with the transcripts in the file names; WAV, FLAC, OGG, MP3
 Result: Morse CER 0.1 % (98 %); spoken digits 0.6 % (94 %)
 
     rnn-zoo train speech                             Morse code as a radio receives it: two wrong

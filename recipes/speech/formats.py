@@ -69,7 +69,7 @@ def list_entries(path: Path, config: Config) -> tuple[list[Entry], str]:
             if len(several) > 1:
                 names = ", ".join(file.name for file in several)
                 raise UserError(
-                    f"{path}: several manifests, {names}, and none names a split; give one."
+                    f"{path}: several manifests, {names}, none named after a split; give one."
                 )
             return _of_subset(read_manifest(several[0], config), config, path), several[0].name
     entries = _of_subset(list_folder(path, config), config, path)

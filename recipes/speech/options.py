@@ -54,9 +54,7 @@ class ClipConfig(RunConfig):
     subset: str | None = option(
         None, "Use only files (or TFDS splits) with this word in their names."
     )
-    by_speaker: bool = option(
-        False, "Where splits are missing, draw speakers for them instead of clips."
-    )
+    by_speaker: bool = option(False, "Split off missing parts by speaker instead of by clip.")
     join: tuple[int, int] | None = option(
         None,
         "Join this many clips of one speaker into a string, anew in each epoch: 1 5 turns words "
@@ -137,7 +135,7 @@ class Config(
     epochs: int = 30
     learning_rate: float = option(
         None,
-        "Step size at its highest. By default 0.003, or 0.005 for Morse code.",
+        "Peak learning rate. By default 0.003, or 0.005 for Morse code.",
         heading="training",
         above=0,
     )
@@ -149,7 +147,7 @@ class Config(
     dropout: float = option(
         None,
         "Share of non-recurrent connections dropped in training. By default 0.2; 0 for Morse code, "
-        "of which there is no end.",
+        "which is generated without end.",
         heading="model",
         at_least=0,
         below=1,
@@ -201,7 +199,7 @@ class Config(
 
 @dataclass(frozen=True)
 class Predict(Group):
-    """How `predict` transcribes."""
+    """Transcribe sound files: one JSON object for each."""
 
     heading: ClassVar[str] = "search of answers"
 

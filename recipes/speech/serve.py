@@ -188,7 +188,7 @@ class TranscriberPredictor:
     def _read(self, path: Path | str) -> tuple[str, np.ndarray]:
         samples, _ = read_audio(Path(path), self.sampling_rate)
         if is_silent(samples):
-            note(f"{path}: is silent; its transcript means nothing.")
+            note(f"{path}: is silent; its transcript is meaningless.")
         return str(path), samples
 
     def _answers(

@@ -84,7 +84,7 @@ class Config(StackConfig, DirectionConfig, InitialStateConfig, FitConfig):
     )
     scheduled_sampling: float = option(
         0.0,
-        "Share of the true target pieces that the decoder's own replace by the end of the "
+        "Share of the true target pieces replaced by the decoder's own by the end of the "
         "training, drawn for each piece. 0 is teacher forcing.",
         heading="training",
         at_least=0,

@@ -36,7 +36,7 @@ CARD = Card(
     task="Translates a sentence into another language or notation.",
     use="Sentences like those it was trained on: of the same languages, subject and length.",
     limits="It leaves out words and makes some up, fluently; longer sentences are worse. What "
-    "matters has to be read by somebody who knows both languages.",
+    "matters must be checked by somebody who knows both languages.",
 )
 
 #: The pieces behind the ids, beside the model.

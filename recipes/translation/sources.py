@@ -82,7 +82,7 @@ def _read_folder(folder: Path, config: Config) -> Raw:
 def _read_tsv_files(where: Path, files: Mapping[str, Path], config: Config) -> Raw:
     if _names_a_language(config):
         raise UserError(
-            f"{where}: TSV files name no languages; --columns or --reverse says which column is "
+            f"{where}: TSV files lack language names; --columns or --reverse says which column is "
             "the source"
         )
     splits = {split: read_tsv(file, config.columns) for split, file in files.items()}

@@ -97,7 +97,7 @@ class Readers(Generic[T]):
             return self.files(source)
         if self.tfds is None:
             raise UserError(
-                f"--data {source}: this recipe reads no dataset of tensorflow-datasets; expected "
+                f"--data {source}: this recipe cannot read tensorflow-datasets; expected "
                 "embedded or the path of your files."
             )
         return self.tfds(source.name)

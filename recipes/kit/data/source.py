@@ -50,7 +50,7 @@ class Source:
             return cls("embedded")
         if colon and scheme in ("embedded", "tfds"):
             if not (name := name.strip("/ ")):
-                raise UserError(f"--data {text}: names no dataset; expected {scheme}:NAME.")
+                raise UserError(f"--data {text}: does not name a dataset; expected {scheme}:NAME.")
             return cls("embedded" if scheme == "embedded" else "tfds", name)
         names = [text] if _exists(_path(text)) else [name.strip() for name in text.split(",")]
         if not all(names):
@@ -80,7 +80,7 @@ class Source:
         """
         if self.name and self.name not in names:
             known = ", ".join(["embedded", *(f"embedded:{name}" for name in names)])
-            raise UserError(f"--data {self}: there is no such set; expected {known}.")
+            raise UserError(f"--data {self}: no such embedded data; expected {known}.")
         return self.name
 
     @property

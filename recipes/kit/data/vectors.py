@@ -40,7 +40,7 @@ def read_vectors(path: Path, limit: int | None = None) -> dict[str, np.ndarray]:
             vector = np.array(values[-dimension:], np.float32)
         except ValueError:
             raise DataError(
-                path, f"the vector of {word!r} holds what is no number", line=number
+                path, f"the vector of {word!r} has a value that is not a number", line=number
             ) from None
         if len(vector) != dimension:
             raise DataError(
