@@ -84,7 +84,7 @@ class SeriesConfig(RunConfig):
     target: str | None = option(
         None,
         "Column of a file, by name or by number from 0, to compute from the others at the same "
-        "step. None continues the series.",
+        "step. By default none: the series is continued.",
     )
     train_steps: int | None = option(
         None,
@@ -138,7 +138,7 @@ class ReservoirConfig(RunConfig):
     )
     density: float | None = option(
         None,
-        "Share of the recurrent weights that are not zero, with --topology random. None means ten "
+        "Share of the recurrent weights that are not zero, with --topology random. By default ten "
         "connections for each unit.",
         above=0,
         at_most=1,
@@ -232,6 +232,7 @@ class Config(SeriesConfig, ReservoirConfig, ForecastConfig):
         return PRESETS[self.task if self.embedded else "own file"]
 
     def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
+        yield from super().without_effect()
         if self.embedded:
             yield f"with --data {self.data}", ("columns", "target")
             if self.task != "mackey_glass":

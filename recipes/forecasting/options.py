@@ -12,6 +12,7 @@ from recipes.kit.option import option
 from recipes.kit.options import (
     CELLS,
     GRADIENT_OPTIONS,
+    TRAINED_STACK_OPTIONS,
     DirectionConfig,
     FitConfig,
     InitialStateConfig,
@@ -24,19 +25,6 @@ from recipes.kit.recipe import NoOptions as Predict
 __all__ = ["Config", "Predict", "SeriesConfig", "SeriesName"]
 
 SeriesName = Literal["co2", "elnino", "sunspots", "nile", "macrodata"]
-
-#: Options that do nothing where only the readout is found, in closed form, and from all layers.
-_WITHOUT_TRAINING = (
-    *GRADIENT_OPTIONS,
-    "batch_size",
-    "connection",
-    "merge_mode",
-    "dropout",
-    "recurrent_dropout",
-    "variational_dropout",
-    "initial_state",
-    "l2",
-)
 
 
 @dataclass(frozen=True)
@@ -193,6 +181,5 @@ class Config(SeriesConfig, StackConfig, DirectionConfig, InitialStateConfig, Fit
     def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
         yield from super().without_effect()
         if self.model == "echo_state":
-            yield "with --model echo_state", _WITHOUT_TRAINING
-        if self.mode == "recursive":
-            yield "with --mode recursive", ("merge_mode",)
+            unused = (*GRADIENT_OPTIONS, *TRAINED_STACK_OPTIONS, "batch_size")
+            yield "with --model echo_state", unused

@@ -15,9 +15,7 @@ import numpy as np
 
 from recipes.kit.errors import UserError
 from recipes.kit.options import FitConfig
-
-#: File that names the arrays of a checkpoint.
-STATE = "state.json"
+from recipes.kit.output import STATE
 
 
 @dataclass

@@ -300,14 +300,17 @@ def _folder_and_options(
     """The trained folder, the words after it, and the options, which may stand anywhere."""
     usage = f"rnn-zoo {command} DIR {more}".rstrip()
     plain, rest = split_words(words, kind)
+    folder = Path(plain[0]) if plain else None
+    if folder is not None and not {"-h", "--help"} & {*rest}:
+        output.recipe_of(folder)  # a wrong folder is said before options that depend on it
     (options,) = parse(rest, kind, prog=usage, description=_doc(kind))
-    if not plain:
+    if folder is None:
         raise UserError(
             f"{command}: no folder given; expected one that `rnn-zoo train` wrote ({usage})."
         )
     if len(plain) > 1 and not more:
         raise UserError(f"{command}: unexpected argument {plain[1]!r}; expected {usage}.")
-    return Path(plain[0]), plain[1:], options
+    return folder, plain[1:], options
 
 
 def _summary(out: Path, metrics: dict[str, Any]) -> None:

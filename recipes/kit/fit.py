@@ -21,7 +21,7 @@ from recipes.kit.checkpoint import Checkpoint, FitState
 from recipes.kit.console import progress_bar, say
 from recipes.kit.errors import UserError
 from recipes.kit.interrupt import DeferredInterrupt
-from recipes.kit.optimizer import GradientReport, make_optimizer
+from recipes.kit.optimizer import make_optimizer
 from recipes.kit.options import FitConfig
 from recipes.kit.output import CHECKPOINTS
 from recipes.kit.recipe import History, Run
@@ -48,7 +48,7 @@ def fit(
             and found again.
         model: Built and not compiled; its weights are trained in place.
         batches: From the number of an epoch (0 first) to its batches `(inputs, targets)`.
-        steps: Batches an epoch.
+        steps: Batches per epoch.
         loss: Loss to minimise; the model's own regularisation is added.
         validate: Called after each epoch; returns what to log and to choose the best epoch by.
         name: Name of this training within the run.
@@ -92,7 +92,7 @@ def fit(
             bar.remove_task(task)
             report = optimizer.take_report()
             if watch.diverged_at is not None or not math.isfinite(report.mean_norm):
-                raise UserError(_divergence(config, state.epoch, watch.diverged_at, report))
+                raise UserError(_divergence(config, state.epoch, watch.diverged_at))
             figures = {"loss": logs["loss"][0], **validate()}
             improved = _keep_score(state, figures[objective.name], objective.mode)
             if improved:
@@ -151,7 +151,7 @@ class _Watch(keras.callbacks.Callback):
         self.interrupt.check()
 
 
-def _divergence(config: FitConfig, epoch: int, step: int | None, report: GradientReport) -> str:
+def _divergence(config: FitConfig, epoch: int, step: int | None) -> str:
     where = f"epoch {epoch + 1}" + (f", step {step}" if step else "")
     remedy = f"Lower --learning-rate (now {config.learning_rate:g})"
     if not config.clipping:

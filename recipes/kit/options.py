@@ -13,7 +13,7 @@ from typing import Any, ClassVar, Literal
 
 from recipes.kit.data.source import EMBEDDED, Source
 from recipes.kit.errors import UserError
-from recipes.kit.option import Group, option
+from recipes.kit.option import Group, flag, option
 
 #: The names in `zoo.CELLS`, for the command line. Registered names are accepted too.
 CELLS = ("simple", "lstm", "gru", "leaky", "delay", "reservoir", "lmu", "lru", "mingru", "minlstm")
@@ -90,6 +90,12 @@ class FitConfig(RunConfig):
         if self.clipnorm is not None and self.clipvalue is not None:
             raise UserError("--clipnorm and --clipvalue cannot be combined; give one of them.")
 
+    def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
+        yield from super().without_effect()
+        for field in ("clipnorm", "clipvalue"):
+            if getattr(self, field) is not None:
+                yield f"with {flag(field)}", ("global_clipnorm",)
+
     @property
     def clipping(self) -> dict[str, float]:
         """The one clipping rule in force, as the optimizer takes it; empty for none."""
@@ -113,6 +119,10 @@ GRADIENT_OPTIONS = (
     "jit_compile",
     "tensorboard",
 )
+
+#: Options of a stack that only act while its weights are trained. The readout of an echo state
+#: network, which is found in closed form, always sees the inputs and all layers.
+TRAINED_STACK_OPTIONS = ("connection", "dropout", "recurrent_dropout", "l2", "initial_state")
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,8 @@ METRICS = "metrics.json"
 HISTORY = "history.csv"
 DATA = "data.json"
 CHECKPOINTS = "checkpoints"
+#: In the folder of each training in `CHECKPOINTS`: the file that makes it one to resume.
+STATE = "state.json"
 
 _PACKAGES = ("rnn-zoo", "keras", "tensorflow", "numpy")
 
@@ -63,7 +65,7 @@ def is_run(folder: Path) -> bool:
 
 def resumable(out: Path) -> bool:
     """Whether there is an interrupted run for `out` that can be resumed."""
-    return any((unfinished_folder(out) / CHECKPOINTS).glob("*/state.json"))
+    return any((unfinished_folder(out) / CHECKPOINTS).glob(f"*/{STATE}"))
 
 
 def check_free(out: Path, *, overwrite: bool, resume: bool) -> None:
@@ -101,8 +103,12 @@ def check_free(out: Path, *, overwrite: bool, resume: bool) -> None:
 
 
 @contextmanager
-def unfinished_run(out: Path, recipe: str, config: RunConfig, *, resume: bool) -> Iterator[Path]:
+def unfinished_run(
+    out: Path, recipe: str, config: RunConfig, *, command: str = "", resume: bool
+) -> Iterator[Path]:
     """Give a folder to work in; move it to `out` when the work is done.
+
+    `command`, what the user typed, is noted in `config.json`; a resumed run keeps its first one.
 
     When the work fails before anything could be resumed, the folder goes. When it fails or is
     interrupted later, it stays for `--resume`.
@@ -113,7 +119,9 @@ def unfinished_run(out: Path, recipe: str, config: RunConfig, *, resume: bool) -
         if folder.exists() and not resume:
             shutil.rmtree(folder)
         folder.mkdir(parents=True, exist_ok=resume)
-        write_json(folder / CONFIG, run_record(recipe, config))
+        if resume:
+            command = read_json(folder / CONFIG).get("command", command)
+        write_json(folder / CONFIG, {**run_record(recipe, config), "command": command})
     except OSError as error:
         raise UserError(f"--out {out}: cannot be written: {error.strerror}.") from None
     try:

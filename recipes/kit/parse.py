@@ -6,6 +6,8 @@ import contextlib
 import dataclasses
 import io
 import os
+import types
+import typing
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any
 
@@ -128,11 +130,35 @@ def _class_of(heading: str, members: Sequence[Option]) -> type:
 
 def _annotated(option: Option) -> Any:
     hint = _as_typed(option.hint)
-    choices = "{" + ",".join(option.choices) + "}" if option.choices else None
-    argument = tyro.conf.arg(help=option.help, metavar=choices)
+    metavar = "{" + ",".join(option.choices) + "}" if option.choices else None
+    unset = option.default in (None, ())  # The help of such an option says what applies without it.
+    if option.default is None:
+        metavar = metavar or _metavar(hint)
+    argument = tyro.conf.arg(
+        help=option.help, metavar=metavar, help_behavior_hint="" if unset else None
+    )
     if hint is bool and option.heading == "run":
         return Annotated[hint, argument, tyro.conf.FlagCreatePairsOff]
     return Annotated[hint, argument]
+
+
+def _metavar(hint: Any) -> str:
+    """What stands for a value in the help, without the None that nobody types.
+
+    >>> _metavar(tuple[int, int] | None)
+    'INT INT'
+    >>> _metavar(typing.Literal["a", "b"] | None)
+    '{a,b}'
+    """
+    members = typing.get_args(hint)
+    match typing.get_origin(hint):
+        case typing.Union | types.UnionType:
+            return "|".join(_metavar(each) for each in members if each is not types.NoneType)
+        case typing.Literal:
+            return "{" + ",".join(map(str, members)) + "}"
+        case origin if origin is tuple:
+            return " ".join(_metavar(each) for each in members)
+    return str(hint.__name__).upper()
 
 
 def _as_typed(hint: Any) -> Any:

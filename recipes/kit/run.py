@@ -11,6 +11,7 @@ import keras
 
 from recipes.kit import output, plots
 from recipes.kit.card import model_card
+from recipes.kit.config_file import read_json
 from recipes.kit.console import note, say
 from recipes.kit.data.readers import Fact
 from recipes.kit.errors import UserError
@@ -46,7 +47,7 @@ def train_recipe(
         What `metrics.json` holds.
     """
     output.check_free(out, overwrite=overwrite, resume=resume)
-    with output.unfinished_run(out, name, config, resume=resume) as folder:
+    with output.unfinished_run(out, name, config, command=command, resume=resume) as folder:
         data = load_data(recipe, config)
         output.write_json(folder / output.DATA, data_record(config, data))
         run = Run(config, data, folder, name.replace("_", " "))
@@ -82,7 +83,7 @@ def train_recipe(
         card = model_card(
             recipe.card,
             recipe=name,
-            command=command,
+            command=read_json(folder / output.CONFIG)["command"],
             understood=data.understood,
             licence=data.licence,
             metrics=metrics,

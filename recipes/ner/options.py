@@ -49,3 +49,5 @@ class Config(StackConfig, DirectionConfig, InitialStateConfig, WordConfig, FitCo
         yield from super().without_effect()
         if self.data.kind == "embedded":
             yield "with --data embedded", ("token_column", "tag_column")
+        if self.data.kind == "tfds":
+            yield "with --data tfds", ("token_column",)

@@ -22,6 +22,7 @@ from recipes.kit.data.readers import Fact, Found, Readers, Splits
 from recipes.kit.data.source import Source
 from recipes.kit.data.splits import SPLITS, files_of_splits, find_splits
 from recipes.kit.errors import DataError, UserError
+from recipes.kit.option import NoEffect
 from recipes.kit.recipe import Objective
 from recipes.series_classification.labelled import LabelledSeries, labels_of
 from recipes.series_classification.npz import read_npz
@@ -69,6 +70,8 @@ def load(source: Source, config: Config) -> Data:
         DataError: If a file is malformed; names file and line.
     """
     splits = readers(config).load(source, seed=config.seed)
+    if source.kind == "files":
+        _check_columns(source.path, config)
     labels, classes = classes_of(
         labels_of(splits.train),
         labels_of((*splits.valid, *splits.test)),
@@ -121,7 +124,7 @@ def read_file(path: Path, config: Config, *, labelled: bool = True) -> _Parts:
         config: Names of the columns of a table.
         labelled: Whether rows of a table without a header start with a label.
     """
-    suffix = Path(path.name.lower().removesuffix(".gz")).suffix
+    suffix = _suffix(path)
     if suffix == ".npz":
         return read_npz(path)
     if suffix == ".ts":
@@ -129,6 +132,21 @@ def read_file(path: Path, config: Config, *, labelled: bool = True) -> _Parts:
     if suffix == ".arff":
         raise DataError(path, "ARFF is not supported; expected .ts, .csv, .tsv, .txt or .npz")
     return {"train": read_table(path, config, labelled=labelled)}
+
+
+def _check_columns(path: Path, config: Config) -> None:
+    """Refuse the options of columns where no file is a table."""
+    files = [*_files_of(path).values()] if path.is_dir() else [path]
+    if any(_suffix(file) not in (".ts", ".npz") for file in files):
+        return
+    for name in ("series_column", "label_column", "time_column"):
+        if getattr(config, name) is not None:
+            raise NoEffect(name, f"on {path}, which is no table")
+
+
+def _suffix(path: Path) -> str:
+    """The ending of a name in small letters, without that of gzip."""
+    return Path(path.name.lower().removesuffix(".gz")).suffix
 
 
 def _whole(path: Path, config: Config) -> tuple[LabelledSeries, ...]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from recipes.kit.option import Group, option
 from recipes.kit.options import (
+    CELLS,
     GRADIENT_OPTIONS,
+    TRAINED_STACK_OPTIONS,
     DirectionConfig,
     FitConfig,
     InitialStateConfig,
@@ -35,7 +37,12 @@ class Config(StackConfig, DirectionConfig, InitialStateConfig, FitConfig):
     schedule: Schedule = "cosine"
     patience: int = 15
     jit_compile: bool = True
-    cell: str = "gru"
+    cell: str = option(
+        None,
+        "Recurrent layer. By default gru; reservoir with --model echo_state.",
+        choices=CELLS,
+        heading="model",
+    )
     units: int = 64
     bidirectional: bool = False
     model: Literal["rnn", "echo_state"] = option(
@@ -91,8 +98,6 @@ class Config(StackConfig, DirectionConfig, InitialStateConfig, FitConfig):
     )
 
     def __post_init__(self) -> None:
-        if self.model == "echo_state" and self.cell == "gru":
-            object.__setattr__(self, "cell", "reservoir")  # in place of the default
         super().__post_init__()
         self.require(64 % (self.pixels or 1) == 0, "pixels", "a divisor of 64")
         if self.model == "echo_state":
@@ -103,6 +108,9 @@ class Config(StackConfig, DirectionConfig, InitialStateConfig, FitConfig):
                 "anything but attention with --model echo_state",
             )
 
+    def presets(self) -> Mapping[str, Any]:
+        return {"cell": "reservoir" if self.model == "echo_state" else "gru"}
+
     def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
         yield from super().without_effect()
         if self.data.kind == "embedded":
@@ -110,7 +118,7 @@ class Config(StackConfig, DirectionConfig, InitialStateConfig, FitConfig):
         else:
             yield "on your own files", ("permuted", "pixels")
         if self.model == "echo_state":
-            yield "with --model echo_state", (*GRADIENT_OPTIONS, *_TRAINED_STACK)
+            yield "with --model echo_state", (*GRADIENT_OPTIONS, *TRAINED_STACK_OPTIONS)
         if self.pooled != "snapshots":
             yield f"with --pooling {self.pooled}", ("snapshots",)
 
@@ -123,18 +131,6 @@ class Config(StackConfig, DirectionConfig, InitialStateConfig, FitConfig):
     def pixels_per_step(self) -> int:
         """The pixels in force."""
         return self.pixels or (1 if self.permuted else 8)
-
-
-#: Options of `StackConfig` and `InitialStateConfig` that only act on a stack that trains. The
-#: readout of an echo state network always sees the inputs and all layers.
-_TRAINED_STACK = (
-    "connection",
-    "dropout",
-    "recurrent_dropout",
-    "variational_dropout",
-    "l2",
-    "initial_state",
-)
 
 
 @dataclass(frozen=True)

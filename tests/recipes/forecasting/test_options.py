@@ -35,7 +35,6 @@ FILE = Source.of(Path("any.csv"))
         ({"model": "echo_state", "layer_norm": True}, "--layer-norm must be off"),
         ({"data": Source("embedded", "nile"), "series": "sunspots"}, "--series has no effect"),
         ({"data": FILE, "series": "nile"}, "--series has no effect with your own files"),
-        ({"mode": "recursive", "merge_mode": "sum"}, "--merge-mode has no effect with --mode rec"),
     ],
 )
 def test_wrong_options(options: dict[str, Any], message: str) -> None:
@@ -49,8 +48,8 @@ def test_wrong_options(options: dict[str, Any], message: str) -> None:
         *[("epochs", 3), ("optimizer", "sgd"), ("learning_rate", 0.1), ("schedule", "constant")],
         *[("global_clipnorm", 5.0), ("clipnorm", 1.0), ("clipvalue", 1.0), ("patience", 3)],
         *[("jit_compile", False), ("tensorboard", True), ("batch_size", 8), ("dropout", 0.1)],
-        *[("recurrent_dropout", 0.1), ("variational_dropout", True), ("l2", 0.1)],
-        *[("connection", "residual"), ("initial_state", "random"), ("merge_mode", "sum")],
+        *[("recurrent_dropout", 0.1), ("l2", 0.1)],
+        *[("connection", "residual"), ("initial_state", "random")],
     ],
 )
 def test_what_an_echo_state_network_has_no_use_for(name: str, value: Any) -> None:

@@ -35,7 +35,6 @@ OTHERS = {
     "connection": "residual",
     "dropout": 0.1,
     "recurrent_dropout": 0.1,
-    "variational_dropout": True,
     "l2": 0.1,
     "initial_state": "learned",
 }
@@ -47,7 +46,10 @@ OTHERS = {
         ({"pixels": 5}, "--pixels must be a divisor of 64, not 5"),
         ({"pixels": 0}, "--pixels must be at least 1, not 0"),
         ({"model": "echo_state", "cell": "lstm"}, "--cell must be reservoir with --model"),
-        ({"model": "echo_state", "pooling": "attention"}, "--pooling must be one without weights"),
+        (
+            {"model": "echo_state", "pooling": "attention"},
+            "--pooling must be anything but attention",
+        ),
         ({"snapshots": 0}, "--snapshots must be at least 1"),
         ({"snapshots": 3}, "--snapshots has no effect with --pooling last"),
         ({"pooling": "max", "snapshots": 3}, "--snapshots has no effect with --pooling max"),
