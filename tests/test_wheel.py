@@ -54,10 +54,10 @@ def test_installed_elsewhere(wheel, tmp_path):
         check=True,
     )
     code = (
-        "import zoo, custom_layers, recipes; from recipes.ner import data as ner;"
+        "import zoo, custom_layers, recipes; from recipes.ner.embedded import generate;"
         "print(zoo.__file__, custom_layers.__file__, recipes.__file__);"
-        "data = ner.load('embedded', sizes={'train': 50, 'valid': 20, 'test': 20});"
-        "print(zoo.create_model('tagger_small').count_params(), len(data.train))"
+        "data = generate({'train': 50, 'valid': 20, 'test': 20}, seed=0);"
+        "print(zoo.create_model('tagger_small').count_params(), len(data['train']))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code],

@@ -93,7 +93,7 @@ class FitConfig(RunConfig):
     def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
         yield from super().without_effect()
         for field in ("clipnorm", "clipvalue"):
-            if getattr(self, field) is not None:
+            if getattr(self, field) is not None and self.global_clipnorm is not None:
                 yield f"with {flag(field)}", ("global_clipnorm",)
 
     @property

@@ -110,7 +110,7 @@ def curves(history: Sequence[dict[str, float]], monitor: str, path: Path) -> Non
             label = {"loss": "training", "val_loss": "validation"}[name]
             losses.plot(epochs, [r[name] for r in history], "o-", color=colour, ms=3, label=label)
     losses.set(title="Loss", xlabel="epoch")
-    losses.legend(frameon=False)
+    losses.legend()
 
     score.plot(epochs, [row[monitor] for row in history], "o-", color=COLOURS[2], ms=3)
     score.set(title=monitor.removeprefix("val_") + " (validation)", xlabel="epoch")
@@ -132,10 +132,9 @@ def curves(history: Sequence[dict[str, float]], monitor: str, path: Path) -> Non
     clipped.set(ylim=(-3, 103))
     clipped.set_ylabel("steps clipped, %", color=COLOURS[5])
     clipped.spines["right"].set_visible(True)
-    gradient.legend(frameon=False)
+    gradient.legend()
 
     for axes in (losses, score, gradient):
-        axes.spines[["top"]].set_visible(False)
         axes.xaxis.get_major_locator().set_params(integer=True)
     save(figure, path)
 
@@ -190,7 +189,6 @@ def trials(rows: Sequence[dict[str, Any]], objective: str, mode: str, path: Path
         axes.plot(places[title], values, "o", color=COLOURS[0], alpha=0.7)
         axes.plot(places[title][best], values[best], "*", ms=16, color=COLOURS[5])
         axes.set(xlabel=title)
-        axes.spines[["top", "right"]].set_visible(False)
     by_title["depth"].set(ylabel=objective)
     by_title["depth"].xaxis.get_major_locator().set_params(integer=True)
     if "direction" in by_title:
@@ -234,7 +232,6 @@ def trials_by(
         axes.plot([row[name] for row in rows], values, "o", color=COLOURS[0], alpha=0.7)
         axes.plot(rows[best][name], values[best], "*", ms=16, color=COLOURS[5])
         axes.set_xlabel(name.replace("_", " "))
-        axes.spines[["top", "right"]].set_visible(False)
     if min(values) > 0 and max(values) > 20 * min(values):
         panels[0].set_yscale("log")
     panels[0].set_ylabel(objective)

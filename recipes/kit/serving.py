@@ -47,13 +47,6 @@ class Served:
         }
         return {name: tensor.numpy() for name, tensor in function(**tensors).items()}
 
-    def inputs_of(self, signature: str) -> Mapping[str, tf.TensorSpec]:
-        """The specs of the inputs of a signature, by name."""
-        specs: Mapping[str, tf.TensorSpec] = self._signatures[signature].structured_input_signature[
-            1
-        ]
-        return specs
-
     @property
     def signatures(self) -> dict[str, tuple[dict[str, str], dict[str, str]]]:
         """For each signature dtype and shape of its inputs and of its outputs, by name."""

@@ -71,9 +71,7 @@ def load(source: Source, config: Config) -> Data:
 def load_test(source: Source, config: Config) -> Sequence[str]:
     """What to evaluate on: the test part of the data the model was trained on, or that of another
     source, or all of another file."""
-    if source == config.data:
-        return _readers(config).load(source, seed=config.seed).test
-    return _readers(config).load_test(source, seed=config.seed)
+    return _readers(config).load_test(source, seed=config.seed, trained_on=config.data)
 
 
 def split_documents(path: Path, config: Config) -> tuple[str, ...]:
@@ -99,7 +97,7 @@ def _readers(config: Config) -> Readers[str]:
 
     return Readers(
         what="documents",
-        embedded=lambda _: _topics(),
+        embedded=_topics,
         files=files,
         tfds=_read_tfds,
         complete=_complete,

@@ -104,9 +104,7 @@ def of_splits(splits: Splits[Sentence], source: Source, config: Config) -> Data:
 def load_test(source: Source, config: Config, kind: Kind) -> Sequence[Sentence]:
     """What to evaluate a model of a kind of tags on: the test part of the data it was trained on,
     or that of another source, or all of another file."""
-    if source == config.data:
-        return readers(config).load(source, seed=config.seed).test
-    return readers(config, kind).load_test(source, seed=config.seed)
+    return readers(config, kind).load_test(source, seed=config.seed, trained_on=config.data)
 
 
 def readers(config: Config, kind: Kind | None = None) -> Readers[Sentence]:
@@ -128,7 +126,7 @@ def readers(config: Config, kind: Kind | None = None) -> Readers[Sentence]:
 
     return Readers(
         what="sentences",
-        embedded=lambda _: _embedded(config.seed),
+        embedded=lambda: _embedded(config.seed),
         files=files,
         tfds=tfds,
         key=lambda sentence: sentence.tokens,

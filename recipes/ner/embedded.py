@@ -48,8 +48,8 @@ def parse_grammar(text: str) -> Rules:
     {'sentence': ('{per} <beat> {per}',), 'beat': ('beat', 'lost to')}
 
     Raises:
-        ValueError: a line is malformed, stands outside a rule, or names a rule again, or a rule is
-            empty; the message has the line number.
+        ValueError: If a line is malformed, stands outside a rule or names a rule again, or if a
+            rule is empty; the message has the line number.
     """
     rules: dict[str, list[str]] = {}
     started: dict[str, int] = {}

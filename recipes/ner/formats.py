@@ -20,8 +20,8 @@ def read_file(path: Path, token_column: int | None, tag_column: int | str | None
     """Read a file: CoNLL-U by its name, else columns. Columns as for `recipes.ner.data.load`.
 
     Raises:
-        UserError: a column's name is unknown.
-        DataError: the file is malformed or empty; names file and line.
+        UserError: If a column's name is unknown.
+        DataError: If the file is malformed or empty; names file and line.
     """
     lines = [line.rstrip("\n") for line in open_text(path)]
     if path.name.lower().removesuffix(".gz").endswith(".conllu"):

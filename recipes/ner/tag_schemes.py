@@ -37,7 +37,7 @@ def to_iob2(tags: Sequence[str]) -> tuple[str, ...]:
     ('B-PER', 'I-PER', 'B-PER', 'O', 'B-LOC')
 
     Raises:
-        ValueError: a tag is neither O nor PREFIX-TYPE with one of these prefixes.
+        ValueError: If a tag is neither O nor PREFIX-TYPE with one of these prefixes.
     """
     out: list[str] = []
     inside: str | None = None
@@ -66,7 +66,7 @@ def normalise(
         scheme: "labels", "IOB2", "IOBES", ..., for a person to read.
 
     Raises:
-        DataError: a tag does not fit the scheme of the others; names file and line.
+        DataError: If a tag does not fit the scheme of the others; names file and line.
     """
     raws = [_typed(raw) for raw in raws] if _is_untyped(raws, kind) else list(raws)
     counts = Counter(tag for raw in raws for s in raw.sentences for tag in s.tags)

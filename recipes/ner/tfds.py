@@ -17,11 +17,11 @@ def read_tfds(name: str, tag_column: int | str | None) -> tuple[dict[str, Raw], 
 
     Args:
         name: NAME or NAME/CONFIG.
-        tag_column: the feature that holds the tags; default the first of ner, tags, upos, pos.
+        tag_column: The feature that holds the tags; default the first of ner, tags, upos, pos.
 
     Raises:
-        UserError: no such dataset, it cannot be fetched, or it lacks tokens or tags.
-        DataError: an example's tokens and tags do not agree.
+        UserError: If there is no such dataset, it cannot be fetched, or it lacks tokens or tags.
+        DataError: If an example's tokens and tags do not agree.
     """
     where = f"tfds:{name}"
     if isinstance(tag_column, int):
@@ -46,18 +46,18 @@ def from_examples(
     """Sentences from decoded TFDS examples; those without tokens are left out.
 
     Args:
-        examples: mappings with "tokens" (byte or text strings) and `tag_key` (numbers into
+        examples: Mappings with "tokens" (byte or text strings) and `tag_key` (numbers into
             `names`, or strings).
-        tag_key: the feature that holds the tags.
-        names: the ClassLabel's names, None where tags are strings.
-        where: the source, for messages.
+        tag_key: The feature that holds the tags.
+        names: The ClassLabel's names, None where tags are strings.
+        where: The source, for messages.
 
     Raises:
-        DataError: tokens and tags differ in length, or a tag has no name.
+        DataError: If tokens and tags differ in length, or a tag has no name.
     """
     sentences = []
     for index, example in enumerate(examples):
-        tokens = tuple(_text(token) for token in example["tokens"])
+        tokens = tuple(tfds.text_of(token) for token in example["tokens"])
         values = list(example[tag_key])
         if len(tokens) != len(values):
             raise DataError(
@@ -66,7 +66,7 @@ def from_examples(
                 f"{len(values)} tags",
             )
         if names is None:
-            tags = tuple(_text(value) for value in values)
+            tags = tuple(tfds.text_of(value) for value in values)
         elif all(0 <= int(value) < len(names) for value in values):
             tags = tuple(names[int(value)] for value in values)
         else:
@@ -88,7 +88,3 @@ def _tag_feature(where: str, features: Mapping[str, Any], wanted: str | None) ->
     if key is None or not hasattr(features[key], "feature"):
         raise UserError(f"{where}: expected tags in {' or '.join(candidates)}, found {have}")
     return key
-
-
-def _text(value: bytes | str) -> str:
-    return value.decode("utf-8") if isinstance(value, bytes) else str(value)

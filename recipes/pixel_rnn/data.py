@@ -115,10 +115,8 @@ def load_test(source: Source, config: Config, shape: Sequence[int], top: int) ->
     Raises:
         UserError, DataError: As for `load`; or if the images are not like those of the model.
     """
-    reader, seed = readers(config), config.seed
-    same = source == config.data
-    test = reader.load(source, seed=seed).test if same else reader.load_test(source, seed=seed)
-    images = np.stack(test)
+    seed = config.seed
+    images = np.stack(readers(config).load_test(source, seed=seed, trained_on=config.data))
     its_top = _top(images, source)
     if images.shape[1:] != tuple(shape) or its_top != top:
         raise DataError(
@@ -155,7 +153,7 @@ def readers(config: Config) -> Readers[np.ndarray]:
 
     return Readers(
         what="images",
-        embedded=lambda _: fitted(_digits(), Source()),
+        embedded=lambda: fitted(_digits(), Source()),
         files=files,
         tfds=lambda name: fitted(_read_tfds(name), Source("tfds", name)),
         key=lambda image: image.tobytes(),

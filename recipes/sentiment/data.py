@@ -92,9 +92,7 @@ def load(source: Source, config: Config) -> Data:
 def load_test(source: Source, config: Config) -> Sequence[LabelledText]:
     """What to evaluate a model on: the test part of the data it was trained on, or that of another
     source, or all of another file."""
-    if source == config.data:
-        return readers(config).load(source, seed=config.seed).test
-    return readers(config).load_test(source, seed=config.seed)
+    return readers(config).load_test(source, seed=config.seed, trained_on=config.data)
 
 
 def readers(config: Config, *, strict: bool = False) -> Readers[LabelledText]:
@@ -125,7 +123,7 @@ def readers(config: Config, *, strict: bool = False) -> Readers[LabelledText]:
 
     return Readers(
         what="texts",
-        embedded=lambda _: _embedded(config.seed),
+        embedded=lambda: _embedded(config.seed),
         files=files,
         tfds=lambda name: _read_tfds(name, config),
         key=lambda example: example.text,

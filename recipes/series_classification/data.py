@@ -92,9 +92,7 @@ def load(source: Source, config: Config) -> Data:
 def load_test(source: Source, config: Config) -> Sequence[LabelledSeries]:
     """What to evaluate a model on: the test part of the data it was trained on, or that of another
     source, or all of another file."""
-    if source == config.data:
-        return readers(config).load(source, seed=config.seed).test
-    return readers(config).load_test(source, seed=config.seed)
+    return readers(config).load_test(source, seed=config.seed, trained_on=config.data)
 
 
 def readers(config: Config) -> Readers[LabelledSeries]:
@@ -111,9 +109,7 @@ def readers(config: Config) -> Readers[LabelledSeries]:
         _check(parts, source)
         return Found(parts, (Fact("files", names),))
 
-    return Readers(
-        what="series", embedded=lambda _: _digits(config), files=files, complete=_complete
-    )
+    return Readers(what="series", embedded=lambda: _digits(config), files=files, complete=_complete)
 
 
 def read_file(path: Path, config: Config, *, labelled: bool = True) -> _Parts:

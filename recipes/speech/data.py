@@ -122,7 +122,7 @@ def load(source: Source, config: Config, sampling_rate: int | None = None) -> Da
     if config.join is not None:
         for name, strings in parts.items():
             if not strings:
-                raise UserError(f"--join {config.join[0]}: no speaker has so many clips in {name}.")
+                raise UserError(f"--join {config.join[0]}: no speaker has as many clips in {name}.")
         sizes = ", ".join(f"{len(strings):,} {name}" for name, strings in parts.items())
         facts.append(Fact("strings", f"{sizes}, of {config.join[0]} to {config.join[1]} clips"))
     if unseen := _letters((*clips.valid, *clips.test)) - symbols:
@@ -186,7 +186,7 @@ class _Reader:
         """How each kind of source is read."""
         return Readers(
             what="clips",
-            embedded=lambda _: self._embedded(),
+            embedded=self._embedded,
             files=self._files,
             tfds=self._tfds,
             complete=self._complete,

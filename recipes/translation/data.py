@@ -115,12 +115,7 @@ def load_pairs(source: Source, config: Config) -> Splits[Pair]:
 def load_test(source: Source, config: Config) -> Sequence[Pair]:
     """What to evaluate on: the test part of the data the model was trained on, or that of another
     source, or all of another file or of two aligned ones."""
-    readers = _readers(config)
-    if source == config.data:
-        return readers.load(source, seed=config.seed).test
-    if len(source.paths) > 1:
-        return readers.read(source).splits["train"]
-    return readers.load_test(source, seed=config.seed)
+    return _readers(config).load_test(source, seed=config.seed, trained_on=config.data)
 
 
 def by_source(pairs: Iterable[Pair]) -> list[tuple[str, tuple[str, ...]]]:
@@ -138,7 +133,7 @@ def by_source(pairs: Iterable[Pair]) -> list[tuple[str, tuple[str, ...]]]:
 def _readers(config: Config) -> Readers[Pair]:
     return Readers(
         what="pairs",
-        embedded=lambda _: _embedded(config),
+        embedded=lambda: _embedded(config),
         files=lambda source: _prepared(read_files(source, config), config),
         tfds=lambda name: _prepared(read_tfds(name, config), config),
         complete=_complete,

@@ -27,7 +27,6 @@ def padded_batches(
     *,
     shuffle: tuple[int, int] | None = None,
     pad_multiple: int = 1,
-    target_padding: int = -1,
     target_multiple: int | None = None,
     change: Change | None = None,
 ) -> tf.data.Dataset:
@@ -35,11 +34,10 @@ def padded_batches(
 
     Args:
         inputs: Named arrays of each example; axis 0 is time where an array has one. Padding is 0.
-        targets: An array for each example, or a number.
-        batch_size: Examples a batch; the last one may be smaller.
+        targets: An array for each example, or a number. Padding is -1.
+        batch_size: Examples per batch; the last one may be smaller.
         shuffle: Seed and epoch, which decide the order; None keeps examples sorted by length.
         pad_multiple: Round every padded length up to a multiple, so that fewer shapes occur.
-        target_padding: What targets are padded with.
         target_multiple: The multiple of targets, where it is another one.
         change: Changes the inputs of a padded batch (noise, word dropout), given a generator that
             depends on `shuffle`.
@@ -69,7 +67,7 @@ def padded_batches(
             }
             if change is not None:
                 batch = change(batch, generator)
-            yield batch, pad([targets[row] for row in rows], target_padding, multiple)
+            yield batch, pad([targets[row] for row in rows], -1, multiple)
 
     def spec(array: np.ndarray) -> tf.TensorSpec:
         return tf.TensorSpec([None] * (array.ndim + 1), array.dtype)

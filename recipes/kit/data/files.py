@@ -36,7 +36,7 @@ def read_text(path: str | Path) -> str:
     """The text of a UTF-8 file, gzip or not, without its byte order mark, lines ended by `\\n`.
 
     Raises:
-        DataError: the file cannot be read, is a broken gzip, is binary or is not UTF-8 (with the
+        DataError: If the file cannot be read, is a broken gzip, is binary or is not UTF-8 (with the
             line where that shows).
     """
     path = Path(path)
@@ -64,7 +64,7 @@ def stream_lines(path: str | Path) -> Iterator[tuple[int, str]]:
     """Number and text of each line of a UTF-8 file, gzip or not, without holding it in memory.
 
     Raises:
-        DataError: as for `read_text`.
+        DataError: As for `read_text`.
     """
     path = Path(path)
     try:

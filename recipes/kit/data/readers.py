@@ -65,22 +65,20 @@ class Readers(Generic[T]):
 
     Attributes:
         what: What examples are called, "sentences".
-        embedded: From the name of an embedded set, mostly empty, to what it holds.
+        embedded: What the embedded set holds.
         files: From a source of files to what they hold.
         tfds: From the name of a dataset to what it holds; None where none is read.
         key: Examples with equal keys go to the same part, so that no duplicate leaks. By default
             the example itself.
-        embedded_names: Names of embedded sets beside the usual one.
         complete: From the parts that are there, a seed and the source to all three parts, and how
             the missing ones were made. By default a shuffle of train, `complete_splits`.
     """
 
     what: str
-    embedded: Callable[[str], Found[T]]
+    embedded: Callable[[], Found[T]]
     files: Callable[[Source], Found[T]]
     tfds: Callable[[str], Found[T]] | None = None
     key: Callable[[T], Hashable] | None = None
-    embedded_names: tuple[str, ...] = ()
     complete: Complete[T] | None = None
 
     def read(self, source: Source) -> Found[T]:
@@ -91,7 +89,8 @@ class Readers(Generic[T]):
             DataError: If a file is malformed; names file and line.
         """
         if source.kind == "embedded":
-            return self.embedded(source.embedded_name(*self.embedded_names))
+            source.embedded_name()  # There is only the usual one.
+            return self.embedded()
         if source.kind == "files":
             source.require()
             return self.files(source)
@@ -110,14 +109,24 @@ class Readers(Generic[T]):
         """
         return self._complete(self.read(source), source, seed)
 
-    def load_test(self, source: Source, *, seed: int) -> Sequence[T]:
-        """What to evaluate on: all of a single file, the test part of all else.
+    def load_test(
+        self, source: Source, *, seed: int, trained_on: Source | None = None
+    ) -> Sequence[T]:
+        """What to evaluate a model on: the test part of the data it was trained on, or that of
+        another source, or all of files that name no part.
 
         A folder with a test part needs no other part for this.
+
+        Args:
+            source: The source.
+            seed: That of the training.
+            trained_on: The source of the training.
 
         Raises:
             UserError, DataError: As for `load`.
         """
+        if source == trained_on:
+            return self.load(source, seed=seed).test
         found = self.read(source)
         if source.is_file and [*found.splits] == ["train"]:
             return tuple(found.splits["train"])

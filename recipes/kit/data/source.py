@@ -96,8 +96,8 @@ class Source:
 
     @property
     def is_file(self) -> bool:
-        """Whether it is a single file."""
-        return len(self.paths) == 1 and self.paths[0].is_file()
+        """Whether it is a file, or several that belong together, and no folder."""
+        return bool(self.paths) and all(path.is_file() for path in self.paths)
 
     def __str__(self) -> str:
         if self.kind == "files":

@@ -15,6 +15,9 @@ T = TypeVar("T")
 
 SPLITS = ("train", "valid", "test")
 
+#: Share of train that each missing split gets, at least one item.
+_FRACTION = 0.1
+
 _SPLIT_WORDS = {
     "train": r"train(?:ing)?",
     "valid": r"dev|devel|development|valid|val|validation|testa",
@@ -33,7 +36,7 @@ def split_of(name: str) -> str | None:
     count where no letter touches them, so `wnut17train.conll` is train and `latest.txt` nothing.
 
     Raises:
-        ValueError: the name holds words of two splits.
+        ValueError: If the name holds words of two splits.
     """
     found = [split for split, pattern in _SPLIT_PATTERNS.items() if pattern.search(name.lower())]
     if len(found) > 1:
@@ -47,7 +50,7 @@ def files_of_splits(
     """The files of a directory that name "train", "valid" or "test", by name; the others are left.
 
     Raises:
-        UserError: a file names two splits.
+        UserError: If a file names two splits.
     """
     found: dict[str, list[Path]] = {}
     for path in data_files(directory, suffixes):
@@ -67,8 +70,8 @@ def find_splits(directory: Path, suffixes: Sequence[str] | None = None) -> dict[
     looked at. A file that is alone is "train", whatever its name.
 
     Raises:
-        UserError: not a directory; none of several files names a split; two files name the same
-            one; one file names two.
+        UserError: If it is not a directory, none of several files names a split, two files name the
+            same one, or one file names two.
     """
     if not directory.is_dir():
         raise UserError(f"{directory}: expected a directory, found a file")
@@ -97,19 +100,17 @@ def complete_splits(
     *,
     seed: int,
     where: str,
-    what: str = "sentences",
-    fraction: float = 0.1,
+    what: str,
     key: Callable[[T], Hashable] | None = None,
 ) -> tuple[dict[str, tuple[T, ...]], str]:
     """Split off what is missing of train, valid and test from train, by a seeded shuffle.
 
     Args:
         splits: "train" and what else there is. An absent or empty split counts as missing.
-        seed: of the shuffle.
-        where: the source, for messages.
-        what: the name of the items, for messages.
-        fraction: of the train items that each missing split gets, at least one.
-        key: items with an equal key go to the same split, so that no duplicate leaks. By default
+        seed: Of the shuffle.
+        where: The source, for messages.
+        what: The name of the items, for messages.
+        key: Items with an equal key go to the same split, so that no duplicate leaks. By default
             the item itself.
 
     Returns:
@@ -117,7 +118,7 @@ def complete_splits(
         when nothing was missing.
 
     Raises:
-        UserError: no train split, or too few distinct items to split.
+        UserError: If there is no train split, or too few distinct items to split.
     """
     train = tuple(splits.get("train", ()))
     if not train:
@@ -135,7 +136,7 @@ def complete_splits(
             f"{' and '.join(missing)}; expected at least {len(missing) + 1}"
         )
     random.Random(seed).shuffle(groups)
-    count = max(1, min(round(fraction * len(groups)), (len(groups) - 1) // len(missing)))
+    count = max(1, min(round(_FRACTION * len(groups)), (len(groups) - 1) // len(missing)))
     owner = {group: missing[i // count] for i, group in enumerate(groups[: count * len(missing)])}
     for split in SPLITS:
         if split == "train" or split in missing:

@@ -28,7 +28,7 @@ def prepared_builder(name: str) -> Any:
     """A builder with its data on disk.
 
     Raises:
-        UserError: no such dataset, or it cannot be fetched.
+        UserError: If there is no such dataset, or it cannot be fetched.
     """
     try:
         import tensorflow_datasets as tfds

@@ -246,7 +246,7 @@ def test_other_mistakes(tmp_path) -> None:
         load(Source.of(tmp_path), Config(data=Source.of(tmp_path)))
     for text, message in (
         ("tfds:x", "--data tfds:x: expected embedded or the path of a file"),
-        ("embedded:x", "--data embedded:x: there is no such set; expected embedded"),
+        ("embedded:x", "--data embedded:x: no such embedded data; expected embedded"),
         (str(tmp_path / "none.csv"), "none.csv: no such file or folder"),
     ):
         with pytest.raises(UserError, match=message):
@@ -265,5 +265,5 @@ def test_a_washout_longer_than_the_training_part() -> None:
 
 
 def test_free_runs_longer_than_the_part() -> None:
-    with pytest.raises(UserError, match="--run-steps 2000 are too many for the 400 steps"):
+    with pytest.raises(UserError, match="--run-steps 2000 is too many for the 400 steps"):
         load(EMBEDDED, Config(held_out=400))

@@ -382,7 +382,7 @@ def test_search(table: Path, tmp_path: Path, capfd: pytest.CaptureFixture) -> No
     capfd.readouterr()
     again = [*words, "--overwrite", "--trials", "2", "--tuner", "hyperband"]
     assert main(["tune", "chaos", *again]) == 2
-    assert "this recipe is not trained in epochs" in capfd.readouterr().err
+    assert "this model is not trained in epochs" in capfd.readouterr().err
     assert (out / "best_config.json").is_file()  # nothing was overwritten
     more = [*words, "--resume", "--trials", "3", "--tuner", "random"]
     assert main(["tune", "chaos", *more]) == 0

@@ -262,9 +262,9 @@ def test_windows_of_calendar_and_known(tmp_path: Path) -> None:
 def test_unknown_sources() -> None:
     with pytest.raises(UserError, match="no such file"):
         load("/nowhere")
-    with pytest.raises(UserError, match="are not read by this recipe"):
+    with pytest.raises(UserError, match="this recipe cannot read tensorflow-datasets"):
         forecasting.load(Source("tfds", "monash"), Config())
-    with pytest.raises(UserError, match="embedded:nil: there is no such set"):
+    with pytest.raises(UserError, match="embedded:nil: no such embedded data"):
         forecasting.load(Source("embedded", "nil"), Config())
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -43,27 +44,28 @@ def fails(capfd, *words: str) -> str:
     ("words", "message"),
     [
         ("trian ner", "unknown command 'trian'; did you mean 'train'"),
-        ("train", "names no recipe; expected one of: .*ner"),
+        ("train", "no recipe given; expected one of: .*ner"),
         ("train nerd", "unknown recipe 'nerd'; did you mean 'ner'"),
         ("train ner --unitz 3", "--unitz.*did you mean --units"),
         ("train ner --epochs zero", "--epochs"),
         ("train ner --epochs 0", "--epochs must be at least 1, not 0"),
         ("train ner --data no/such/path", "no/such/path"),
         ("train ner --data=", "--data is empty; expected embedded, tfds:NAME or a path"),
-        ("train ner --data embedded:big", "there is no such set; expected embedded"),
+        ("train ner --data embedded:big", "no such embedded data; expected embedded"),
         ("train ner --tag-column 2", "--tag-column has no effect with --data embedded"),
         ("train ner --cell lstn", "--cell lstn: .*"),
         ("train ner --data tfds:", "tfds:"),
         ("train ner --config no.json", "no.json: cannot be read"),
         ("train ner --resume --out no/run", "no interrupted run for no/run"),
-        ("evaluate", "evaluate: names no folder; expected one that `rnn-zoo train` wrote"),
-        ("evaluate a b", "does not know what to do with 'b'"),
-        ("predict", "predict: names no folder"),
+        ("evaluate", "evaluate: no folder given; expected one that `rnn-zoo train` wrote"),
+        ("evaluate a b", "no such folder"),
+        ("predict", "predict: no folder given"),
         ("export no/such/folder", "no such folder"),
         ("evaluate no/such/folder", "no/such/folder: no such folder"),
         ("predict no/such/folder text", "no such folder"),
+        ("predict no/such/folder text --steps 5", "no such folder"),
         ("export no/such/folder --format onnx", "no such folder"),
-        ("export x --format pickle", "pickle"),
+        ("export x --format pickle", "x: no such folder"),
         ("tune ner --trials 0", "--trials must be at least 1, not 0"),
         ("tune ner --tuner grid", "grid"),
         ("tune ner --data no/such/path", "no/such/path"),
@@ -119,7 +121,7 @@ def test_wrong_vectors(capfd, corpus, tmp_path):
 def test_a_finished_run_is_not_overwritten(capfd, corpus, trained):
     before = (trained / "metrics.json").read_bytes()
     line = fails(capfd, "train", "ner", "--data", corpus, "--out", trained)
-    assert "holds a finished run" in line
+    assert "contains a finished run" in line
     assert "--overwrite" in line
     assert (trained / "metrics.json").read_bytes() == before
 
@@ -131,7 +133,7 @@ def test_a_folder_of_something_else_is_never_touched(capfd, tmp_path, overwrite,
     if config:
         (tmp_path / "config.json").write_text(config)
     line = fails(capfd, "train", "ner", "--out", tmp_path, *overwrite)
-    assert "is not an rnn-zoo run" in line
+    assert "files that are not an rnn-zoo run" in line
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
 
 
@@ -177,7 +179,7 @@ def test_a_link_stays_a_link(tmp_path):
 
 def test_resume_and_overwrite_exclude_each_other(capfd, tmp_path):
     words = ("train", "ner", "--out", tmp_path / "x", "--resume", "--overwrite")
-    assert "exclude each other" in fails(capfd, *words)
+    assert "cannot be combined" in fails(capfd, *words)
 
 
 def test_out_that_cannot_be_written(capfd, tmp_path):
@@ -346,7 +348,7 @@ def test_predict_takes_a_long_paragraph(capsys, trained):
 def test_predict_refuses_a_folder_and_tells_of_a_missing_file(capfd, trained, tmp_path):
     assert "is a folder" in fails(capfd, "predict", trained, tmp_path)
     assert main(["predict", str(trained), str(tmp_path / "none.txt")]) == 0
-    assert "there is no file" in capfd.readouterr().err
+    assert "is not a file; treating it as text" in capfd.readouterr().err
 
 
 def test_predict_refuses_what_is_no_text(capfd, monkeypatch, trained):
@@ -365,7 +367,7 @@ def test_predict_refuses_what_is_no_text(capfd, monkeypatch, trained):
         (("labels.json", b"{}"), "predict DIR text", "labels.json: has no 'entities'"),
         (("labels.json", b"{"), "predict DIR text", "labels.json:1: is not JSON"),
         (("config.json", b"{"), "evaluate DIR", "config.json:1: is not JSON"),
-        (("config.json", b"{}"), "evaluate DIR", "names no recipe"),
+        (("config.json", b"{}"), "evaluate DIR", "does not name a recipe"),
         (
             ("config.json", b'{"recipe": "ner", "options": {}}'),
             "evaluate DIR",
@@ -386,7 +388,13 @@ def test_damaged_folders(capfd, trained, tmp_path, damage, words, message):
 
 
 def test_predict_nothing(capfd, trained):
-    assert "nothing to predict" in fails(capfd, "predict", trained)
+    assert "no input given" in fails(capfd, "predict", trained)
+
+
+def test_wrong_options_of_a_trained_folder(capfd, trained):
+    assert "pickle" in fails(capfd, "export", trained, "--format", "pickle")
+    assert "unexpected argument 'b'" in fails(capfd, "evaluate", trained, "b")
+    assert "--steps" in fails(capfd, "predict", trained, "x", "--steps", "5")
 
 
 def test_python_m_is_train():
@@ -446,7 +454,7 @@ def test_interrupt_then_resume(corpus, tmp_path, capfd):
     assert not out.exists()
 
     capfd.readouterr()
-    assert "was interrupted" in fails(capfd, *words, "--out", out)
+    assert "contains an interrupted run" in fails(capfd, *words, "--out", out)
     (tmp_path / "c.json").write_text('{"units": 9}')
     config = ["--config", str(tmp_path / "c.json")]
     line = fails(capfd, "train", "ner", "--out", out, "--resume", *config)
@@ -455,6 +463,8 @@ def test_interrupt_then_resume(corpus, tmp_path, capfd):
     assert "--resume: the interrupted run has --units 8, not 9" in fails(capfd, *changed)
 
     assert main(["train", "ner", "--out", str(out), "--resume"]) == 0
+    card = (out / "README.md").read_text()
+    assert shlex.join(["rnn-zoo", *words, "--out", str(out)]) in card
 
     def history(folder: Path) -> np.ndarray:
         table = np.loadtxt(folder / "history.csv", delimiter=",", skiprows=1)

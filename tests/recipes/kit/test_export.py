@@ -191,7 +191,7 @@ def test_export_never_replaces_anything_else(trained, tmp_path, capfd):
     for to in (copy, tmp_path, tmp_path / "thesis"):
         words = ["export", str(copy), "--format", "savedmodel", "--to", str(to), "--overwrite"]
         assert main(words) == 2
-        assert "holds something else" in capfd.readouterr().err
+        assert "is not such an export" in capfd.readouterr().err
     assert (copy / "model.keras").exists()
     assert (tmp_path / "thesis" / "a.tex").exists()
 

@@ -137,7 +137,7 @@ def test_plateau_halves_the_rate(tmp_path):
 
 def test_a_loss_that_is_not_a_number_stops_in_plain_words(tmp_path):
     config = FitConfig(epochs=5, learning_rate=1e30, optimizer="sgd", global_clipnorm=None)
-    with pytest.raises(UserError, match=r"stopped being a number in epoch \d, step \d") as caught:
+    with pytest.raises(UserError, match=r"became NaN or infinite in epoch \d, step \d") as caught:
         train(config, tmp_path)
     assert "--learning-rate" in str(caught.value)
     assert "--global-clipnorm" in str(caught.value)

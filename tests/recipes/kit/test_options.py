@@ -49,6 +49,10 @@ def test_options_are_fields_with_dashes():
         ("--learning-rate 0", "--learning-rate must be above 0, not 0.0"),
         ("--learning-rate nan", "--learning-rate must be above 0, not nan"),
         ("--seed -1", "--seed must be at least 0 and at most 4294967295, not -1"),
+        (
+            "--global-clipnorm 2 --clipnorm 1",
+            "--global-clipnorm has no effect with --clipnorm; leave it out",
+        ),
         ("--clipnorm 1 --clipvalue 1", "--clipnorm and --clipvalue cannot be combined"),
         ("--recurrent-initializer identity", "needs --cell simple, not lstm"),
         ("--cell-options x", "--cell-options is not JSON"),

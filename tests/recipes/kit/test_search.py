@@ -48,7 +48,7 @@ def test_search_writes_resumes_and_gives_a_config_to_train(corpus, tmp_path, mon
     assert (out / "plots" / "trials.png").read_bytes().startswith(b"\x89PNG")
 
     assert main([*words, "--trials", "3"]) == 2
-    assert "--resume goes on with it" in capfd.readouterr().err
+    assert "--resume continues it" in capfd.readouterr().err
     assert main([*words, "--trials", "3", "--resume", "--batch-size", "5"]) == 2
     assert "--batch-size 16, not 5" in capfd.readouterr().err
     assert main([*words, "--trials", "3", "--resume"]) == 0
@@ -90,7 +90,7 @@ def test_failed_trials_have_their_reason_and_none_completed_is_an_error(
     words = ["--data", str(corpus), "--out", str(out), "--tuner", "random", "--trials", "2"]
     assert main(["tune", "ner", *words, *FAST]) == 2
     err = capfd.readouterr().err
-    assert "None of 2 trials could be completed" in err
+    assert "None of 2 trials completed" in err
     assert "failed: no room for this model" in err
     assert "Traceback" not in err
     assert [row["status"] for row in rows(out)] == ["failed"] * 2
@@ -101,7 +101,7 @@ def test_failed_trials_have_their_reason_and_none_completed_is_an_error(
 def test_a_folder_of_something_else_is_never_touched(tmp_path, capfd):
     (tmp_path / "thesis.tex").write_text("years of work")
     assert main(["tune", "ner", "--out", str(tmp_path), "--overwrite"]) == 2
-    assert "holds something that is not a search" in capfd.readouterr().err
+    assert "contains something that is not a search" in capfd.readouterr().err
     assert (tmp_path / "thesis.tex").exists()
 
 

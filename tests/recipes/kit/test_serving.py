@@ -65,11 +65,6 @@ def test_signatures_are_described(folder: Path) -> None:
         "split": split,
     }
     assert [*served.signatures] == ["scale", "serving_default", "split"]
-    inputs = served.inputs_of("scale")
-    assert {name: spec.dtype for name, spec in inputs.items()} == {
-        "times": tf.int32,
-        "values": tf.float32,
-    }
 
 
 def test_a_missing_or_damaged_model_is_named(folder: Path, tmp_path: Path) -> None:

@@ -253,7 +253,7 @@ def test_config_files_of_earlier_versions(tmp_path: Path) -> None:
     assert read_config(Config, path, "language_model", whole=True).units == 7
     for name, value in (("bidirectional", True), ("initial_state", "learned")):
         path.write_text(json.dumps({"options": {**old, name: value}}))
-        with pytest.raises(DataError, match=f"option '{name}', of which only"):
+        with pytest.raises(DataError, match=f"option '{name}', which must be"):
             read_config(Config, path, "language_model", whole=True)
 
 

@@ -24,7 +24,7 @@ from recipes.memory.options import Config
         ("--recurrent-gain inf", "--recurrent-gain must be above 0"),
         ("--bidirectional", "Unrecognized options: --bidirectional"),
         ("--merge-mode sum", "Unrecognized options: --merge-mode"),
-        ("--compare gru lstn", "--compare: there is no 'lstn'; expected groups .cells"),
+        ("--compare gru lstn", "--compare: unknown name 'lstn'; expected groups .cells"),
         ("--epoch-steps 0", "--epoch-steps must be at least 1"),
         ("--cell mingru --recurrent-gain 0.5", "--recurrent-gain has no effect with --cell mingru"),
         ("--cell minlstm --recurrent-gain 2", "--recurrent-gain has no effect with --cell minlstm"),

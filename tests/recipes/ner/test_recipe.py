@@ -167,6 +167,13 @@ def test_columns_of_the_embedded_sentences_are_refused(field):
         Config(**{field: 1})
 
 
+def test_a_dataset_has_no_column_of_tokens():
+    data = Source.parse("tfds:conll2002")
+    assert Config(data=data, tag_column="ner").tag_column == "ner"
+    with pytest.raises(UserError, match="--token-column has no effect with --data tfds"):
+        Config(data=data, token_column=1)
+
+
 def test_one_answer_for_each_sentence(trained):
     predictor = recipe.RECIPE.load(trained)
     answers = list(predictor.predict(["Ada met Alan in Oslo.", " ", "Grace met Linus in Rome."]))

@@ -217,7 +217,7 @@ def test_a_folder_of_manifests(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="1 distinct clips are too few"):
         load(one)
     (one / "other.csv").write_text("")
-    with pytest.raises(UserError, match="several manifests, metadata.csv, other.csv, and none"):
+    with pytest.raises(UserError, match="several manifests, metadata.csv, other.csv, none"):
         load(one)
     (tmp_path / "train2.jsonl").write_text("")
     with pytest.raises(UserError, match="several files for the train split"):

@@ -214,7 +214,7 @@ def test_tsv_folder_and_what_its_splits_share(tmp_path: Path) -> None:
     assert understood(data).startswith("pairs: 12 train, 3 valid, 5 test; source: ")
     assert understood(data).endswith("overlap: 5 sources of train also occur in valid or test")
     assert "also occur" not in understood(load(tmp_path, reverse=True))
-    with pytest.raises(UserError, match="TSV files name no languages; --columns or --reverse"):
+    with pytest.raises(UserError, match="TSV files lack language names; --columns or --reverse"):
         load(tmp_path, source_language="de")
 
 

@@ -27,10 +27,9 @@ class Recorder:
     def readers(self) -> Readers[int]:
         return Readers(
             what="numbers",
-            embedded=lambda name: self._found("embedded", name, "generated"),
+            embedded=lambda: self._found("embedded", "", "generated"),
             files=lambda source: self._found("files", source, OWNERS_LICENCE),
             tfds=lambda name: self._found("tfds", name, "theirs"),
-            embedded_names=("digits", "faces"),
         )
 
 
@@ -45,23 +44,22 @@ def file(tmp_path: Path) -> Source:
 
 def test_the_kind_of_a_source_decides_who_reads_it(file: Source) -> None:
     recorder = Recorder(**WHOLE)
-    sources = (EMBEDDED, Source.parse("embedded:faces"), Source.parse("tfds:a/b"), file)
+    sources = (EMBEDDED, Source.parse("tfds:a/b"), file)
     licences = [recorder.readers.load(source, seed=0).licence for source in sources]
     assert recorder.asked == [
         ("embedded", ""),
-        ("embedded", "faces"),
         ("tfds", "a/b"),
         ("files", file),
     ]
-    assert licences == ["generated", "generated", "theirs", "as stated by the owner of the files"]
+    assert licences == ["generated", "theirs", "as stated by the owner of the files"]
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("embedded:x", "there is no such set; expected embedded, embedded:digits, embedded:faces"),
+        ("embedded:x", "no such embedded data; expected embedded."),
         ("no/such/file", "no such file or folder, file"),
-        ("tfds:x", "--data tfds:x: this recipe reads no dataset of tensorflow-datasets; expected"),
+        ("tfds:x", "--data tfds:x: this recipe cannot read tensorflow-datasets; expected"),
     ],
 )
 def test_sources_that_cannot_be_read(text: str, message: str) -> None:
@@ -132,8 +130,17 @@ def test_without_a_training_part_nothing_is_trained(file: Source) -> None:
         Recorder(train=(1, 2)).readers.load(file, seed=0)
 
 
-def test_all_of_a_single_file_is_evaluated_on(file: Source) -> None:
-    assert Recorder(train=(1,)).readers.load_test(file, seed=0) == (1,)
+def test_all_of_files_that_name_no_part_is_evaluated_on(file: Source, tmp_path: Path) -> None:
+    other = tmp_path / "b.csv"
+    other.write_text("x\n")
+    for source in (file, Source.of(file.path, other)):
+        assert Recorder(train=(1,)).readers.load_test(source, seed=0) == (1,)
+
+
+def test_of_the_data_of_the_training_the_test_part_is_evaluated_on(file: Source) -> None:
+    readers = Recorder(train=range(100)).readers
+    test = readers.load_test(file, seed=3, trained_on=Source.of(file.path))
+    assert test == readers.load(file, seed=3).test and len(test) == 10
 
 
 def test_the_test_part_is_evaluated_on_and_needs_no_other(file: Source, tmp_path: Path) -> None:
@@ -144,10 +151,8 @@ def test_the_test_part_is_evaluated_on_and_needs_no_other(file: Source, tmp_path
 
 
 def test_a_missing_test_part_is_split_off_as_for_training(file: Source, tmp_path: Path) -> None:
-    other = tmp_path / "b.csv"
-    other.write_text("x\n")
     readers = Recorder(train=range(100)).readers
-    for source in (Source.of(tmp_path), Source.of(file.path, other), EMBEDDED):
+    for source in (Source.of(tmp_path), EMBEDDED):
         examples = readers.load_test(source, seed=3)
         assert examples == readers.load(source, seed=3).test and len(examples) == 10
     # With a validation part too, a single file is no longer only examples to evaluate on.

@@ -41,9 +41,9 @@ def test_sources_are_told_apart(text: str, source: Source) -> None:
     [
         ("", r"--data is empty; expected embedded, tfds:NAME or a path"),
         ("  ", r"--data is empty"),
-        ("tfds:", r"--data tfds:: names no dataset; expected tfds:NAME"),
-        ("tfds:/", r"names no dataset"),
-        ("embedded:", r"--data embedded:: names no dataset; expected embedded:NAME"),
+        ("tfds:", r"--data tfds:: does not name a dataset; expected tfds:NAME"),
+        ("tfds:/", r"does not name a dataset"),
+        ("embedded:", r"--data embedded:: does not name a dataset; expected embedded:NAME"),
         ("a.de,", r"--data a.de,: a path beside the comma is empty"),
         (",", r"a path beside the comma is empty"),
     ],
@@ -73,7 +73,7 @@ def test_paths_are_absolute_wherever_they_were_typed(
         source.require()
     monkeypatch.chdir(os.sep)
     assert Source.parse(str(source)) == source
-    assert not source.is_file
+    assert source.is_file
     with pytest.raises(UserError, match="expected one file or folder, found 2"):
         _ = source.path
 
@@ -131,8 +131,8 @@ def test_files_and_folders(tmp_path: Path) -> None:
 def test_names_of_embedded_sets() -> None:
     assert EMBEDDED.embedded_name() == EMBEDDED.embedded_name("digits") == ""
     assert Source.parse("embedded:digits").embedded_name("faces", "digits") == "digits"
-    message = "--data embedded:x: there is no such set; expected embedded, embedded:digits"
+    message = "--data embedded:x: no such embedded data; expected embedded, embedded:digits"
     with pytest.raises(UserError, match=message):
         Source.parse("embedded:x").embedded_name("digits")
-    with pytest.raises(UserError, match=r"there is no such set; expected embedded\."):
+    with pytest.raises(UserError, match=r"no such embedded data; expected embedded\."):
         Source.parse("embedded:x").embedded_name()

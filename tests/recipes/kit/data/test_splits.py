@@ -112,14 +112,16 @@ def test_a_file_is_not_a_directory(tmp_path: Path) -> None:
 
 def test_nothing_is_done_when_nothing_is_missing() -> None:
     splits = {"train": [1, 2], "valid": [3], "test": [4]}
-    done, note = complete_splits(splits, seed=0, where="x")
+    done, note = complete_splits(splits, seed=0, where="x", what="sentences")
     assert done == {"train": (1, 2), "valid": (3,), "test": (4,)}
     assert note == ""
 
 
 @pytest.mark.parametrize("given", [{}, {"test": range(1000, 1005)}, {"valid": range(1000, 1005)}])
 def test_missing_splits_come_off_train(given: dict[str, range]) -> None:
-    done, note = complete_splits({"train": range(100), **given}, seed=3, where="x")
+    done, note = complete_splits(
+        {"train": range(100), **given}, seed=3, where="x", what="sentences"
+    )
     missing = [split for split in ("valid", "test") if split not in given]
     assert all(len(done[split]) == 10 for split in missing)
     assert sorted(x for split in ("train", *missing) for x in done[split]) == list(range(100))
@@ -130,21 +132,23 @@ def test_missing_splits_come_off_train(given: dict[str, range]) -> None:
 
 def test_the_seed_decides_the_shuffle() -> None:
     def test_split(seed: int) -> tuple[int, ...]:
-        return complete_splits({"train": range(100)}, seed=seed, where="x")[0]["test"]
+        return complete_splits({"train": range(100)}, seed=seed, where="x", what="sentences")[0][
+            "test"
+        ]
 
     assert test_split(1) == test_split(1) != test_split(2)
 
 
 def test_duplicates_stay_on_one_side() -> None:
     items = [f"s{i % 20}" for i in range(200)]
-    done, _ = complete_splits({"train": items}, seed=0, where="x", fraction=0.2)
+    done, _ = complete_splits({"train": items}, seed=0, where="x", what="sentences")
     parts = [set(done[split]) for split in ("train", "valid", "test")]
-    assert [len(part) for part in parts] == [12, 4, 4]
+    assert [len(part) for part in parts] == [16, 2, 2]
     assert len(set.union(*parts)) == 20
 
 
 def test_three_items_are_enough_for_three_splits() -> None:
-    done, _ = complete_splits({"train": "abc"}, seed=0, where="x")
+    done, _ = complete_splits({"train": "abc"}, seed=0, where="x", what="sentences")
     assert [len(done[split]) for split in ("train", "valid", "test")] == [1, 1, 1]
 
 
@@ -159,4 +163,4 @@ def test_three_items_are_enough_for_three_splits() -> None:
 )
 def test_too_little_to_split(splits: dict[str, str], message: str) -> None:
     with pytest.raises(UserError, match=message):
-        complete_splits(splits, seed=0, where="x")
+        complete_splits(splits, seed=0, where="x", what="sentences")

@@ -37,7 +37,7 @@ def test_gzip_limit_case_and_words_with_spaces(tmp_path):
     ("text", "message"),
     [
         ("a 1 2\nb 1\n", "vectors.txt:2: expected 2 values after the word"),
-        ("a 1 2\nb 1 x\n", "vectors.txt:2: the vector of 'b' holds what is no number"),
+        ("a 1 2\nb 1 x\n", "vectors.txt:2: the vector of 'b' has a value that is not a number"),
         ("a 1 2\n\nb 1 2\n", "vectors.txt:2: expected a word"),
         ("", "vectors.txt: .*no"),
     ],
