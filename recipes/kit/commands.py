@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from textwrap import indent
 from typing import Any, Literal
 
 from recipes.kit import output
-from recipes.kit.config_file import read_config
-from recipes.kit.console import note
-from recipes.kit.data.files import stream_lines
+from recipes.kit.config_file import OptionFile, read_options
 from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
 from recipes.kit.finding import check_name, description_of, load_options, recipe_names
+from recipes.kit.inputs import texts
 from recipes.kit.option import Group, flag, option
-from recipes.kit.parse import parse, split_words, value_of
+from recipes.kit.parse import parse, parse_values, split_words, value_of
+
+_HELP = {"-h", "--help"}
 
 
 @dataclass(frozen=True)
@@ -75,13 +75,17 @@ class Export(Group):
 
     format: Literal["savedmodel", "onnx", "litert"] | None = option(None, "Format; required.")
     to: Path | None = option(None, "Where to; by default beside the model.")
-    length: int = option(
-        64,
+    length: int | None = option(
+        None,
         "Input length of the LiteRT model, whose shapes are fixed: words or characters, "
-        "steps of a series, or samples of sound (16000 are two seconds at 8 kHz).",
+        "steps of a series, or samples of sound (16000 are two seconds at 8 kHz). By default 64.",
         at_least=1,
     )
     overwrite: bool = option(False, "Replace an existing export.")
+
+    def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
+        if self.format != "litert":
+            yield "without --format litert", ("length",)
 
 
 @dataclass(frozen=True)
@@ -95,11 +99,12 @@ def train_command(words: list[str]) -> int:
     """`rnn-zoo train RECIPE [options]`."""
     name, rest = _recipe_word("train", words)
     prog, kind = f"rnn-zoo train {name}", load_options(name).Config
-    config, flags = _read_options(name, kind, RunFlags, rest, prog)
+    if "--resume" in rest and not _HELP & {*rest}:
+        config, flags = _resumed(name, kind, rest, prog)
+    else:
+        config, flags = _read_options(name, kind, RunFlags, rest, prog)
     out = flags.out or output.default_folder(name)
     output.check_free(out, overwrite=flags.overwrite, resume=flags.resume)
-    if flags.resume:
-        config = _resumed(name, kind, rest, prog, out)
     typed = [word for word in rest if word not in ("--resume", "--overwrite")]
     recipe = _start(name)
     from recipes.kit.run import train_recipe
@@ -116,11 +121,14 @@ def train_command(words: list[str]) -> int:
         )
     except BaseException as error:
         if output.resumable(out) and not isinstance(error, UserError):
-            again = shlex.join(["rnn-zoo", "train", name, "--out", str(out), "--resume"])
-            print(f"Progress was saved. Continue with: {again}", file=sys.stderr)
+            _say_how_to_continue(["rnn-zoo", "train", name, "--out", str(out), "--resume"])
         raise
     _summary(out, metrics)
     return 0
+
+
+def _say_how_to_continue(words: list[str]) -> None:
+    print(f"Progress was saved. Continue with: {shlex.join(words)}", file=sys.stderr)
 
 
 def evaluate_command(words: list[str]) -> int:
@@ -141,20 +149,28 @@ def evaluate_command(words: list[str]) -> int:
 
 def predict_command(words: list[str]) -> int:
     """`rnn-zoo predict DIR INPUT... [recipe options]`."""
-    folder = next((Path(w) for w in words if (Path(w) / output.CONFIG).is_file()), None)
-    kind = Predict if folder is None else load_options(output.recipe_of(folder)).Predict
+    run = next((word for word in words if _is_run(word)), None)
+    kind = Predict if run is None else load_options(output.recipe_of(Path(run))).Predict
     folder, inputs, options = _folder_and_options("predict", words, kind, "INPUT...")
     name = output.recipe_of(folder)
     if not inputs:
         raise UserError("predict: no input given; expected text, a file, or - for stdin.")
     predictor = _start(name).load(folder)
-    given = _lines(inputs) if predictor.takes == "texts" else map(Path, inputs)
+    given: Iterable[Any] = texts(inputs) if predictor.takes == "texts" else map(Path, inputs)
+    in_utf8 = (sys.stdout.encoding or "utf-8").lower().replace("-", "") == "utf8"
     status = 0
     for answer in predictor.predict(given, options):
-        print(json.dumps(answer, ensure_ascii=False), flush=True)
+        print(json.dumps(answer, ensure_ascii=not in_utf8), flush=True)
         if "error" in answer:
             status = 2
     return status
+
+
+def _is_run(word: str) -> bool:
+    try:
+        return (Path(word) / output.CONFIG).is_file()
+    except (OSError, ValueError):  # longer than a name can be, or with characters no name has
+        return False
 
 
 def export_command(words: list[str]) -> int:
@@ -172,7 +188,7 @@ def export_command(words: list[str]) -> int:
             folder,
             options.format,
             options.to,
-            length=options.length,
+            length=options.length or 64,
             overwrite=options.overwrite,
         )
     )
@@ -188,17 +204,24 @@ def tune_command(words: list[str]) -> int:
     out = flags.out or output.default_folder(f"{name}-tune")
     recipe = _start(name)
     from recipes.kit.search import search
+    from recipes.kit.trials import TRIALS
 
-    best = search(
-        recipe,
-        name,
-        config,
-        out,
-        trials=flags.trials,
-        tuner=flags.tuner,
-        resume=flags.resume,
-        overwrite=flags.overwrite,
-    )
+    try:
+        best = search(
+            recipe,
+            name,
+            config,
+            out,
+            trials=flags.trials,
+            tuner=flags.tuner,
+            resume=flags.resume,
+            overwrite=flags.overwrite,
+        )
+    except KeyboardInterrupt:
+        if (out / TRIALS).is_file():
+            typed = [word for word in words if word not in ("--resume", "--overwrite")]
+            _say_how_to_continue(["rnn-zoo", "tune", *typed, "--resume"])
+        raise
     print(f"""\
 best of the trials: {best["objective"]:.4g} (trial {best["trial"]})
 {out}/  trials.csv  best_config.json  plots/trials.png
@@ -249,7 +272,7 @@ def _recipe_word(command: str, words: list[str]) -> tuple[str, list[str]]:
     if words and not words[0].startswith("-"):
         check_name(words[0])
         return words[0], words[1:]
-    if {"-h", "--help"} & {*words}:
+    if _HELP & {*words}:
         names = "\n".join(f"  rnn-zoo {command} {name} --help" for name in recipe_names())
         print(
             f"usage: rnn-zoo {command} RECIPE [options]\n\nOptions depend on the recipe:\n{names}"
@@ -259,39 +282,45 @@ def _recipe_word(command: str, words: list[str]) -> tuple[str, list[str]]:
 
 
 def _read_options(
-    name: str,
-    kind: type[Any],
-    flags: type[Any],
-    words: list[str],
-    prog: str,
-    default: Any = None,
+    name: str, kind: type[Any], flags: type[Any], words: list[str], prog: str
 ) -> tuple[Any, Any]:
-    """The config and the flags; what `--config` holds, else `default`, takes the place of the
-    defaults."""
-    file = value_of("--config", words)
-    if file is not None:
-        data = value_of("--data", words)
-        source = None if data is None else Source.parse(data)
-        default = read_config(kind, Path(file), name, default=default, data=source)
-    defaults = () if default is None else (default,)
+    """The config and the flags; what `--config` holds takes the place of the defaults."""
+    file = _option_file(name, kind, words)
+    defaults = None if file is None else file.values
+    about = _about(name)
+    values, given = parse_values(
+        words, kind, flags, prog=prog, description=about, defaults=defaults
+    )
+    return kind(**values) if file is None else file.config(values), flags(**given)
+
+
+def _option_file(name: str, kind: type[Any], words: list[str]) -> OptionFile[Any] | None:
+    path = value_of("--config", words)
+    return None if path is None else read_options(kind, Path(path), name)
+
+
+def _about(name: str) -> str:
+    """What the help of a recipe says first."""
     first, facts, rest = description_of(name).split("\n\n", 2)
-    about = "\n\n".join((first, indent(facts, "    "), rest))
-    config, given = parse(words, kind, flags, prog=prog, description=about, defaults=defaults)
-    return config, given
+    return "\n\n".join((first, indent(facts, "    "), rest))
 
 
-def _resumed(name: str, kind: type[Any], words: list[str], prog: str, out: Path) -> Any:
-    """The config of the interrupted run; options that differ from it are refused."""
-    before = output.read_run_config(kind, output.unfinished_folder(out))
-    now, _ = _read_options(name, kind, RunFlags, words, prog, default=before)
-    for field in fields(before):
-        old, new = getattr(before, field.name), getattr(now, field.name)
-        if old != new:
+def _resumed(name: str, kind: type[Any], words: list[str], prog: str) -> tuple[Any, RunFlags]:
+    """The config of the interrupted run, and the flags; options that differ are refused."""
+    out = Path(value_of("--out", words) or output.default_folder(name))
+    output.check_free(out, overwrite="--overwrite" in words, resume=True)
+    before = output.read_run_config(kind, output.unfinished_folder(out), name)
+    values = {field.name: getattr(before, field.name) for field in fields(before)}
+    file = _option_file(name, kind, words)
+    defaults = values if file is None else {**values, **file.values}
+    now, given = parse_values(words, kind, RunFlags, prog=prog, defaults=defaults)
+    for field, value in values.items():
+        if now[field] != value:
             raise UserError(
-                f"--resume: the interrupted run has {flag(field.name)} {old}, not {new}; leave it "
-                "out, or start again with --overwrite."
+                f"--resume: the interrupted run has {flag(field)} {value}, not {now[field]}; "
+                "leave it out, or start again with --overwrite."
             )
-    return before
+    return before, RunFlags(**given)
 
 
 def _folder_and_options(
@@ -301,7 +330,7 @@ def _folder_and_options(
     usage = f"rnn-zoo {command} DIR {more}".rstrip()
     plain, rest = split_words(words, kind)
     folder = Path(plain[0]) if plain else None
-    if folder is not None and not {"-h", "--help"} & {*rest}:
+    if folder is not None and not _HELP & {*rest}:
         output.recipe_of(folder)  # a wrong folder is said before options that depend on it
     (options,) = parse(rest, kind, prog=usage, description=_doc(kind))
     if folder is None:
@@ -326,37 +355,3 @@ def _summary(out: Path, metrics: dict[str, Any]) -> None:
   metrics.json   history.csv   plots/          README.md      the model card
 next: rnn-zoo evaluate {shlex.quote(str(out))}
       rnn-zoo predict {shlex.quote(str(out))} INPUT...""")
-
-
-def _lines(inputs: Sequence[str]) -> Iterator[str]:
-    """The inputs themselves, or the lines of the files they name; empty lines are passed over."""
-    for item in inputs:
-        if not item.strip():
-            raise UserError("predict: an input is empty; expected text, a file, or - for stdin.")
-        if item == "-":
-            lines: Iterable[str] = map(_text, sys.stdin.buffer)
-        elif _is_file(item):
-            lines = (line for _, line in stream_lines(item))
-        else:
-            lines = [_text(item.encode("utf-8", "surrogateescape"))]
-        yield from (line.strip() for line in lines if line.strip())
-
-
-def _is_file(item: str) -> bool:
-    """Whether an input is a file rather than text; a note is shown for what looks like a path."""
-    try:
-        if Path(item).is_dir():
-            raise UserError(f"{item}: is a folder; expected text, a file of lines, or - for stdin.")
-        exists = Path(item).is_file()
-    except (OSError, ValueError):  # longer than a name can be, or with characters no name has
-        return False
-    if not exists and os.sep in item and not any(map(str.isspace, item)):
-        note(f"{item} is not a file; treating it as text.")
-    return exists
-
-
-def _text(raw: bytes) -> str:
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{raw[:60]!r}: is not UTF-8 text ({error.reason}).") from None

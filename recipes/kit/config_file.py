@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from recipes.kit.data.source import Source
 from recipes.kit.errors import DataError, UserError
@@ -28,25 +30,63 @@ def _plain(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def read_config(
-    kind: type[C],
-    path: Path,
-    recipe: str,
-    *,
-    default: C | None = None,
-    data: Source | None = None,
-    whole: bool = False,
-) -> C:
-    """Read a config file: a `config.json` or `best_config.json`, or a plain object of options.
+@dataclass(frozen=True)
+class OptionFile(Generic[C]):
+    """The options that a file sets.
+
+    Attributes:
+        path: The file.
+        kind: The recipe's `Config`.
+        values: By name, of the types of the fields.
+        is_record: Whether a run or a search wrote it: with every option, in effect or not.
+    """
+
+    path: Path
+    kind: type[C]
+    values: Mapping[str, Any]
+    is_record: bool
+
+    def config(self, values: Mapping[str, Any] | None = None) -> C:
+        """The config of the file; of these values where others took the place of some.
+
+        A value of the file that has no effect beside those others goes back to its default, and
+        one of a record in any case: it has every option, and earlier versions accepted more.
+
+        Raises:
+            DataError: If the file is wrong by itself; names the option.
+            UserError: If the other values are.
+        """
+        merged = dict(self.values if values is None else values)
+        while True:
+            try:
+                return self.kind(**merged)
+            except UserError as error:
+                alone = self._fault() if values is not None else str(error)
+                if isinstance(error, NoEffect) and (self.is_record or alone != str(error)):
+                    name = error.name
+                    if name in self.values and merged[name] == self.values[name]:
+                        del merged[name]
+                        continue
+                if alone == str(error):
+                    raise DataError(self.path, alone) from None
+                raise
+
+    def _fault(self) -> str:
+        """What is wrong with the file by itself."""
+        try:
+            self.kind(**self.values)
+        except UserError as error:
+            return str(error)
+        return ""
+
+
+def read_options(kind: type[C], path: Path, recipe: str) -> OptionFile[C]:
+    """Read a file of options: a `config.json` or `best_config.json`, or a plain object.
 
     Args:
         kind: The recipe's `Config`.
         path: The file.
         recipe: Name of the recipe.
-        default: Values of the options that the file leaves out; None takes those of the class.
-        data: Takes the place of the data that the file names, before defaults that depend on it are
-            chosen.
-        whole: Whether the file is that of a run, which says at least which data it was made from.
 
     Raises:
         DataError: If it cannot be read, is not JSON, belongs to another recipe, or has an option
@@ -58,8 +98,6 @@ def read_config(
     options = content.get("options", {k: v for k, v in content.items() if k != "recipe"})
     if not isinstance(options, dict):
         raise DataError(path, f"expected an object of options, found {options!r}")
-    if whole and "data" not in options:
-        raise DataError(path, "does not say which data it was made from: the folder is damaged")
     known = {option.name: option for option in options_of(kind)}
     values: dict[str, Any] = {}
     for name, value in options.items():
@@ -75,17 +113,19 @@ def read_config(
                 f"sets the retired option {name!r}, which must be "
                 f"{kind.retired[name]!r}, not {value!r}",
             )
-    if data is not None:
-        values["data"] = data
-    while True:
-        try:
-            return kind(**values) if default is None else dataclasses.replace(default, **values)
-        except NoEffect as error:
-            if not whole:
-                raise DataError(path, str(error)) from None
-            del values[error.name]  # An earlier version accepted and ignored it.
-        except UserError as error:
-            raise DataError(path, str(error)) from None
+    return OptionFile(path, kind, values, is_record="versions" in content)
+
+
+def read_config(kind: type[C], path: Path, recipe: str) -> C:
+    """The config that a run wrote.
+
+    Raises:
+        DataError: As for `read_options`; or if it does not say which data the run was made from.
+    """
+    file = read_options(kind, path, recipe)
+    if "data" not in file.values:
+        raise DataError(path, "does not say which data it was made from: the folder is damaged")
+    return dataclasses.replace(file, is_record=True).config()
 
 
 def _typed(path: Path, name: str, hint: Any, value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -19,3 +20,19 @@ class DataError(UserError):
         where = f"{path}:{line}" if line is not None else str(path)
         super().__init__(f"{where}: {message}")
         self.path, self.line = Path(path), line
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """An input among others that could not be read.
+
+    Attributes:
+        name: What the user gave.
+        error: What is wrong with it.
+    """
+
+    name: str
+    error: str
+
+    def __str__(self) -> str:
+        return self.name

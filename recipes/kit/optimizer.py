@@ -121,7 +121,7 @@ def make_optimizer(config: FitConfig, steps: int) -> keras.optimizers.Optimizer:
 
 
 def clipping_hint(config: FitConfig, history: Sequence[Mapping[str, float]]) -> str | None:
-    """A hint when the clipping threshold never bites, or always does.
+    """A hint when the clipping threshold never acts, or always does.
 
     Args:
         config: Has the threshold.

@@ -186,9 +186,9 @@ def recipe_of(folder: Path) -> str:
     return recipe
 
 
-def read_run_config(kind: type[C], folder: Path) -> C:
-    """The config a folder was made with."""
-    return read_config(kind, folder / CONFIG, recipe_of(folder), whole=True)
+def read_run_config(kind: type[C], folder: Path, recipe: str | None = None) -> C:
+    """The config a folder was made with; `recipe`, where given, must be the one that made it."""
+    return read_config(kind, folder / CONFIG, recipe or recipe_of(folder))
 
 
 def write_json(path: Path, content: Any) -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import itertools
 import os
 import types
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any
 
 import tyro
@@ -19,11 +20,7 @@ from recipes.kit.option import HEADINGS, Option, options_of
 
 
 def parse(
-    words: Sequence[str],
-    *kinds: type[Any],
-    prog: str,
-    description: str = "",
-    defaults: Sequence[Any] = (),
+    words: Sequence[str], *kinds: type[Any], prog: str, description: str = ""
 ) -> tuple[Any, ...]:
     """Read options into one or several dataclasses. `--help` prints them by heading and exits.
 
@@ -32,7 +29,6 @@ def parse(
         kinds: Subclasses of `Group`; their fields are the options, and no name occurs twice.
         prog: Name of the program in the help.
         description: What the help says first.
-        defaults: An instance of some of the kinds, whose values stand for those not given.
 
     Returns:
         An instance of each kind.
@@ -40,10 +36,31 @@ def parse(
     Raises:
         UserError: Which option is wrong, in one line.
     """
+    values = parse_values(words, *kinds, prog=prog, description=description)
+    return tuple(kind(**fields) for kind, fields in zip(kinds, values, strict=True))
+
+
+def parse_values(
+    words: Sequence[str],
+    *kinds: type[Any],
+    prog: str,
+    description: str = "",
+    defaults: Mapping[str, Any] | None = None,
+) -> tuple[dict[str, Any], ...]:
+    """What `parse` makes its dataclasses of: for each kind the values of its fields.
+
+    Args:
+        words: Words of the command line.
+        kinds: As for `parse`.
+        prog: Likewise.
+        description: Likewise.
+        defaults: Values of options that are not given, in place of the fields' own.
+
+    Raises:
+        UserError: Which option cannot be read; values that do not fit each other are not noticed.
+    """
     options = [option for kind in kinds for option in options_of(kind)]
-    values = {option.name: option.default for option in options}
-    for instance in defaults:
-        values.update({o.name: getattr(instance, o.name) for o in options_of(type(instance))})
+    values = {option.name: option.default for option in options} | dict(defaults or {})
     headings = [h for h in HEADINGS if any(option.heading == h for option in options)]
     groups = {
         heading: [option for option in options if option.heading == heading] for heading in headings
@@ -63,21 +80,22 @@ def parse(
     for option in options:
         if option.hint in (Source, Source | None) and given[option.name] is not None:
             given[option.name] = Source.parse(given[option.name])
-    return tuple(kind(**{o.name: given[o.name] for o in options_of(kind)}) for kind in kinds)
+    return tuple({o.name: given[o.name] for o in options_of(kind)} for kind in kinds)
 
 
 def value_of(flag: str, words: Sequence[str]) -> str | None:
     """The word given for an option, looked up before all others are parsed; None without it.
 
-    >>> value_of("--config", ["--units", "3", "--config=c.json"])
+    >>> value_of("--config", ["--config", "b.json", "--units", "3", "--config=c.json"])
     'c.json'
     """
-    for index, word in enumerate(words):
-        if word == flag and index + 1 < len(words):
-            return words[index + 1]
-        if word.startswith(f"{flag}="):
-            return word.partition("=")[2]
-    return None
+    value = None
+    for word, following in itertools.pairwise([*words, ""]):
+        if word == flag:
+            value = following or value
+        elif word.startswith(f"{flag}="):
+            value = word.partition("=")[2]
+    return value
 
 
 def split_words(words: Sequence[str], kind: type[Any]) -> tuple[list[str], list[str]]:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 import tensorflow as tf
 
-from recipes.kit.errors import DataError, UserError
+from recipes.kit.errors import DataError, Unreadable, UserError
 from recipes.kit.output import SAVED_MODEL
 
 T = TypeVar("T")
@@ -123,7 +123,7 @@ def answer_each(
     """One answer for each input, in order, as soon as the batch it is in has been run.
 
     Args:
-        inputs: Texts or paths.
+        inputs: Texts or paths; an `Unreadable` is answered by its error.
         read: From an input to what the model is given; a `UserError` becomes the answer to it.
         answer: From a batch of what was read to the answers.
         count: Inputs of a batch.
@@ -134,6 +134,8 @@ def answer_each(
         errors: dict[int, str] = {}
         for place, each in enumerate(batch):
             try:
+                if isinstance(each, Unreadable):
+                    raise UserError(each.error)
                 read_in.append(read(each))
             except UserError as error:
                 errors[place] = str(error)

@@ -87,6 +87,6 @@ def test_a_config_of_an_earlier_version_is_read(tmp_path: Path) -> None:
     }
     path = tmp_path / "config.json"
     path.write_text(json.dumps({"recipe": "forecasting", "options": old, "versions": {}}))
-    config = read_config(Config, path, "forecasting", whole=True)
+    config = read_config(Config, path, "forecasting")
     assert config == Config(seed=3, series="nile", model="echo_state")
     assert to_json(config)["cell"] == "reservoir" and Config().cell == "gru"

@@ -346,17 +346,16 @@ def test_predict_takes_a_long_paragraph(capsys, trained):
 
 
 def test_predict_refuses_a_folder_and_tells_of_a_missing_file(capfd, trained, tmp_path):
-    assert "is a folder" in fails(capfd, "predict", trained, tmp_path)
+    assert main(["predict", str(trained), "Ada met Alan.", str(tmp_path), "It rained."]) == 2
+    first, folder, last = map(json.loads, capfd.readouterr().out.splitlines())
+    assert (first["text"], last["text"]) == ("Ada met Alan.", "It rained.")
+    assert folder["input"] == str(tmp_path) and folder["error"].startswith("is a folder")
     assert main(["predict", str(trained), str(tmp_path / "none.txt")]) == 0
     assert "is not a file; treating it as text" in capfd.readouterr().err
 
 
-def test_predict_refuses_what_is_no_text(capfd, monkeypatch, trained):
-    assert "not UTF-8" in fails(
-        capfd, "predict", trained, b"abc \xff".decode("utf-8", "surrogateescape")
-    )
-    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"abc \xff\n")))
-    assert "not UTF-8" in fails(capfd, "predict", trained, "-")
+def test_a_long_text_without_a_folder(capfd):
+    assert "no such folder" in fails(capfd, "predict", "no/such", "word " * 80)
 
 
 @pytest.mark.parametrize(
@@ -432,6 +431,7 @@ def test_importing_a_recipe_runs_nothing():
 def test_interrupt_then_resume(corpus, tmp_path, capfd):
     """Ctrl-C in the middle, then `--resume`: the same epochs and figures as without it."""
     words = ["train", "ner", "--data", str(corpus), *PLAIN, "--epochs", "8", "--patience", "8"]
+    words += ["--tag-column", "-1"]
     whole, out = tmp_path / "whole", tmp_path / "out"
     assert main([*words, "--out", str(whole)]) == 0
 
@@ -462,7 +462,10 @@ def test_interrupt_then_resume(corpus, tmp_path, capfd):
     changed = [*words, "--out", str(out), "--resume", "--units", "9"]
     assert "--resume: the interrupted run has --units 8, not 9" in fails(capfd, *changed)
 
-    assert main(["train", "ner", "--out", str(out), "--resume"]) == 0
+    line = fails(capfd, "train", "sentiment", "--out", out, "--resume")
+    assert "is for the recipe 'ner', expected 'sentiment'" in line
+    # An option of the interrupted run may be repeated, though it has no effect without others.
+    assert main(["train", "ner", "--out", str(out), "--resume", "--tag-column", "-1"]) == 0
     card = (out / "README.md").read_text()
     assert shlex.join(["rnn-zoo", *words, "--out", str(out)]) in card
 

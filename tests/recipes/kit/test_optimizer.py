@@ -94,7 +94,7 @@ def test_hints():
     assert "never acted" in never
     assert "gradient norm was 3" in never
     always = clipping_hint(config, history((20, 90, 1), (30, 90, 1), (10, 50, 0.995)))
-    assert "--global-clipnorm 5 bit at every step" in always
+    assert "--global-clipnorm 5 clipped every step" in always
     assert "Try --global-clipnorm 40" in always
     assert clipping_hint(config, history((1, 9, 0.3))) is None
     assert clipping_hint(FitConfig(global_clipnorm=None), history((1, 9, 0))) is None

@@ -13,14 +13,14 @@ from typing import Any, ClassVar
 import pytest
 
 import zoo
-from recipes.kit.config_file import read_config, to_json
+from recipes.kit.config_file import read_config, read_options, to_json
 from recipes.kit.data.source import Source
 from recipes.kit.errors import DataError, UserError
 from recipes.kit.finding import load_options, load_recipe, recipe_names
-from recipes.kit.option import HEADINGS, Group, option, options_of, replaced
+from recipes.kit.option import HEADINGS, Group, NoEffect, option, options_of, replaced
 from recipes.kit.options import CELLS, FitConfig, RunConfig, StackConfig
 from recipes.kit.output import run_record
-from recipes.kit.parse import parse, split_words
+from recipes.kit.parse import parse, parse_values, split_words
 from recipes.kit.stack import check_layer, stack_of
 from recipes.ner.options import Config
 
@@ -205,7 +205,7 @@ def test_config_file_round_trip(tmp_path, wrapped):
     record = run_record("ner", config) if wrapped else to_json(config)
     path = tmp_path / "config.json"
     path.write_text(json.dumps(record), encoding="utf-8")
-    assert read_config(Config, path, "ner") == config
+    assert read_options(Config, path, "ner").config() == config
 
 
 @pytest.mark.parametrize(
@@ -234,15 +234,15 @@ def test_wrong_config_files(tmp_path, text, message):
     path = tmp_path / "c.json"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(DataError, match=message):
-        read_config(Config, path, "ner")
+        read_options(Config, path, "ner").config()
 
 
 def test_the_config_of_a_run_says_which_data_it_was_made_from(tmp_path):
     path = tmp_path / "config.json"
     path.write_text('{"recipe": "ner", "options": {}}', encoding="utf-8")
-    assert read_config(Config, path, "ner") == Config()
+    assert read_options(Config, path, "ner").config() == Config()
     with pytest.raises(DataError, match="does not say which data it was made from"):
-        read_config(Config, path, "ner", whole=True)
+        read_config(Config, path, "ner")
 
 
 def test_options_of_earlier_versions_are_still_read(tmp_path):
@@ -252,18 +252,18 @@ def test_options_of_earlier_versions_are_still_read(tmp_path):
 
     path = tmp_path / "c.json"
     path.write_text('{"out": "/old/place", "bidirectional": false, "seed": 3}', encoding="utf-8")
-    assert read_config(Newer, path, "x") == Newer(seed=3)
+    assert read_options(Newer, path, "x").config() == Newer(seed=3)
     path.write_text('{"bidirectional": true}', encoding="utf-8")
     with pytest.raises(DataError, match="'bidirectional', which must be False, not True"):
-        read_config(Newer, path, "x")
+        read_options(Newer, path, "x").config()
 
 
 def test_missing_and_binary_config_files(tmp_path):
     with pytest.raises(DataError, match="none.json: cannot be read"):
-        read_config(Config, tmp_path / "none.json", "ner")
+        read_options(Config, tmp_path / "none.json", "ner").config()
     (tmp_path / "b.json").write_bytes(b"\xff\xfe{")
     with pytest.raises(DataError, match="b.json: is not UTF-8"):
-        read_config(Config, tmp_path / "b.json", "ner")
+        read_options(Config, tmp_path / "b.json", "ner").config()
 
 
 def test_options_may_stand_anywhere():
@@ -273,6 +273,53 @@ def test_options_may_stand_anywhere():
         ["--seed", "3", "--data=x"],
     )
     assert split_words("--no-bidirectional a".split(), Config) == (["a"], ["--no-bidirectional"])
+
+
+def merged(kind: type[Any], name: str, path: Path, options: dict[str, Any], words: str) -> Any:
+    """The config of a file of options and words of the command line."""
+    path.write_text(json.dumps(options), encoding="utf-8")
+    file = read_options(kind, path, name)
+    (values,) = parse_values(words.split(), kind, prog="x", defaults=file.values)
+    return file.config(values)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("chaos", "--task lorenz"),
+        ("chaos", "--task narma10"),
+        ("chaos", "--data my.csv"),
+        ("speech", "--data clips --no-bidirectional"),
+        ("forecasting", "--model echo_state"),
+        ("series_classification", "--model echo_state"),
+        ("translation", "--data pairs.tsv"),
+    ],
+)
+def test_defaults_wait_for_the_command_line(name: str, words: str, tmp_path: Path) -> None:
+    """A file fixes the options in it, and no default that depends on what is typed."""
+    kind = load_options(name).Config
+    (alone,) = parse([*words.split(), "--seed", "1"], kind, prog="x")
+    assert merged(kind, name, tmp_path / "c.json", {"seed": 1}, words) == alone
+
+
+def test_the_command_line_puts_options_of_a_file_out_of_effect(tmp_path: Path) -> None:
+    path = tmp_path / "c.json"
+    config = merged(Config, "ner", path, {"merge_mode": "sum"}, "--no-bidirectional")
+    assert config == Config(bidirectional=False)
+    assert merged(Config, "ner", path, {"tag_column": 1}, "--data my") == Config(
+        data=Source.parse("my"), tag_column=1
+    )
+    with pytest.raises(NoEffect, match="--merge-mode has no effect without --bidirectional"):
+        merged(Config, "ner", path, {"bidirectional": False}, "--merge-mode sum")
+    with pytest.raises(DataError, match="c.json: --tag-column has no effect with --data emb"):
+        merged(Config, "ner", path, {"tag_column": 1}, "--units 3")
+    with pytest.raises(DataError, match="c.json: --units must be at least 1"):
+        merged(Config, "ner", path, {"units": 0}, "--depth 2")
+    assert merged(Config, "ner", path, {"units": 0}, "--units 2").units == 2
+    # What a run or a search wrote has every option; earlier versions accepted more.
+    record = run_record("ner", Config())
+    record["options"] |= {"merge_mode": "sum", "bidirectional": False}
+    assert merged(Config, "ner", path, record, "--units 3") == Config(units=3, bidirectional=False)
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -286,7 +333,7 @@ class TestEveryRecipe:
         kind = load_options(name).Config
         path = tmp_path / "config.json"
         path.write_text(json.dumps(run_record(name, kind())), encoding="utf-8")
-        assert read_config(kind, path, name, whole=True) == kind()
+        assert read_config(kind, path, name) == kind()
 
     def test_every_option_has_a_heading_and_help(self, name):
         module = load_options(name)

@@ -110,7 +110,8 @@ def test_thresholds_are_searched_around_that_of_the_config(
     threshold: float | None, least: float, most: float
 ) -> None:
     hp = keras_tuner.HyperParameters()
-    changed = clip_space(hp, FitConfig(global_clipnorm=threshold, clipnorm=2.0))
+    other = None if threshold else 2.0
+    changed = clip_space(hp, FitConfig(global_clipnorm=threshold, clipnorm=other))
     searched = parameters(hp)["global_clipnorm"]
     assert (searched.min_value, searched.max_value) == (least, most)
     assert searched.default == changed.global_clipnorm == (threshold or 1.0)

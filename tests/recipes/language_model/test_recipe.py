@@ -250,11 +250,11 @@ def test_config_files_of_earlier_versions(tmp_path: Path) -> None:
     old: dict[str, Any] = {"data": "my.txt", "out": "x", "units": 7, "merge_mode": "concat"}
     old |= {"bidirectional": False, "initial_state": "zeros"}
     path.write_text(json.dumps({"recipe": "language_model", "options": old}))
-    assert read_config(Config, path, "language_model", whole=True).units == 7
+    assert read_config(Config, path, "language_model").units == 7
     for name, value in (("bidirectional", True), ("initial_state", "learned")):
         path.write_text(json.dumps({"options": {**old, name: value}}))
         with pytest.raises(DataError, match=f"option '{name}', which must be"):
-            read_config(Config, path, "language_model", whole=True)
+            read_config(Config, path, "language_model")
 
 
 def test_a_trial_stays_in_one_direction() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from recipes.kit.cli import main
-from recipes.kit.config_file import read_config
+from recipes.kit.config_file import read_config, read_options
 from recipes.kit.errors import DataError
 from recipes.memory.options import Config
 
@@ -44,7 +44,7 @@ def write(path: Path, **options: object) -> Path:
 def test_configs_of_earlier_versions(tmp_path: Path) -> None:
     """They have options for a direction, which only one value left without effect."""
     old = {"data": "embedded", "task": "copy", "bidirectional": False, "merge_mode": "concat"}
-    config = read_config(Config, write(tmp_path / "old.json", **old), "memory", whole=True)
+    config = read_config(Config, write(tmp_path / "old.json", **old), "memory")
     assert config == Config(task="copy")
     with pytest.raises(DataError, match="bidirectional"):
-        read_config(Config, write(tmp_path / "both.json", bidirectional=True), "memory")
+        read_options(Config, write(tmp_path / "both.json", bidirectional=True), "memory")

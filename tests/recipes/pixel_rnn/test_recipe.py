@@ -211,7 +211,7 @@ def test_a_config_of_an_earlier_version(tmp_path: Path) -> None:
     options = {"data": "embedded", "out": "x", "layer": "row_lstm", "levels": 4, "samples": 9}
     path = tmp_path / "config.json"
     path.write_text(json.dumps({"recipe": "pixel_rnn", "options": options, "versions": {}}))
-    config = read_config(Config, path, "pixel_rnn", whole=True)
+    config = read_config(Config, path, "pixel_rnn")
     assert (config.layer, config.levels, config.samples) == ("row_lstm", 4, 9)
 
 

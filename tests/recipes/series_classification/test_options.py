@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from recipes.kit.config_file import read_config, to_json
+from recipes.kit.config_file import read_config, read_options, to_json
 from recipes.kit.data.source import Source
 from recipes.kit.errors import DataError, UserError
 from recipes.kit.option import flag
@@ -84,10 +84,10 @@ def test_config_file_of_an_earlier_version(tmp_path: Path) -> None:
     options = {**to_json(Config()), "data": "embedded", "out": "saved_models/x", "snapshots": 4}
     path = tmp_path / "config.json"
     path.write_text(json.dumps({"recipe": "series_classification", "options": options}))
-    config = read_config(Config, path, "series_classification", whole=True)
+    config = read_config(Config, path, "series_classification")
     assert config == Config()
     with pytest.raises(DataError, match="--snapshots has no effect with --pooling last"):
-        read_config(Config, path, "series_classification")
+        read_options(Config, path, "series_classification").config()
 
 
 def test_options_of_predict() -> None:

@@ -232,7 +232,7 @@ def test_config_files_of_earlier_versions(tmp_path: Path) -> None:
     # Accepted once, and without any effect.
     old |= {"sampling_schedule": "sigmoid", "columns": [1, 2], "units": 7}
     path.write_text(json.dumps({"recipe": "translation", "options": old}))
-    config = read_config(Config, path, "translation", whole=True)
+    config = read_config(Config, path, "translation")
     assert (config.units, config.level, config.columns) == (7, "character", (0, 1))
 
 
