@@ -193,7 +193,7 @@ class Predictor(Protocol[Examples]):
         """Metrics on examples whose answers are known."""
 
 
-def _nothing_to_compare(run: Run[Any, Any]) -> Comparison:
+def _nothing_to_compare(run: Run[Any, Any], model: keras.Model, history: History) -> Comparison:
     return Comparison()
 
 
@@ -223,7 +223,8 @@ class Recipe(Generic[C, D, E]):
         space: What `rnn-zoo tune` may change: the config of a trial.
         portable: The part of the Keras model that ONNX and LiteRT can hold, given the folder.
         predicting: Options of `predict`.
-        compare: Trains other models beside the one of the run, where the config asks for it.
+        compare: Trains other models beside the one of the run, where the config asks for it;
+            that one and its history are given.
         tables: Tables and texts to leave in the folder, by file name; rows become CSV.
     """
 
@@ -240,5 +241,5 @@ class Recipe(Generic[C, D, E]):
     space: Callable[[keras_tuner.HyperParameters, C], C]
     portable: Callable[[keras.Model, Path], keras.Model]
     predicting: type[Group] = NoOptions
-    compare: Callable[[Run[C, D]], Comparison] = _nothing_to_compare
+    compare: Callable[[Run[C, D], keras.Model, History], Comparison] = _nothing_to_compare
     tables: Callable[[Run[C, D], Any, Mapping[str, Any]], Mapping[str, Rows | str]] = _no_tables

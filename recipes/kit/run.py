@@ -60,7 +60,7 @@ def train_recipe(
             keras.utils.set_random_seed(config.seed)
             baseline = recipe.baseline(run)
             keras.utils.set_random_seed(config.seed)
-            compared = recipe.compare(run)
+            compared = recipe.compare(run, model, history)
         output.write_rows(folder / output.HISTORY, history.rows)
         uncompiled(model).save(folder / output.MODEL)
         recipe.export(run, model)

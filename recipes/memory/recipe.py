@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import dataclasses
-import functools
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +19,7 @@ from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
 from recipes.kit.export import for_serving, save_saved_model
 from recipes.kit.fit import fit
-from recipes.kit.output import HISTORY, MODEL, PLOTS, SAVED_MODEL
+from recipes.kit.output import MODEL, PLOTS, SAVED_MODEL
 from recipes.kit.recipe import Baseline, Card, Comparison, History, Metrics, Recipe, Row, Run
 from recipes.kit.space import stack_space
 from recipes.kit.stack import check_layer, stack_of
@@ -120,31 +118,34 @@ def baseline(run: Run[Config, Data]) -> Baseline:
     )
 
 
-def compare(run: Run[Config, Data]) -> Comparison:
+def compare(run: Run[Config, Data], model: keras.Model, history: History) -> Comparison:
     """Train the models of `--compare`; the score of each is added as SCORE_NAME."""
     score = run.data.task.score
-    _, *others = chosen(run.config).items()
-    studies = [
-        _study(dataclasses.replace(run, config=variant, title=label)) for label, variant in others
-    ]
+    (label, _), *others = chosen(run.config).items()
+    own = _study_of(replace(run, title=label), model, history.rows, _start(run)[1])
+    studies = [_study(replace(run, config=variant, title=label)) for label, variant in others]
     scores = {f"{score}_{study.label}": study.test[score] for study in studies if study.test}
-    return Comparison(scores, {"studies": studies})
+    return Comparison(scores, {"studies": [own, *studies]})
 
 
 def _study(run: Run[Config, Data]) -> Study:
     """Train a model to compare; what is found out about it goes by the title of the run."""
-    config, test = run.config, run.data.test
     model, initial = _start(run)
-    rows: list[Row] = []
-    trained: list[zoo.GradientFlow] = []
-    metrics: Metrics = {}
     try:
         rows = train(run, model, name=run.title).rows
     except UserError as error:  # A training that diverges is a result, too.
         note(f"{run.title}: {error}")
-    else:
-        trained = flows(model, test.task, config.seed)
-        metrics = test.task.metrics(_outputs(model, test.x), test.y)
+        return Study(run.title, [], initial, [], {}, model.count_params())
+    return _study_of(run, model, rows, initial)
+
+
+def _study_of(
+    run: Run[Config, Data], model: keras.Model, rows: list[Row], initial: list[zoo.GradientFlow]
+) -> Study:
+    """What is found out about a trained model."""
+    test = run.data.test
+    trained = flows(model, test.task, run.config.seed)
+    metrics = test.task.metrics(_outputs(model, test.x), test.y)
     return Study(run.title, rows, initial, trained, metrics, model.count_params())
 
 
@@ -154,23 +155,6 @@ def _start(run: Run[Config, Data]) -> tuple[keras.Model, list[zoo.GradientFlow]]
     keras.utils.set_random_seed(config.seed)
     model = build(run)
     return model, flows(model, task, config.seed)
-
-
-@functools.lru_cache(maxsize=1)  # tables and pictures both need it
-def _own_study(run: Run[Config, Data], predictor: MemoryPredictor) -> Study:
-    """What is found out about the model of the run."""
-    config, task = run.config, run.data.task
-    with (run.folder / HISTORY).open(encoding="utf-8", newline="") as file:
-        rows = [{name: float(v) for name, v in row.items()} for row in csv.DictReader(file)]
-    model = keras.models.load_model(run.folder / MODEL, compile=False)
-    return Study(
-        label=next(iter(chosen(config))),
-        history=rows,
-        initial=_start(run)[1],
-        trained=flows(model, task, config.seed),
-        test=predictor.evaluate(run.data.test),
-        parameters=model.count_params(),
-    )
 
 
 def export(run: Run[Config, Data], model: keras.Model) -> None:
@@ -199,7 +183,7 @@ def tables(
     run: Run[Config, Data], predictor: MemoryPredictor, answers: Mapping[str, Any]
 ) -> dict[str, list[Row]]:
     """What was found out about each model, and the gradient at every step."""
-    studies = [_own_study(run, predictor), *answers["studies"]]
+    studies = answers["studies"]
     return {
         "comparison.csv": comparison(studies, run.data.task.score),
         "gradients.csv": gradients(studies),
@@ -209,7 +193,7 @@ def tables(
 def draw(run: Run[Config, Data], predictor: MemoryPredictor, answers: Mapping[str, Any]) -> None:
     """Draw gradients through time, what was learned, and what the model knows after each step."""
     config, task, folder = run.config, run.data.task, run.folder / PLOTS
-    studies = [_own_study(run, predictor), *answers["studies"]]
+    studies = answers["studies"]
     plots.gradients(studies, folder / "gradients.png")
     no_memory = task.memoryless()[task.score]
     plots.learning(studies, task.score, no_memory, config.epoch_steps, folder / "learning.png")

@@ -134,7 +134,7 @@ def baseline(run: Run[Config, Data]) -> Baseline:
     )
 
 
-def compare(run: Run[Config, Data]) -> Comparison:
+def compare(run: Run[Config, Data], _: keras.Model, __: History) -> Comparison:
     """With `--compare`, a model without attention."""
     if not run.config.compare:
         return Comparison()

@@ -15,7 +15,7 @@ import pytest
 
 import zoo
 from recipes.kit.cli import main
-from recipes.kit.recipe import Run
+from recipes.kit.recipe import History, Run
 from recipes.memory import recipe
 from recipes.memory.data import Data
 from recipes.memory.options import Config
@@ -191,8 +191,10 @@ def test_a_comparison_that_diverges_is_noted_and_the_others_go_on(
     explode = {**VARIANTS["irnn"], "recurrent_gain": 50.0, "global_clipnorm": None}
     monkeypatch.setitem(VARIANTS, "irnn", explode)
     config = Config(units=4, length=40, epochs=1, epoch_steps=4, compare=("irnn", "simple"))
-    compared = recipe.compare(run_of(config, tmp_path))
-    study, other = compared.answers["studies"]
+    run = run_of(config, tmp_path)
+    compared = recipe.compare(run, recipe.build(run), History([]))
+    own, study, other = compared.answers["studies"]
+    assert own.trained and own.test
     assert study.history == [] and study.trained == []
     assert other.history and other.trained and set(compared.metrics) == {"mse_simple"}
     assert study.initial[0].exploding().any()
