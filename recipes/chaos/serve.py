@@ -79,7 +79,7 @@ class NetworkPredictor:
     takes: ClassVar[Literal["texts", "files"]] = "files"
     inputs: ClassVar[Sequence[Field]] = (
         Field(
-            "file",
+            "path",
             "series",
             "Path of a file of the columns the network was trained on, a row for each step: text, "
             "CSV or npy.",

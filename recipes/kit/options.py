@@ -105,6 +105,11 @@ class FitConfig(RunConfig):
                 return {field: threshold}
         return {}
 
+    @property
+    def pad_multiple(self) -> int:
+        """What lengths are padded to a multiple of: XLA compiles each length anew."""
+        return 16 if self.jit_compile else 1
+
 
 #: Options of `FitConfig` that a model whose readout is found in closed form does not have.
 GRADIENT_OPTIONS = (

@@ -79,8 +79,9 @@ def train(run: Run[Config, Data], model: keras.Model, name: str = "model") -> Hi
     config, data = run.config, run.data
     tagger = Tagger(model, data.vocabulary, data.tags)
     inputs, targets = tagger.encode(data.train)
-    multiple = 16 if config.jit_compile else 1
-    valid = padded_batches(*tagger.encode(data.valid), config.batch_size, pad_multiple=multiple)
+    valid = padded_batches(
+        *tagger.encode(data.valid), config.batch_size, pad_multiple=config.pad_multiple
+    )
 
     def validate() -> dict[str, float]:
         loss = model.evaluate(valid, verbose=0)
@@ -95,7 +96,7 @@ def train(run: Run[Config, Data], model: keras.Model, name: str = "model") -> Hi
             targets,
             config.batch_size,
             shuffle=(config.seed, epoch),
-            pad_multiple=multiple,
+            pad_multiple=config.pad_multiple,
             change=word_dropout(inputs, config.word_dropout),
         ),
         steps=steps(len(targets), config.batch_size),

@@ -71,12 +71,11 @@ def train(run: Run[Config, Data], model: keras.Model) -> History:
         inputs = classifier.encode([example.text for example in examples])
         return inputs, [ids[example.label] for example in examples]
 
-    multiple = 16 if config.jit_compile else 1
     inputs, targets = encoded(data.train)
     valid = padded_batches(
         *encoded([example for example in data.valid if example.label in ids]),
         config.batch_size,
-        pad_multiple=multiple,
+        pad_multiple=config.pad_multiple,
     )
     accuracy = keras.metrics.SparseCategoricalAccuracy()
 
@@ -95,7 +94,7 @@ def train(run: Run[Config, Data], model: keras.Model) -> History:
             targets,
             config.batch_size,
             shuffle=(config.seed, epoch),
-            pad_multiple=multiple,
+            pad_multiple=config.pad_multiple,
             change=word_dropout(inputs, config.word_dropout),
         ),
         steps=steps(len(targets), config.batch_size),

@@ -83,8 +83,9 @@ def train(run: Run[Config, Data], model: keras.Model, name: str = "model") -> Hi
     translator = _translator(run, model)
     inputs, targets = translator.encode(data.train)
     count = steps(len(targets), config.batch_size)
-    multiple = 16 if config.jit_compile else 1
-    valid = padded_batches(*translator.encode(data.valid), config.batch_size, pad_multiple=multiple)
+    valid = padded_batches(
+        *translator.encode(data.valid), config.batch_size, pad_multiple=config.pad_multiple
+    )
     checked = by_source(data.valid)
     sources, references = zip(*checked[:: -(-len(checked) // _CHECKED)], strict=True)
     trained = model
@@ -110,7 +111,7 @@ def train(run: Run[Config, Data], model: keras.Model, name: str = "model") -> Hi
             targets,
             config.batch_size,
             shuffle=(config.seed, epoch),
-            pad_multiple=multiple,
+            pad_multiple=config.pad_multiple,
         ),
         steps=count,
         loss=_LOSS,
