@@ -25,7 +25,7 @@ def texts(inputs: Sequence[str]) -> Iterator[str | Unreadable]:
             else:
                 yield _text(item.encode("utf-8", "surrogateescape"))
         except UserError as error:
-            name = item.encode("utf-8", "backslashreplace").decode()  # what is no text has no name
+            name = item.encode("utf-8", "backslashreplace").decode()  # printable, whatever it holds
             yield Unreadable(name, str(error))
 
 

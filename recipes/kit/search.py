@@ -102,9 +102,11 @@ def _check(out: Path, record: dict[str, Any], *, resume: bool, overwrite: bool) 
     if not (out / SEARCH).is_file():
         raise UserError(f"--resume: there is no search in {out}.")
     before = read_json(out / SEARCH)
-    for part in ("recipe", "tuner"):
+    for part, shown in (("recipe", "the recipe"), ("tuner", "--tuner")):
         if before.get(part) != record[part]:
-            raise UserError(f"--resume: {out} holds a search with {part} {before.get(part)!r}.")
+            raise UserError(
+                f"--resume: the search in {out} has {shown} {before.get(part)}, not {record[part]}."
+            )
     options = before.get("options", {})
     for option, value in record["options"].items():
         if options.get(option) != value:

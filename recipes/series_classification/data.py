@@ -137,7 +137,7 @@ def _check_columns(path: Path, config: Config) -> None:
         return
     for name in ("series_column", "label_column", "time_column"):
         if getattr(config, name) is not None:
-            raise NoEffect(name, f"on {path}, which is no table")
+            raise NoEffect(name, f"on {path}, which is not a table")
 
 
 def _suffix(path: Path) -> str:

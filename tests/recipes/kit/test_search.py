@@ -51,6 +51,8 @@ def test_search_writes_resumes_and_gives_a_config_to_train(corpus, tmp_path, mon
     assert "--resume continues it" in capfd.readouterr().err
     assert main([*words, "--trials", "3", "--resume", "--batch-size", "5"]) == 2
     assert "--batch-size 16, not 5" in capfd.readouterr().err
+    assert main([*words, "--trials", "3", "--resume", "--tuner", "bayesian"]) == 2
+    assert "has --tuner random, not bayesian" in capfd.readouterr().err
     assert main([*words, "--trials", "3", "--resume"]) == 0
     assert rows(out)[:2] == first
     assert len(rows(out)) == 3

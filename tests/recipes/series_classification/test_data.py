@@ -265,14 +265,14 @@ def test_folders(tmp_path: Path) -> None:
         load(tmp_path / "more")
 
 
-def test_columns_of_what_is_no_table(tmp_path: Path) -> None:
+def test_columns_of_what_is_not_a_table(tmp_path: Path) -> None:
     rows = "".join(f"{index},{index + 1}:{index},2:{index % 2}\n" for index in range(20))
     for name in ("Set_TRAIN.ts", "Set_TEST.ts"):
         write(tmp_path / name, HEADER.replace("up down", "0 1") + rows)
     assert len(load(tmp_path).test) == 20
     for source in (tmp_path, tmp_path / "Set_TRAIN.ts"):
         for name in ("series_column", "label_column", "time_column"):
-            option = f"--{name.replace('_', '-')} has no effect on .*, which is no table"
+            option = f"--{name.replace('_', '-')} has no effect on .*, which is not a table"
             with pytest.raises(UserError, match=option):
                 load(source, **{name: "x"})
     # A model that was trained on tables may be evaluated on other files.
