@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import keras
@@ -15,10 +14,9 @@ from recipes.forecasting.data import Data
 from recipes.forecasting.options import Config
 from recipes.forecasting.serve import model_answers
 from recipes.forecasting.windows import Arrays, Windows
+from recipes.kit.closed_form import solve
 from recipes.kit.console import say
 from recipes.kit.data.batches import steps
-from recipes.kit.errors import UserError
-from recipes.kit.output import write_rows
 from recipes.kit.recipe import History, Run
 
 #: Windows run at once where nothing is trained.
@@ -82,19 +80,14 @@ class Training:
 def solve_readout(run: Run[Config, Data], model: keras.Model) -> History:
     """Find the readout of an echo state network, by the penalty best on the validation part.
 
-    Writes `penalties.csv`, the errors for each penalty, into the folder of the run.
-
     Raises:
         UserError: If there is nothing to solve.
     """
     windows, valid = run.data.windows("train"), run.data.backtest("valid")
-    started = time.perf_counter()
-    try:
-        penalties = zoo.fit_forecast_readout(model, _batches(windows), _batches(valid.windows))
-    except ValueError as error:
-        raise UserError(f"--model echo_state: {error}") from None
-    seconds = round(time.perf_counter() - started, 2)
-    write_rows(run.folder / "penalties.csv", penalties)
+    penalties, seconds = solve(
+        run,
+        lambda: zoo.fit_forecast_readout(model, _batches(windows), _batches(valid.windows)),
+    )
     best = min(penalties, key=lambda row: row["val_loss"])
     score = valid.metrics(model_answers(model, valid.windows, run.config.quantiles))["mase"]
     say(f"{run.title}: penalty {best['alpha']:g} of {len(penalties)} (val_mase {score:.4f})")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 
 import keras
@@ -10,19 +9,16 @@ import numpy as np
 import tensorflow as tf
 
 import zoo
+from recipes.kit.closed_form import solve
 from recipes.kit.console import say
 from recipes.kit.data.batches import padded_batches, steps
 from recipes.kit.errors import UserError
 from recipes.kit.fit import fit
-from recipes.kit.output import write_rows
 from recipes.kit.recipe import History, Run
 from recipes.series_classification.data import Data
 from recipes.series_classification.labelled import LabelledSeries
 from recipes.series_classification.options import Config
 from recipes.series_classification.serve import example_of
-
-#: Lengths are padded to a multiple of this where XLA would compile for each of them.
-_MULTIPLE = 16
 
 #: An epoch goes through few series several times, to make about so many steps.
 _STEPS = 32
@@ -49,7 +45,7 @@ class Training:
             raise UserError("None of the validation series has a class that occurs in training.")
         self._seen, self._count = len(valid), len(data.valid)
         lengths = {len(series) for series in (*data.train, *data.valid)}
-        multiple = _MULTIPLE if config.jit_compile and len(lengths) > 1 else 1
+        multiple = config.pad_multiple if len(lengths) > 1 else 1
 
         def examples(part: Sequence[LabelledSeries]) -> tuple[list, list]:
             return (
@@ -93,22 +89,15 @@ class Training:
     def solve(self) -> History:
         """Find the readout of an echo state network by the penalty that is best in validation.
 
-        Writes `penalties.csv`, the figures of each penalty.
-
         Returns:
             A single row of figures, those of the penalty that was taken.
 
         Raises:
             UserError: If anything else in the model trains.
         """
-        run, started = self._run, time.perf_counter()
-        try:
-            once = padded_batches(self._inputs, self._targets, run.config.batch_size)
-            rows = zoo.fit_class_readout(self._model, once, self._valid)
-        except ValueError as error:
-            raise UserError(f"--model echo_state: {error}") from None
-        seconds = round(time.perf_counter() - started, 2)
-        write_rows(run.folder / "penalties.csv", rows)
+        run = self._run
+        once = padded_batches(self._inputs, self._targets, run.config.batch_size)
+        rows, seconds = solve(run, lambda: zoo.fit_class_readout(self._model, once, self._valid))
         best = min(rows, key=lambda row: (-row["val_accuracy"], row["val_loss"]))
         best = {**best, "val_accuracy": best["val_accuracy"] * self._seen / self._count}
         say(
