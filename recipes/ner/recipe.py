@@ -12,7 +12,7 @@ import keras_tuner
 
 import zoo
 from custom_layers import CRFLoss
-from recipes.kit.data.batches import padded_batches, steps
+from recipes.kit.data.batches import padded_batches, shuffled_batches, steps
 from recipes.kit.data.source import Source
 from recipes.kit.export import for_serving, save_saved_model
 from recipes.kit.fit import fit
@@ -91,13 +91,8 @@ def train(run: Run[Config, Data], model: keras.Model, name: str = "model") -> Hi
     return fit(
         run,
         model,
-        batches=lambda epoch: padded_batches(
-            inputs,
-            targets,
-            config.batch_size,
-            shuffle=(config.seed, epoch),
-            pad_multiple=config.pad_multiple,
-            change=word_dropout(inputs, config.word_dropout),
+        batches=shuffled_batches(
+            config, inputs, targets, change=word_dropout(inputs, config.word_dropout)
         ),
         steps=steps(len(targets), config.batch_size),
         loss=CRFLoss() if len(model.output.shape) == 4 else _TOKEN_LOSS,

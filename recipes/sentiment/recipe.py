@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 import zoo
-from recipes.kit.data.batches import padded_batches, steps
+from recipes.kit.data.batches import padded_batches, shuffled_batches, steps
 from recipes.kit.data.source import Source
 from recipes.kit.export import for_serving, save_saved_model
 from recipes.kit.fit import fit
@@ -89,13 +89,8 @@ def train(run: Run[Config, Data], model: keras.Model) -> History:
     return fit(
         run,
         model,
-        batches=lambda epoch: padded_batches(
-            inputs,
-            targets,
-            config.batch_size,
-            shuffle=(config.seed, epoch),
-            pad_multiple=config.pad_multiple,
-            change=word_dropout(inputs, config.word_dropout),
+        batches=shuffled_batches(
+            config, inputs, targets, change=word_dropout(inputs, config.word_dropout)
         ),
         steps=steps(len(targets), config.batch_size),
         loss=_LOSS,

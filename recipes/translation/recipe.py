@@ -15,7 +15,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.neighbors import NearestNeighbors
 
 import zoo
-from recipes.kit.data.batches import padded_batches, steps
+from recipes.kit.data.batches import padded_batches, shuffled_batches, steps
 from recipes.kit.data.source import Source
 from recipes.kit.export import for_serving, save_saved_model
 from recipes.kit.fit import fit
@@ -106,13 +106,7 @@ def train(run: Run[Config, Data], model: keras.Model, name: str = "model") -> Hi
     return fit(
         run,
         trained,
-        batches=lambda epoch: padded_batches(
-            inputs,
-            targets,
-            config.batch_size,
-            shuffle=(config.seed, epoch),
-            pad_multiple=config.pad_multiple,
-        ),
+        batches=shuffled_batches(config, inputs, targets),
         steps=count,
         loss=_LOSS,
         validate=validate,

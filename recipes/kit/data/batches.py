@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from recipes.kit.options import FitConfig
+
 #: A batch is cut from this many batches of shuffled examples, sorted by length.
 _WINDOW = 50
 
@@ -76,6 +78,24 @@ def padded_batches(
     dataset = tf.data.Dataset.from_generator(generate, output_signature=signature)
     count = steps(len(targets), batch_size)
     return dataset.apply(tf.data.experimental.assert_cardinality(count)).prefetch(4)
+
+
+def shuffled_batches(
+    config: FitConfig,
+    inputs: Sequence[Example],
+    targets: Sequence[np.ndarray],
+    *,
+    change: Change | None = None,
+) -> Callable[[int], tf.data.Dataset]:
+    """From the number of an epoch to its `padded_batches`, in an order of that epoch."""
+    return lambda epoch: padded_batches(
+        inputs,
+        targets,
+        config.batch_size,
+        shuffle=(config.seed, epoch),
+        pad_multiple=config.pad_multiple,
+        change=change,
+    )
 
 
 def array_batches(
