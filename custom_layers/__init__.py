@@ -88,6 +88,7 @@ from custom_layers.initializers import PerGateOrthogonal, SparseUniform, Spectra
 from custom_layers.pooling.attention import AttentionPooling1D
 from custom_layers.pooling.sequence import SequencePooling1D
 from custom_layers.pooling.snapshots import SequenceSnapshots1D
+from custom_layers.recurrent.any_mask import AnyMaskGRU, AnyMaskLSTM
 from custom_layers.recurrent.base import RecurrentCell, RecurrentLayer
 from custom_layers.recurrent.delay import DelayCell, DelayRNN
 from custom_layers.recurrent.leaky import LeakyCell, LeakyRNN
@@ -103,6 +104,8 @@ from custom_layers.sound.frames import SequenceNormalization, SpecAugment, Stack
 __all__ = [
     "CRF",
     "LRU",
+    "AnyMaskGRU",
+    "AnyMaskLSTM",
     "AttentionPooling1D",
     "CRFLoss",
     "CRFMarginals",

@@ -11,6 +11,8 @@ import keras
 
 from custom_layers import (
     LRU,
+    AnyMaskGRU,
+    AnyMaskLSTM,
     DelayRNN,
     LeakyRNN,
     LegendreMemory,
@@ -23,11 +25,12 @@ from custom_layers.engine.checks import require_one_of
 
 RecurrentInitializer = Literal["orthogonal", "glorot", "identity"]
 
-#: Layers by the names for `cell=`. Keras's own if it has one, as they use cuDNN where possible.
+#: Layers by the names for `cell=`. Keras's own if it has one, as they use cuDNN where possible:
+#: `AnyMaskLSTM` and `AnyMaskGRU` are these, whatever the mask.
 CELLS: dict[str, Callable[..., keras.layers.Layer]] = {
     "simple": keras.layers.SimpleRNN,
-    "lstm": keras.layers.LSTM,
-    "gru": keras.layers.GRU,
+    "lstm": AnyMaskLSTM,
+    "gru": AnyMaskGRU,
     "leaky": LeakyRNN,
     "delay": DelayRNN,
     "reservoir": Reservoir,

@@ -11,7 +11,12 @@ import keras
 
 from custom_layers import InitialState, ResidualRNN
 from custom_layers.around.initial_state import state_sizes
-from custom_layers.engine.checks import require_integer, require_number, require_one_of
+from custom_layers.engine.checks import (
+    require_integer,
+    require_normalizable,
+    require_number,
+    require_one_of,
+)
 from zoo.cells import CELLS, RecurrentInitializer, recurrent_layer
 
 Connection = Literal["none", "residual", "dense"]
@@ -69,6 +74,8 @@ def recurrent_stack(
         residual  y = F(N(x)) + P x     (P = identity if the widths are equal, else a projection)
         dense     y = [x, F(N(x))]      (every layer sees all earlier outputs)
 
+    The first layer reads the inputs as they are, whatever N is.
+
     Args:
         inputs: Features (batch, time, features).
         mask: Booleans (batch, time), true at valid steps, passed explicitly to every layer. Masked
@@ -83,8 +90,10 @@ def recurrent_stack(
             causal tasks.
         merge_mode: `"concat"` (width 2 * units) or `"sum"` (width units).
         connection: Skip connections: `"none"`, `"residual"` or `"dense"`.
-        layer_norm: Whether to normalise the input of each recurrent layer (pre-layer-norm), and
-            with skip connections also the output of the stack.
+        layer_norm: Whether to normalise what each recurrent layer reads from the one before, and
+            the output of the stack. The inputs of the first layer are never normalised: of a series
+            with one channel a constant would be left, of two channels only their order. Needs at
+            least 3 units.
         dropout: Share of the non-recurrent connections to drop, before each layer and after the
             last one (Zaremba et al. 2014).
         recurrent_dropout: Share of the recurrent connections to drop, the same at all steps (Gal
@@ -263,8 +272,9 @@ def _stack(
                 layer, options["initial_state"], name=f"{layer.name}_start"
             )
             before = start(x)
+        normalise = options["layer_norm"] and index > 0
         if connection == "none":
-            if options["layer_norm"]:
+            if normalise:
                 x = keras.layers.LayerNormalization(name=f"{layer.name}_norm")(x)
             if dropout:
                 x = dropping(dropout, name=f"{layer.name}_dropout")(x)
@@ -272,7 +282,7 @@ def _stack(
             layer = ResidualRNN(
                 layer,
                 connection,
-                options["layer_norm"],
+                normalise,
                 dropout,
                 options["variational_dropout"],
                 name=f"{layer.name}_{connection}",
@@ -281,7 +291,7 @@ def _stack(
         if states is not None:
             x, *new = x
             after += new
-    if options["layer_norm"] and connection != "none":
+    if options["layer_norm"]:
         x = keras.layers.LayerNormalization(name=f"{name}_norm")(x)
     if dropout:
         x = dropping(dropout, name=f"{name}_dropout")(x)
@@ -301,6 +311,8 @@ def _check(options: StackOptions) -> None:
     require_number("dropout", options["dropout"], least=0, below=1)
     require_number("recurrent_dropout", options["recurrent_dropout"], least=0, below=1)
     require_number("l2", options["l2"], least=0)
+    if options["layer_norm"]:
+        require_normalizable("units", options["units"])
     if options["recurrent_initializer"] == "identity" and options["cell"] != "simple":
         raise ValueError(
             "`recurrent_initializer='identity'` makes an IRNN, a ReLU network without gates, and "

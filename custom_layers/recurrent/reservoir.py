@@ -74,15 +74,15 @@ class ReservoirCell(RecurrentCell):
         seeds = [int(s) for s in np.random.SeedSequence(drawn).generate_state(4)]
         self._initializers = {
             "kernel": SparseUniform(input_scaling, input_density, seed=seeds[0]),
-            "recurrent_kernel": SpectralRadius(
-                spectral_radius,
-                min(1.0, _CONNECTIONS / units) if density is None else density,
-                topology,
-                seed=seeds[1],
-            ),
             "bias": SparseUniform(bias_scaling, seed=seeds[2]),
             "feedback_kernel": SparseUniform(feedback_scaling, seed=seeds[3]),
         }
+        self._recurrent_initializer = SpectralRadius(
+            spectral_radius,
+            min(1.0, _CONNECTIONS / units) if density is None else density,
+            topology,
+            seed=seeds[1],
+        )
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
         features = input_shape[-1] - self.feedback_units
@@ -103,11 +103,12 @@ class ReservoirCell(RecurrentCell):
     def _add_recurrent_kernel(self) -> None:
         """Add a square matrix, or, if it is sparse, the entries of each column and their rows."""
         square = (self.units, self.units)
-        kernel = ops.convert_to_numpy(self._initializers["recurrent_kernel"](square))
+        # Not a tensor, which in a layer that `fit` builds would be symbolic.
+        kernel = self._recurrent_initializer.drawn(square)
         connections = int((kernel != 0).sum(axis=0).max())
         self._sparse = connections * _SPARSE <= self.units
         if not self._sparse:
-            self._kernel = self._fixed("recurrent_kernel", square)
+            self._kernel = self._fixed("recurrent_kernel", square, fixed_values(kernel))
             return
         sources = np.argsort(kernel == 0, axis=0, kind="stable")[:connections]
         self._values = self.add_weight(
@@ -144,8 +145,8 @@ class ReservoirCell(RecurrentCell):
         values = ops.convert_to_tensor(self._values)[:, :, None]
         return ops.transpose(ops.sum(values * seen, axis=0))
 
-    def _fixed(self, name: str, shape: tuple[int, ...]) -> Any:
-        initializer = self._initializers[name]
+    def _fixed(self, name: str, shape: tuple[int, ...], initializer: Any = None) -> Any:
+        initializer = initializer or self._initializers[name]
         return self.add_weight(name=name, shape=shape, initializer=initializer, trainable=False)
 
     def call(
