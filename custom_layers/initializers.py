@@ -186,7 +186,7 @@ class SpectralRadius(_Seeded):
         return _to_tensor(self.drawn(shape), dtype)
 
     def drawn(self, shape: tuple[int, ...]) -> Array:
-        """The kernel in NumPy, in float64, for a layer that chooses its weights by what is drawn."""
+        """The kernel in NumPy, in float64, for a layer whose weights depend on what is drawn."""
         shape = tuple(shape)
         if len(shape) != 2 or shape[0] != shape[1] or shape[0] < 1:
             raise ValueError(f"`shape` must be (units, units), found {shape}.")

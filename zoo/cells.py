@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import keras
+import numpy as np
 
 from custom_layers import (
     LRU,
@@ -148,3 +149,10 @@ def _weights(cell: str, initializer: RecurrentInitializer, l2: float) -> dict[st
     if own is None:
         options["recurrent_initializer"] = PerGateOrthogonal()
     return options  # orthogonal is the default of the layers of this package
+
+
+def layer_seeds(seed: int | None, count: int) -> list[int | None]:
+    """A seed for each layer of a stack, derived from one; `None` for each if it is `None`."""
+    if seed is None:
+        return [None] * count
+    return [int(s) for s in np.random.SeedSequence(seed).generate_state(count)]

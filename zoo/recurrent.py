@@ -17,7 +17,7 @@ from custom_layers.engine.checks import (
     require_number,
     require_one_of,
 )
-from zoo.cells import CELLS, RecurrentInitializer, recurrent_layer
+from zoo.cells import CELLS, RecurrentInitializer, layer_seeds, recurrent_layer
 
 Connection = Literal["none", "residual", "dense"]
 MergeMode = Literal["concat", "sum"]
@@ -106,6 +106,7 @@ def recurrent_stack(
         l2: Weight of the squared norm of input and recurrent kernels in the loss.
         cell_options: Further arguments of the recurrent layer, by name, such as
             `{"time_constant": 8.0}` with `cell="leaky"` or `{"delays": [1, 8]}` with `"delay"`.
+            Every layer and direction draws from a seed of its own, derived from `"seed"`.
         variational_dropout: Whether `dropout` drops the same features at all steps of a sequence,
             as `recurrent_dropout` does (Gal and Ghahramani 2016).
         name: Prefix of the layers' names.
@@ -249,6 +250,7 @@ def _stack(
     )
     dropout, connection = options["dropout"], options["connection"]
     x, rest, after = inputs, list(states or ()), []
+    cell_options = _by_layer(options["cell_options"], options["depth"])
     for index in range(options["depth"]):
         layer = recurrent_layer(
             options["cell"],
@@ -256,7 +258,7 @@ def _stack(
             recurrent_dropout=options["recurrent_dropout"],
             recurrent_initializer=options["recurrent_initializer"],
             l2=options["l2"],
-            cell_options=options["cell_options"],
+            cell_options=cell_options[index],
             return_state=states is not None,
             name=f"{name}_{index}",
         )
@@ -296,6 +298,14 @@ def _stack(
     if dropout:
         x = dropping(dropout, name=f"{name}_dropout")(x)
     return x, after
+
+
+def _by_layer(cell_options: Mapping[str, Any], depth: int) -> list[dict[str, Any]]:
+    """The options of each layer's cell. With one seed all would draw the same weights."""
+    if "seed" not in cell_options:
+        return [dict(cell_options)] * depth
+    seeds = layer_seeds(cell_options["seed"], depth)
+    return [{**cell_options, "seed": seed} for seed in seeds]
 
 
 def _check(options: StackOptions) -> None:

@@ -126,6 +126,18 @@ def require_normalizable(name: str, features: int) -> None:
         )
 
 
+def require_example_weights(weights: Any) -> None:
+    """Check that weights are one for each example, `(batch,)` or `(batch, 1)`.
+
+    Weights for each step, `(batch, time)`, would be broadcast wrongly where batch equals time.
+    """
+    shape = tuple(getattr(weights, "shape", ()))
+    if len(shape) > 1 and shape[1:] != (1,):
+        raise ValueError(
+            f"`sample_weight` must have a weight for each example, shape (batch,), found {shape}."
+        )
+
+
 def require_mask(mask: Any) -> None:
     """Check that a mask has an entry for each step of each sequence."""
     if len(mask.shape) != 2:

@@ -19,6 +19,7 @@ from custom_layers.recurrent.base import (
     RecurrentCell,
     RecurrentLayer,
     UnseededOptions,
+    seed_of_direction,
 )
 
 _CONNECTIONS = 10
@@ -240,7 +241,8 @@ class Reservoir(RecurrentLayer):
             predicted ones in a free run. Defaults to `0`.
         feedback_scaling: As `input_scaling`, but for `V`. Defaults to `1.0`.
         seed: Integer seed of all weights and of dropout. The same seed gives the same weights on
-            every backend. Defaults to `None`, a random seed.
+            every backend, and others with `go_backwards`, so that the two reservoirs of a
+            `Bidirectional` differ. Defaults to `None`, a random seed.
         **kwargs: `dropout` and `recurrent_dropout`, the shares of the inputs and of the states
             entering `W` to drop in training (defaults `0.0`); `return_sequences`, `return_state`,
             `go_backwards` and `zero_output_for_mask` as in `keras.layers.RNN` (defaults `False`);
@@ -312,7 +314,7 @@ class Reservoir(RecurrentLayer):
             activation=activation,
             feedback_units=feedback_units,
             feedback_scaling=feedback_scaling,
-            seed=seed,
+            seed=seed_of_direction(seed, loop_options.get("go_backwards", False)),
             **cell_options,
         )
         super().__init__(cell, seed=seed, **loop_options)
