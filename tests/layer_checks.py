@@ -412,8 +412,11 @@ def check_quantized(case: LayerCase) -> None:
     require_close(case, "quantized", call(case, model, x, kwargs=False), before, 0.1)
 
 
+@keras.saving.register_keras_serializable(package="layer_checks")
 class Head(keras.layers.Layer):
     """A number for each row, of whatever comes: what makes any layer a model that can be fitted."""
+
+    supports_masking = True
 
     def build(self, *_: Any) -> None:
         self.scale = self.add_weight(name="scale", shape=(), initializer="ones")

@@ -300,8 +300,9 @@ def _stack(
     return x, after
 
 
-def _by_layer(cell_options: Mapping[str, Any], depth: int) -> list[dict[str, Any]]:
+def _by_layer(cell_options: Mapping[str, Any] | None, depth: int) -> list[dict[str, Any]]:
     """The options of each layer's cell. With one seed all would draw the same weights."""
+    cell_options = cell_options or {}
     if "seed" not in cell_options:
         return [dict(cell_options)] * depth
     seeds = layer_seeds(cell_options["seed"], depth)
