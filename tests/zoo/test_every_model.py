@@ -17,7 +17,8 @@ import numpy as np
 import pytest
 from compiled import apply, jitted
 from keras import ops
-from layer_checks import Head, disturb_weights
+from layer_case import disturb_weights
+from layer_use import Head
 
 import zoo
 
