@@ -15,6 +15,7 @@ Recurrent layers, each with its cell (`custom_layers.recurrent`)
                                                                                    Orvieto 2023
     MinGRU            h_t = (1 - z_t) h_{t-1} + z_t U x_t,  z_t = sigmoid(U_z x_t) Feng 2024
     MinLSTM           h_t = f'_t h_{t-1} + i'_t U x_t,  f' + i' = 1                Feng 2024
+    AnyMaskLSTM, AnyMaskGRU    those of Keras, on a GPU with any mask as well
 
 Around any recurrent layer (`custom_layers.around`, `custom_layers.pooling`)
     ResidualRNN         y = F(N(x)) + P x, or [x, F(N(x))]                         He 2016
@@ -88,6 +89,7 @@ from custom_layers.initializers import PerGateOrthogonal, SparseUniform, Spectra
 from custom_layers.pooling.attention import AttentionPooling1D
 from custom_layers.pooling.sequence import SequencePooling1D
 from custom_layers.pooling.snapshots import SequenceSnapshots1D
+from custom_layers.recurrent.any_mask import AnyMaskGRU, AnyMaskLSTM
 from custom_layers.recurrent.base import RecurrentCell, RecurrentLayer
 from custom_layers.recurrent.delay import DelayCell, DelayRNN
 from custom_layers.recurrent.leaky import LeakyCell, LeakyRNN
@@ -103,6 +105,8 @@ from custom_layers.sound.frames import SequenceNormalization, SpecAugment, Stack
 __all__ = [
     "CRF",
     "LRU",
+    "AnyMaskGRU",
+    "AnyMaskLSTM",
     "AttentionPooling1D",
     "CRFLoss",
     "CRFMarginals",

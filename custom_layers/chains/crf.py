@@ -25,7 +25,7 @@ from custom_layers.chains.linear_chain import (
     crf_marginals,
     viterbi_decode,
 )
-from custom_layers.engine.checks import require_integer, require_mask
+from custom_layers.engine.checks import require_example_weights, require_integer, require_mask
 from custom_layers.engine.masking import valid_steps
 from custom_layers.engine.precision import IMPOSSIBLE
 from custom_layers.engine.tensor import Tensor
@@ -348,7 +348,8 @@ class CRFLoss(keras.losses.Loss):
         By negative tags. A sentence without any tag has loss 0 and counts towards the mean.
 
     Raises:
-        ValueError: If the shapes are inconsistent.
+        ValueError: If the shapes are inconsistent; if there is a weight for each step, as the
+            likelihood of a sentence is no sum over its steps.
 
     Example:
 
@@ -369,6 +370,11 @@ class CRFLoss(keras.losses.Loss):
         dtype: Any = "float32",
     ) -> None:
         super().__init__(name=name, reduction=reduction, dtype=dtype)
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        if sample_weight is not None:
+            require_example_weights(sample_weight)
+        return super().__call__(y_true, y_pred, sample_weight)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         return -crf_log_likelihood(y_pred, y_true)

@@ -65,7 +65,8 @@ def ctc_log_likelihood(logits: Tensor, labels: Tensor) -> Tensor:
 
     Returns:
         `(batch,)` in nats, float32. Minus infinity, without a gradient, if there are too few frames
-        for the labels, or if logits of minus infinity rule one of them out.
+        for the labels, or if logits of minus infinity rule one of them out; NaN if there is a label
+        beyond the classes.
 
     Raises:
         ValueError: If the shapes are inconsistent.
@@ -86,7 +87,9 @@ def ctc_log_likelihood(logits: Tensor, labels: Tensor) -> Tensor:
     likelihood, occupancy = ops.stop_gradient(likelihood), ops.stop_gradient(occupancy)
     # Its value is 0, and its gradient that of the likelihood.
     change = occupancy * (log_probs - ops.stop_gradient(log_probs))
-    return likelihood + ops.sum(change, axis=(1, 2))
+    likelihood = likelihood + ops.sum(change, axis=(1, 2))
+    beyond = ops.any(labels >= log_probs.shape[-1], axis=1)
+    return ops.where(beyond, float("nan"), likelihood)
 
 
 def ctc_occupancy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -274,6 +277,8 @@ def _emissions(log_probs: Tensor, labels: Tensor) -> Tensor:
     """Log-probability of each state's class at each frame, `(frames, batch, 2 length + 1)`."""
     batch, frames = ops.shape(log_probs)[0], ops.shape(log_probs)[1]
     length = ops.shape(labels)[1]
+    # Gathering what is not there would be an error on one device, and any number on another.
+    labels = ops.minimum(labels, log_probs.shape[-1] - 1)
     index = ops.broadcast_to(labels[:, None, :], (batch, frames, length))
     spoken = ops.take_along_axis(log_probs, index, axis=2)
     blank = ops.broadcast_to(log_probs[:, :, :1], (batch, frames, length))

@@ -108,6 +108,36 @@ def require_sequences(shape: Sequence[int | None]) -> int:
     return shape[-1]
 
 
+def require_normalizable(name: str, features: int) -> None:
+    """Check that layer normalisation of so many features leaves something of them.
+
+    Of one feature it leaves a constant, and of two only their order.
+
+    Example:
+
+    >>> require_normalizable("units", 2)
+    Traceback (most recent call last):
+    ValueError: `units` must be at least 3 with `layer_norm=True`, found 2: layer normalisation ...
+    """
+    if features < 3:
+        raise ValueError(
+            f"`{name}` must be at least 3 with `layer_norm=True`, found {features}: layer "
+            "normalisation leaves a constant of one feature, and of two only their order."
+        )
+
+
+def require_example_weights(weights: Any) -> None:
+    """Check that weights are one for each example, `(batch,)` or `(batch, 1)`.
+
+    Weights for each step, `(batch, time)`, would be broadcast wrongly where batch equals time.
+    """
+    shape = tuple(getattr(weights, "shape", ()))
+    if len(shape) > 1 and shape[1:] != (1,):
+        raise ValueError(
+            f"`sample_weight` must have a weight for each example, shape (batch,), found {shape}."
+        )
+
+
 def require_mask(mask: Any) -> None:
     """Check that a mask has an entry for each step of each sequence."""
     if len(mask.shape) != 2:

@@ -147,7 +147,9 @@ class StackConfig(RunConfig):
     connection: Connection = option(
         "none", "Skip connections around each layer; worth having from depth 4 on."
     )
-    layer_norm: bool = option(False, "Normalise the input of each recurrent layer.")
+    layer_norm: bool = option(
+        False, "Normalise what each layer reads from the one before, and the output of the stack."
+    )
     dropout: float = option(
         0.0, "Share of non-recurrent connections dropped in training.", at_least=0, below=1
     )

@@ -52,7 +52,7 @@ class SeasonalAnchor(keras.layers.Layer):
         batch, time, features = ops.shape(x)
         lacking = (self.season - time % self.season) % self.season  # no negative modulo, for ONNX
         x = pad(x, lacking, axis=1, front=True)
-        return ops.reshape(x, (batch, -1, self.season, features))
+        return ops.reshape(x, (batch, (time + lacking) // self.season, self.season, features))
 
     def compute_output_spec(self, inputs: Any, known: Any) -> keras.KerasTensor:
         shape = (inputs.shape[0], self.horizon, inputs.shape[-1])
@@ -153,7 +153,7 @@ class FeedbackForecast(LayerOfParts):
         return ops.cast(self.head(outputs), anchor.dtype) + anchor
 
     def _by_step(self, flat: Tensor) -> Tensor:
-        shape = (-1, self.horizon, self.targets, self.levels)
+        shape = (ops.shape(flat)[0], self.horizon, self.targets, self.levels)
         return ops.reshape(flat, shape)
 
     def compute_output_spec(self, inputs: Any, *_: Any, **__: Any) -> keras.KerasTensor:

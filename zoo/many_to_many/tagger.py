@@ -26,7 +26,7 @@ _HUANG, _MA = "Huang et al. 2015", "Ma and Hovy 2016"
 @register_model(
     "tagger_deep",
     shape="many-to-many",
-    parameters=2_517_876,
+    parameters=2_517_576,
     paper="Prakash et al. 2016",
     word_dim=100,
     units=128,

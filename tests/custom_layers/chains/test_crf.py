@@ -347,3 +347,13 @@ def test_loss_serialises() -> None:
     again = keras.losses.deserialize(keras.losses.serialize(loss))
     assert type(again) is CRFLoss
     assert again.get_config() == loss.get_config() == {"name": "tagging", "reduction": "sum"}
+
+
+def test_weights_for_each_step_are_refused() -> None:
+    """Where batch equals time they would be broadcast against the losses of the sentences."""
+    potentials, tags = np.zeros((3, 3, 2, 2), "float32"), np.zeros((3, 3), int)
+    with pytest.raises(ValueError, match=r"`sample_weight` must have a weight for each example"):
+        CRFLoss()(tags, potentials, sample_weight=np.ones((3, 3)))
+    column = CRFLoss()(tags, potentials, sample_weight=np.array([[1.0], [0.0], [1.0]]))
+    flat = CRFLoss()(tags, potentials, sample_weight=np.array([1.0, 0.0, 1.0]))
+    np.testing.assert_allclose(to_numpy(column), to_numpy(flat))
