@@ -27,14 +27,14 @@ def ids(seed: int) -> np.ndarray:
 
 
 def truncated() -> Case:
-    model = zoo.language_model(vocabulary_size=SIZE, embedding_dim=3, units=4, cell="gru")
+    model = zoo.language_model(vocabulary_size=SIZE, embedding_dim=3, units=4, cell="leaky")
     inputs = {"tokens": ids(0), "fresh": np.zeros((2 * BATCH, 1), "float32")}
     return model, zoo.TruncatedBPTT(model, BATCH).as_model(), inputs
 
 
 def scheduled() -> Case:
     sizes = {"source_vocabulary_size": SIZE, "target_vocabulary_size": SIZE}
-    model = zoo.encoder_decoder(**sizes, embedding_dim=3, units=4, cell="gru")
+    model = zoo.encoder_decoder(**sizes, embedding_dim=3, units=4, cell="leaky")
     trainer = zoo.ScheduledSampling(model, share=0.5, steps=4, schedule="sigmoid", seed=3)
     return model, trainer.as_model(), {"source": ids(0), "target": ids(1)}
 

@@ -158,6 +158,10 @@ class ScheduledSampling(LayerOfParts):
             self.done.assign_add(1)
         return decoder({"tokens": tokens, **encoded}, training=training)["logits"]
 
+    def compute_output_spec(self, inputs: dict[str, Any], **_: Any) -> keras.KerasTensor:
+        logits = self.model.output
+        return keras.KerasTensor((*inputs["target"].shape, logits.shape[-1]), dtype=logits.dtype)
+
     def get_config(self) -> dict[str, Any]:
         names = ("share", "steps", "schedule", "seed")
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}

@@ -151,6 +151,10 @@ class TruncatedBPTT(LayerOfParts):
     Output shape:
         Logits `(batch_size, time, vocabulary_size)`.
 
+    Raises:
+        ValueError: If a batch has another number of rows. (Where TensorFlow's graph does not know
+            the number, the error is an `InvalidArgumentError`.)
+
     Example:
         >>> import numpy as np, zoo
         >>> model = zoo.language_model(vocabulary_size=9, cell="gru", units=4)
@@ -178,12 +182,24 @@ class TruncatedBPTT(LayerOfParts):
         ]
 
     def call(self, inputs: dict[str, Any], training: bool | None = None) -> Any:
-        kept = 1 - ops.cast(inputs["fresh"], "float32")
+        tokens, kept = inputs["tokens"], 1 - ops.cast(inputs["fresh"], "float32")
+        rows = tokens.shape[0]
+        if rows is None:  # in a graph, where a single row would be broadcast
+            tokens = ops.reshape(tokens, (self.batch_size, ops.shape(tokens)[1]))
+        elif rows != self.batch_size:
+            raise ValueError(
+                f"`tokens` must have {self.batch_size} rows in every batch, as each continues one "
+                f"of the batch before, found {rows}. Drop a smaller last batch."
+            )
         before = [ops.convert_to_tensor(state) * kept for state in self.states]
-        outputs = self.model({"tokens": inputs["tokens"], **state_names(before)}, training=training)
+        outputs = self.model({"tokens": tokens, **state_names(before)}, training=training)
         for index, state in enumerate(self.states):
             state.assign(ops.cast(ops.stop_gradient(outputs[f"state_{index}"]), state.dtype))
         return outputs["logits"]
+
+    def compute_output_spec(self, inputs: dict[str, Any], **_: Any) -> keras.KerasTensor:
+        logits = self.model.output["logits"]
+        return keras.KerasTensor((*inputs["tokens"].shape, logits.shape[-1]), dtype=logits.dtype)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "batch_size": self.batch_size}
