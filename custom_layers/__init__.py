@@ -69,7 +69,8 @@ from __future__ import annotations
 
 from custom_layers.around.initial_state import InitialState
 from custom_layers.around.residual import ResidualRNN
-from custom_layers.chains.crf import CRF, CRFLoss, CRFMarginals, ViterbiDecode
+from custom_layers.chains.crf import CRF, CRFMarginals, ViterbiDecode
+from custom_layers.chains.crf_loss import CRFLoss
 from custom_layers.chains.ctc import (
     CTCLoss,
     blank_where_masked,

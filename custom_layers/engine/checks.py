@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
+
 
 def is_integer(value: Any, least: int | None = None) -> bool:
     """Whether a value is an integer, of Python or NumPy, of at least `least`. A bool is not."""
@@ -136,6 +138,15 @@ def require_example_weights(weights: Any) -> None:
         raise ValueError(
             f"`sample_weight` must have a weight for each example, shape (batch,), found {shape}."
         )
+
+
+def require_classes(name: str, labels: Any, classes: int) -> None:
+    """Check that labels are below a number of classes, where they are a NumPy array or a list.
+
+    The values of a tensor may be unknown, or on a device that would have to be waited for.
+    """
+    if isinstance(labels, np.ndarray | list | tuple) and np.max(labels, initial=-1) >= classes:
+        raise ValueError(f"`{name}` must be below {classes}, found {np.max(labels)}.")
 
 
 def require_mask(mask: Any) -> None:

@@ -9,7 +9,12 @@ import keras
 from keras import ops
 
 from custom_layers import DiagonalBiLSTM, MaskedConv2D, RowLSTM
-from custom_layers.engine.checks import require_integer, require_one_of
+from custom_layers.engine.checks import (
+    require_classes,
+    require_example_weights,
+    require_integer,
+    require_one_of,
+)
 from zoo._registry import register_model
 
 _PAPER = "van den Oord et al. 2016"
@@ -148,17 +153,26 @@ def pixel_nats(images: Any, logits: Any) -> Any:
     """Minus the log-probability of each pixel (and colour), given those before it.
 
     Args:
-        images: Levels (batch, height, width, channels).
+        images: Levels (batch, height, width, channels), from 0 to levels - 1.
         logits: Output of `pixel_rnn` for the images.
 
     Returns:
-        Nats (batch, height, width, channels), float32.
+        Nats (batch, height, width, channels), float32; NaN where there is no such level.
     """
     images, logits = ops.convert_to_tensor(images), ops.cast(logits, "float32")
+    count, level = _levels(images, logits), ops.cast(images, "int32")
+    known = ops.logical_and(level >= 0, level < count)
     if len(logits.shape) == len(images.shape):
-        return ops.softplus(logits) - ops.cast(images, "float32") * logits
-    chosen = ops.take_along_axis(logits, ops.cast(images, "int32")[..., None], axis=-1)
-    return ops.logsumexp(logits, axis=-1) - chosen[..., 0]
+        nats = ops.softplus(logits) - ops.cast(images, "float32") * logits
+    else:
+        level = ops.where(known, level, 0)
+        chosen = ops.take_along_axis(logits, level[..., None], axis=-1)
+        nats = ops.logsumexp(logits, axis=-1) - chosen[..., 0]
+    return ops.where(known, nats, float("nan"))
+
+
+def _levels(images: Any, logits: Any) -> int:
+    return 2 if len(logits.shape) == len(images.shape) else logits.shape[-1]
 
 
 def image_nats(images: Any, logits: Any) -> Any:
@@ -168,7 +182,17 @@ def image_nats(images: Any, logits: Any) -> Any:
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
 class PixelLoss(keras.losses.Loss):
-    """The mean of `image_nats` over images: `loss(images, logits)`."""
+    """The mean of `image_nats` over images: `loss(images, logits)`.
+
+    Raises:
+        ValueError: If there are other weights than one for each image; if images in NumPy have
+            levels that the logits lack. (In tensors these make the loss NaN.)
+    """
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        require_classes("y_true", y_true, _levels(y_true, y_pred))
+        require_example_weights(sample_weight)
+        return super().__call__(y_true, y_pred, sample_weight)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         return image_nats(y_true, y_pred)

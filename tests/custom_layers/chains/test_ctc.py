@@ -278,3 +278,16 @@ def test_labels_beyond_the_classes_make_their_row_nan(compiled: bool) -> None:
     )
     assert np.isnan(found[0])
     assert np.isfinite(found[1])
+
+
+def test_weights_are_one_for_each_clip() -> None:
+    logits, labels = random_logits(rows=3), np.array([[1, 2, 0], [1, 1, 0], [2, 0, 0]])
+    each = to_numpy(CTCLoss(reduction=None)(labels, logits))
+    weights = np.array([1.0, 0.0, 3.0], "float32")
+    for shape in ((3,), (3, 1)):
+        found = float(to_numpy(CTCLoss(reduction="sum")(labels, logits, weights.reshape(shape))))
+        assert found == pytest.approx((each * weights).sum(), rel=1e-5)
+    with pytest.raises(ValueError, match=r"`sample_weight` must have a weight for each example"):
+        CTCLoss()(labels, logits, np.ones((3, 3), "float32"))
+    with pytest.raises(ValueError, match=f"`y_true` must be below {CLASSES}, found {CLASSES}"):
+        CTCLoss()(np.array([[1, CLASSES]] * 3), logits)
