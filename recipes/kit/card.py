@@ -52,6 +52,7 @@ def model_card(
         "",
         f"Baseline: {baseline_is}",
         "",
+        *(line for note in metrics["notes"] for line in (f"**{note}**", "")),
         *_spread(metrics.get("spread", {})),
         *(f"![{picture}](plots/{picture})" for picture in pictures),
         "",

@@ -349,6 +349,8 @@ def _summary(out: Path, metrics: dict[str, Any]) -> None:
     for statistic in ("mean", "std") if "spread" in metrics else ():
         columns[statistic] = {name: row[statistic] for name, row in metrics["spread"].items()}
     console.print(metrics_table(f"{metrics['recipe']} on the test part", columns))
+    for sentence in metrics["notes"]:
+        print(sentence)
     print(f"""\
 {out}/
   saved_model/   for serving, raw input in     model.keras    for Keras

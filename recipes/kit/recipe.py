@@ -110,7 +110,8 @@ class Baseline:
 
     Attributes:
         what: What the baseline is, in a sentence for the model card.
-        metrics: On the test part, by the names of the model's metrics.
+        metrics: On the test part, by the names of the model's metrics; of a further baseline
+            `PREFIX_METRIC` or `METRIC_of_WHAT`.
         answers: Its answers on the test part, by name, for `draw`.
     """
 

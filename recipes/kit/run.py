@@ -16,6 +16,7 @@ from recipes.kit.console import note, say
 from recipes.kit.data.readers import Fact
 from recipes.kit.errors import UserError
 from recipes.kit.export import uncompiled
+from recipes.kit.judge import against_baseline
 from recipes.kit.optimizer import clipping_hint
 from recipes.kit.options import FitConfig, RunConfig, StackConfig
 from recipes.kit.recipe import Data, History, Recipe, Run
@@ -65,11 +66,15 @@ def train_recipe(
         uncompiled(model).save(folder / output.MODEL)
         recipe.export(run, model)
         predictor = recipe.load(folder)
+        test = predictor.evaluate(data.test)
+        baseline_wins, notes = against_baseline(data.objective, test, baseline.metrics)
         metrics: dict[str, Any] = {
             "recipe": name,
             "data": str(config.data),
-            "test": predictor.evaluate(data.test),
+            "test": test,
             "baseline": {**baseline.metrics, **compared.metrics},
+            "baseline_wins": baseline_wins,
+            "notes": notes,
             "parameters": model.count_params(),
             "seconds": round(sum(row["seconds"] for row in history.rows), 1),
         }

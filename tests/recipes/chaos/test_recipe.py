@@ -200,7 +200,9 @@ def test_a_driven_system_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixtu
     # The baseline knows the answer: it is linear in the last three inputs.
     assert metrics["baseline"]["nrmse"] < 1e-6
     assert metrics["baseline"]["persistence_nrmse"] == pytest.approx(1.0, abs=0.05)
-    capsys.readouterr()
+    assert metrics["baseline_wins"] is True
+    assert "The baseline is better: nrmse " in (out / "README.md").read_text()
+    assert capsys.readouterr().out.startswith("The baseline is better: nrmse ")
     assert main(["predict", str(out), str(tmp_path / "driven.npy")]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["columns"] == ["1"] and "continuation" not in answer
