@@ -78,9 +78,12 @@ def scores(answers: Answers, scoring: Scoring) -> Metrics:
         `nrmse`, of the predictions one step ahead: the root of the mean squared error over the
         variance of the part, averaged over the columns. Where free runs are scored also
         `nrmse_HORIZON`, the same of the errors exactly that many steps ahead, over all starts
-        (Jaeger and Haas, 2004, with 84 steps), and the mean of `valid_steps` over the starts, or
-        `valid_time`, in Lyapunov times, where the exponent is known. With targets that are earlier
-        inputs only `memory_capacity`, the sum of `recalled`.
+        (Jaeger and Haas, 2004, with 84 steps), in which a single run that diverges outweighs all
+        others; `median_error_HORIZON`, the median over the starts of the error there, as
+        `valid_steps` measures it; `diverged_runs`, how many runs left the range of the data; and
+        the mean of `valid_steps` over the starts, or `valid_time`, in Lyapunov times, where the
+        exponent is known. With targets that are earlier inputs only `memory_capacity`, the sum of
+        `recalled`.
     """
     variance = _variance(answers.truth)
     if scoring.memory:
@@ -91,6 +94,9 @@ def scores(answers: Answers, scoring: Scoring) -> Metrics:
         metrics[f"nrmse_{scoring.horizon}"] = _nrmse(
             answers.true_runs[:, at], answers.runs[:, at], variance
         )
+        error = _finite(run_errors(answers)[:, at])
+        metrics[f"median_error_{scoring.horizon}"] = float(np.median(error))
+        metrics["diverged_runs"] = float((~inside(answers.runs, answers.truth).all(axis=1)).sum())
         steps = float(valid_steps(answers, scoring.threshold).mean())
         if scoring.lyapunov is None:
             metrics["valid_steps"] = steps
@@ -100,15 +106,30 @@ def scores(answers: Answers, scoring: Scoring) -> Metrics:
 
 
 def valid_steps(answers: Answers, threshold: float) -> np.ndarray:
-    """For each free run the steps before its error passes the threshold, at most its length.
+    """For each free run the steps before its error passes the threshold, at most its length."""
+    wrong = ~(run_errors(answers) <= threshold)
+    return np.where(wrong.any(axis=1), wrong.argmax(axis=1), wrong.shape[1])
 
-    The error is the distance from the truth over the root mean square distance of the part from its
-    mean, over all columns together (Pathak et al., 2018, who take the threshold 0.4).
+
+def run_errors(answers: Answers) -> np.ndarray:
+    """The error of each free run at each step, `(starts, steps)`; NaN or infinite where a run
+    overflowed.
+
+    It is the distance from the truth over the root mean square distance of the part from its mean,
+    over all columns together (Pathak et al., 2018, who take 0.4 for the end of a valid forecast).
     """
     scale = np.sqrt(_variance(answers.truth).sum())
-    with np.errstate(over="ignore"):
-        wrong = ~(np.linalg.norm(answers.runs - answers.true_runs, axis=-1) / scale <= threshold)
-    return np.where(wrong.any(axis=1), wrong.argmax(axis=1), wrong.shape[1])
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.linalg.norm(answers.runs - answers.true_runs, axis=-1) / scale
+
+
+def inside(values: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Whether `values` (..., columns) are within the range of `truth`, widened on both sides by its
+    width: beyond, a run is not on the attractor any more, but diverges."""
+    low, high = truth.min(axis=0), truth.max(axis=0)
+    width = np.where(high > low, high - low, 1.0)
+    within: np.ndarray = ((values >= low - width) & (values <= high + width)).all(axis=-1)
+    return within
 
 
 def recalled(answers: Answers) -> np.ndarray:
@@ -121,9 +142,13 @@ def recalled(answers: Answers) -> np.ndarray:
 
 
 def _nrmse(truth: np.ndarray, predicted: np.ndarray, variance: np.ndarray) -> float:
+    error = _finite((predicted - truth) / np.sqrt(variance))
+    return float(np.sqrt((error**2).mean()))
+
+
+def _finite(error: np.ndarray) -> np.ndarray:
     """An error counts as 1,000 deviations at most, also where a run overflowed."""
-    error = np.nan_to_num((predicted - truth) / np.sqrt(variance), nan=np.inf)
-    return float(np.sqrt((np.clip(error, -1000.0, 1000.0) ** 2).mean()))
+    return np.clip(np.nan_to_num(error, nan=np.inf), -1000.0, 1000.0)
 
 
 def _variance(values: np.ndarray) -> np.ndarray:

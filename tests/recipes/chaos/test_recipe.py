@@ -15,7 +15,8 @@ import numpy as np
 import pytest
 
 import zoo
-from recipes.chaos import recipe
+from recipes.chaos import plots, recipe
+from recipes.chaos.data import objective_of
 from recipes.chaos.metrics import (
     Answers,
     LinearModel,
@@ -85,7 +86,13 @@ def trained(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_what_a_run_leaves(trained: Path, capsys: pytest.CaptureFixture) -> None:
     metrics = json.loads((trained / "metrics.json").read_text())
-    assert set(metrics["test"]) == {"nrmse", "nrmse_5", "valid_steps"}
+    assert set(metrics["test"]) == {
+        "nrmse",
+        "nrmse_5",
+        "median_error_5",
+        "diverged_runs",
+        "valid_steps",
+    }
     assert metrics["test"]["nrmse_5"] < 0.05
     assert metrics["test"]["nrmse_5"] < 0.1 * metrics["baseline"]["persistence_nrmse_5"]
     names = {path.name for path in (trained / "plots").iterdir()}
@@ -96,15 +103,16 @@ def test_what_a_run_leaves(trained: Path, capsys: pytest.CaptureFixture) -> None
     kept = [row for row in rows if row["kept"] == "1"]
     assert len(kept) == 2
     for row in kept:
-        others = [float(r["val_nrmse_5"]) for r in rows if r["reservoir"] == row["reservoir"]]
-        assert float(row["val_nrmse_5"]) == min(others)
+        name = "val_median_error_5"
+        others = [float(r[name]) for r in rows if r["reservoir"] == row["reservoir"]]
+        assert float(row[name]) == min(others)
     both = [float(row["test_nrmse_5"]) for row in kept]
     spread = metrics["spread"]["nrmse_5"]
     assert spread["models"] == 2 and spread["mean"] == pytest.approx(np.mean(both))
     assert spread["std"] == pytest.approx(np.std(both, ddof=1))
     assert "Means of 2 models" in (trained / "README.md").read_text()
     # What is exported is the reservoir that was better on the validation part.
-    best = min(kept, key=lambda row: float(row["val_nrmse_5"]))
+    best = min(kept, key=lambda row: float(row["val_median_error_5"]))
     assert metrics["test"]["nrmse_5"] == pytest.approx(float(best["test_nrmse_5"]), rel=0.1)
     capsys.readouterr()
     assert main(["evaluate", str(trained)]) == 0
@@ -264,12 +272,55 @@ def test_metrics_by_hand() -> None:
     metrics = scores(answers, scoring)
     assert metrics["nrmse"] == pytest.approx(np.sqrt(0.5))
     assert metrics["nrmse_2"] == pytest.approx(np.sqrt((0.3**2 + 0.2**2) / 2))
+    assert metrics["median_error_2"] == pytest.approx((0.3 + 0.2) / 2)
+    assert metrics["diverged_runs"] == 1  # the run with NaN
     assert metrics["valid_steps"] == 2
     in_times = scores(answers, Scoring(True, 2, 3, 2, 0.4, 0.05, False))
     assert in_times["valid_time"] == pytest.approx(0.1)
     assert recalled(answers) == pytest.approx(
         np.corrcoef(truth[:, 0], answers.predictions[:, 0])[0, 1] ** 2
     )
+
+
+def test_one_run_that_diverges_does_not_decide() -> None:
+    """Of two networks the one that is better in 49 of 50 runs is chosen, not the other."""
+    t = np.arange(400.0)
+    truth = np.sin(t)[:, None]
+    true_runs = np.stack([truth[start : start + 10] for start in range(50)])
+    good, mediocre = true_runs + 1e-4, true_runs + 0.2
+    good[7, 4:] = 1e6
+    scoring = Scoring(True, 10, 10, 50, 0.4, None, False)
+    better, worse = (
+        scores(Answers(truth, truth, np.arange(50), true_runs, runs), scoring)
+        for runs in (good, mediocre)
+    )
+    objective = objective_of(scoring)
+    assert objective.best(better[objective.metric], worse[objective.metric]) == pytest.approx(
+        better["median_error_10"]
+    )
+    assert better["median_error_10"] == pytest.approx(1e-4 * np.sqrt(2), rel=0.01)
+    assert better["nrmse_10"] > 100 > worse["nrmse_10"]
+    assert (better["diverged_runs"], worse["diverged_runs"]) == (1, 0)
+
+
+def test_pictures_are_cut_at_the_range_of_the_data(tmp_path, monkeypatch) -> None:
+    figures = []
+    monkeypatch.setattr("recipes.chaos.plots.save", lambda figure, path: figures.append(figure))
+    truth = np.sin(np.arange(300.0))[:, None]
+    runs = np.stack([truth[start : start + 40] for start in (0, 50, 100)])
+    wild = runs.copy()
+    wild[:, 20:] = np.inf
+    wild[:, 15:20] = 1e200
+    answers = Answers(truth, truth, np.array([0, 50, 100]), runs, wild)
+    plots.forecast(answers, Scoring(True, 30, 40, 3, 0.4, None, False), ["x"], tmp_path)
+    plots.return_map(truth, np.concatenate([truth[:200], wild[0]]), ["x"], tmp_path)
+    plots.tracking(Answers(truth, 1e9 * truth, *([truth[:0]] * 3)), ["x"], tmp_path)
+    forecast, error = figures[0].axes
+    assert forecast.get_ylim() == pytest.approx((-1.4, 1.4), abs=0.01)
+    assert error.get_ylim()[1] <= 10
+    for figure in figures[1:]:
+        for axes in figure.axes:
+            assert -2 < axes.get_ylim()[0] < axes.get_ylim()[1] < 2
 
 
 def test_free_runs_start_where_they_are_said_to() -> None:
