@@ -93,8 +93,8 @@ def return_map(truth: np.ndarray, free: np.ndarray, columns: Sequence[str], path
         axes.plot(true_maxima[:-1], true_maxima[1:], "o", ms=5, color="0.75", label="truth")
         axes.plot(own_maxima[:-1], own_maxima[1:], "o", ms=2, color=MODEL, label="free run")
         axes.set_xlabel(f"maximum of {columns[column]}")
-        limits = _range(true_maxima)
-        axes.set(ylabel="next maximum", title="Return map", xlim=limits, ylim=limits)
+        span = _range(true_maxima)
+        axes.set(ylabel="next maximum", title="Return map", xlim=span, ylim=span)
         axes.legend()
     save(figure, path)
 

@@ -166,7 +166,7 @@ def load_test(source: Source, predictor: TaggerPredictor) -> Sequence[Sentence]:
 
 def draw(run: Run[Config, Data], predictor: TaggerPredictor, answers: Mapping[str, Any]) -> None:
     """Draw which tags are taken for which, and some sentences as model and baseline see them."""
-    test, predicted = run.data.test, predictor.tag(run.data.test)
+    test, predicted = run.data.test, answers["model"]
     truth = [sentence.tags for sentence in test]
     confusion(_flat(truth), _flat(predicted), run.folder / PLOTS / "confusion.png")
     if run.data.entities:

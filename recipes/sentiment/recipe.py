@@ -146,9 +146,8 @@ def draw(
 ) -> None:
     """Draw which classes are taken for which, and where the attention goes."""
     test, plots = run.data.test, run.folder / PLOTS
-    best = predictor.probabilities([example.text for example in test]).argmax(axis=1)
-    predicted = [predictor.labels[index] for index in best]
-    confusion([e.label for e in test], predicted, plots / "confusion.png", what="class")
+    truth = [example.label for example in test]
+    confusion(truth, answers["model"], plots / "confusion.png", what="class")
     short = [example for example in test if len(example.text) < 100][:12]
     rows = [
         (answer["attention"], f"{answer['label']} ({example.label})")

@@ -13,9 +13,10 @@ import tensorflow as tf
 import zoo
 from recipes.kit.data.batches import Example
 from recipes.kit.export import Endpoint
-from recipes.kit.metrics import class_metrics
+from recipes.kit.judge import Judgement
+from recipes.kit.metrics import class_judgement
 from recipes.kit.output import read_record, read_run_config
-from recipes.kit.recipe import Field, Metrics
+from recipes.kit.recipe import Field, Predictor
 from recipes.kit.serving import Served, answer_each, by_length, decoded, not_empty, rows_of
 from recipes.kit.text import TokenEncoder, TokenVocabulary, tokenize
 from recipes.sentiment.formats import LabelledText
@@ -96,7 +97,7 @@ class TextClassifier:
         return outputs
 
 
-class ClassifierPredictor:
+class ClassifierPredictor(Predictor[Sequence[LabelledText]]):
     """An exported text classifier, warm."""
 
     takes: ClassVar[Literal["texts", "files"]] = "texts"
@@ -122,10 +123,10 @@ class ClassifierPredictor:
         """Classify raw texts; see `outputs` for what an answer holds."""
         return answer_each(inputs, not_empty, self._answers, count=_COUNT)
 
-    def evaluate(self, examples: Sequence[LabelledText]) -> Metrics:
-        """Metrics on texts whose classes are known."""
-        probabilities = self.probabilities([example.text for example in examples])
-        return class_metrics([example.label for example in examples], probabilities, self.labels)
+    def judge(self, examples: Sequence[LabelledText]) -> Judgement:
+        """Classify texts whose classes are known."""
+        texts, truth = [each.text for each in examples], [each.label for each in examples]
+        return class_judgement("texts", texts, truth, self.probabilities(texts), self.labels)
 
     def probabilities(self, texts: Sequence[str]) -> np.ndarray:
         """Probabilities of the classes, (texts, classes)."""

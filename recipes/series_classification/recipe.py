@@ -119,7 +119,7 @@ def draw(run: Run[Config, Data], predictor: SeriesPredictor, answers: Mapping[st
     """Draw which classes are taken for which, some series, and how probable the classes are while
     a series is read."""
     test, plots = run.data.test, run.folder / PLOTS
-    rows, truth = predictor.classify(test), labels_of(test)
+    rows, truth = answers["model"], labels_of(test)
     predicted = [row["label"].decode() for row in rows]
     confusion(truth, predicted, plots / "confusion.png", what="class")
     chosen = some_of_each(truth, predicted, 12)

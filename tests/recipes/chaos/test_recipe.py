@@ -13,15 +13,16 @@ import keras
 import keras_tuner
 import numpy as np
 import pytest
+from recipe_corpus import answer_rows
 
 import zoo
 from recipes.chaos import plots, recipe
+from recipes.chaos.baseline import LinearModel, Persistence
 from recipes.chaos.data import objective_of
 from recipes.chaos.metrics import (
     Answers,
-    LinearModel,
-    Persistence,
     answers_of,
+    judged,
     recalled,
     scores,
     valid_steps,
@@ -111,6 +112,9 @@ def test_what_a_run_leaves(trained: Path, capsys: pytest.CaptureFixture) -> None
     assert spread["models"] == 2 and spread["mean"] == pytest.approx(np.mean(both))
     assert spread["std"] == pytest.approx(np.std(both, ddof=1))
     assert "Means of 2 models" in (trained / "README.md").read_text()
+    answers = answer_rows(trained, "valid_steps", lowest_first=True)
+    valid = [row["valid_steps"] for row in answers]
+    assert np.mean(valid) == metrics["test"]["valid_steps"] and len(valid) == 5
     # What is exported is the reservoir that was better on the validation part.
     best = min(kept, key=lambda row: float(row["val_median_error_5"]))
     assert metrics["test"]["nrmse_5"] == pytest.approx(float(best["test_nrmse_5"]), rel=0.1)
@@ -209,6 +213,11 @@ def test_a_driven_system_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert metrics["baseline"]["nrmse"] < 1e-6
     assert metrics["baseline"]["persistence_nrmse"] == pytest.approx(1.0, abs=0.05)
     assert metrics["baseline_wins"] is True
+    low, high = metrics["interval"]["nrmse"]
+    assert low < metrics["test"]["nrmse"] < high
+    rows = answer_rows(out, "error")
+    errors = np.array([row["error"] for row in rows])
+    assert np.sqrt((errors**2).mean()) == pytest.approx(metrics["test"]["nrmse"], rel=1e-3)
     assert "The baseline is better: nrmse " in (out / "README.md").read_text()
     assert capsys.readouterr().out.startswith("The baseline is better: nrmse ")
     assert main(["predict", str(out), str(tmp_path / "driven.npy")]) == 0
@@ -321,6 +330,22 @@ def test_pictures_are_cut_at_the_range_of_the_data(tmp_path, monkeypatch) -> Non
     for figure in figures[1:]:
         for axes in figure.axes:
             assert -2 < axes.get_ylim()[0] < axes.get_ylim()[1] < 2
+
+
+def test_what_is_said_of_runs_that_diverge() -> None:
+    truth = np.sin(np.arange(400.0))[:, None]
+    true_runs = np.stack([truth[start : start + 10] for start in range(50)])
+    runs = true_runs.copy()
+    runs[7, 4:] = np.inf
+    scoring = Scoring(True, 10, 10, 50, 0.4, None, False)
+    judgement = judged(Answers(truth, truth, np.arange(50), true_runs, runs), scoring)
+    (note,) = judgement.notes
+    assert note.startswith("1 of 50 free runs diverged: nrmse_10 ")
+    first = judgement.rows[0]
+    assert (first["input"], first["valid_steps"], first["diverged"]) == ({"step": 7}, 4, True)
+    assert judgement.count == len(judgement.rows) == 50
+    low, high = judgement.statistics.intervals()["diverged_runs"]
+    assert low == 0 and high in (3, 4)
 
 
 def test_free_runs_start_where_they_are_said_to() -> None:

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from recipe_corpus import answer_rows
 
 import zoo
 from recipes.kit.cli import main
@@ -80,6 +81,10 @@ def test_it_learns_and_says_so(trained: Path) -> None:
     assert metrics["test"]["accuracy"] >= 0.9
     assert set(metrics["test"]) == {"accuracy", "macro_f1"}  # three classes have no single AUC
     assert metrics["baseline"]["accuracy"] > metrics["baseline"]["accuracy_of_commonest"]
+    answers = answer_rows(trained, "probability_of_truth", lowest_first=True)
+    right = [row["truth"] == row["answer"] for row in answers]
+    assert np.mean(right) == pytest.approx(metrics["test"]["accuracy"])
+    assert all(isinstance(row["input"], str) for row in answers)
     for name in ("attention", "confusion", "curves"):
         assert (trained / "plots" / f"{name}.png").stat().st_size > 5_000
 
