@@ -8,10 +8,11 @@ the bootstrap), so that metric and interval cannot disagree.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -41,12 +42,14 @@ class Statistics:
         terms: Of each unit what it adds to the sums, by name; (units,) or (units, terms).
         metrics: From the sums to metrics. One that has no value is left out or NaN.
         weighted: Metrics that are not made of sums, from how often each unit counts, (units,).
+        biased: Metrics that drawing anew makes larger by itself: they have no interval.
     """
 
     unit: str
     terms: Mapping[str, np.ndarray]
     metrics: Callable[[Sums], Metrics]
     weighted: Callable[[np.ndarray], Metrics] = lambda counts: {}
+    biased: Collection[str] = ()
 
     def __len__(self) -> int:
         return len(next(iter(self.terms.values())))
@@ -69,7 +72,9 @@ class Statistics:
         for name, values in self.terms.items():
             terms[name] = np.zeros((count, *np.shape(values)[1:]))
             np.add.at(terms[name], groups, values)
-        return Statistics(unit, terms, self.metrics, lambda counts: self.weighted(counts[groups]))
+        return dataclasses.replace(
+            self, unit=unit, terms=terms, weighted=lambda counts: self.weighted(counts[groups])
+        )
 
     def intervals(self) -> dict[str, list[float]]:
         """The 95 % interval of each metric: what other units of the same kind would give.
@@ -80,7 +85,7 @@ class Statistics:
         """
         if len(self) < FEWEST:
             return {}
-        drawn: dict[str, list[float]] = {name: [] for name in self.values}
+        drawn: dict[str, list[float]] = {n: [] for n in self.values if n not in self.biased}
         for sums, counts in self._resamples():
             metrics = {**self.metrics(sums), **self.weighted(counts)}
             for name, values in drawn.items():
@@ -124,6 +129,7 @@ class Judgement:
         order: What the rows are sorted by, for a sentence: "cer, the highest first".
         answers: The answers themselves, for `draw` and `tables`.
         notes: What else should be said of the metrics, in sentences.
+        facts: What else belongs into `metrics.json`.
     """
 
     statistics: Statistics
@@ -132,6 +138,7 @@ class Judgement:
     order: str
     answers: Any = None
     notes: Sequence[str] = ()
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def metrics(self) -> Metrics:
@@ -179,7 +186,8 @@ def against_baseline(
     """Whether a baseline is better than the model, by the metric the model was chosen by.
 
     Args:
-        objective: That metric, and whether more or less of it is better.
+        objective: That metric, and whether more or less of it is better; where it has one that is
+            shown to people, of which more is better, that one.
         test: Metrics of the model.
         baseline: Metrics of the baselines: METRIC itself; of further ones `PREFIX_METRIC` or
             `METRIC_of_WHAT`.
@@ -187,21 +195,21 @@ def against_baseline(
     Returns:
         Whether one is better, and a sentence about it where the model is not better than all.
     """
-    metric = objective.metric
+    metric, better = objective.metric, objective.best
+    if objective.shown:
+        metric, better = objective.shown, max
     rivals = {
         name: value
         for name, value in baseline.items()
-        if name == metric or name.endswith(f"_{metric}") or name.startswith(f"{metric}_of_")
+        if (name == metric or name.endswith(f"_{metric}") or name.startswith(f"{metric}_of_"))
+        and not math.isnan(value)
     }
-    rivals = {name: value for name, value in rivals.items() if not math.isnan(value)}
     if metric not in test or not rivals:
         return False, ()
-    own = test[metric]
-    name = objective.best(rivals, key=lambda rival: rivals[rival])
-    best = rivals[name]
-    which = "The baseline" if name == metric else "A baseline"
+    own, name = test[metric], better(rivals, key=rivals.__getitem__)
+    best, which = rivals[name], "The baseline" if name == metric else "A baseline"
     if best == own:
         return False, (f"{which} is as good as the model: {name} {figure(best)}.",)
-    if objective.best(best, own) != best:
+    if better(best, own) != best:
         return False, ()
     return True, (f"{which} is better: {name} {figure(best)} against {figure(own)} of the model.",)

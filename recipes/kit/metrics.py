@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from recipes.kit.judge import Judgement, Statistics, ratio, worst
+from recipes.kit.calibration import calibration_error, calibration_terms
+from recipes.kit.judge import Judgement, Statistics, Sums, ratio, worst
 from recipes.kit.recipe import Row
 
 
@@ -31,7 +32,8 @@ def class_statistics(
         labels: Names of the classes. An example with any other label counts as wrong.
 
     Returns:
-        The statistics of `accuracy`; `macro_f1`, the mean over the classes that are true or
+        The statistics of `accuracy`; `calibration_error`, how far the probability of the answers is
+        from the share that is right; `macro_f1`, the mean over the classes that are true or
         predicted anywhere; and for two classes, where both occur, `roc_auc` of the second.
     """
     every = [*dict.fromkeys((*labels, *truth))]
@@ -61,10 +63,18 @@ def class_statistics(
             metrics["roc_auc"] = float(second @ below / pairs) if pairs else float("nan")
         return metrics
 
-    terms = {"right": true == best, "examples": np.ones(len(true))}
-    return Statistics(
-        unit, terms, lambda sums: {"accuracy": ratio(sums["right"], sums["examples"])}, weighted
-    )
+    def metrics(sums: Sums) -> dict[str, float]:
+        return {
+            "accuracy": ratio(sums["right"], sums["examples"]),
+            "calibration_error": calibration_error(sums["calibration"]),
+        }
+
+    terms = {
+        "right": true == best,
+        "examples": np.ones(len(true)),
+        "calibration": calibration_terms(probabilities.max(axis=1), true == best),
+    }
+    return Statistics(unit, terms, metrics, weighted, biased=("calibration_error",))
 
 
 def class_judgement(

@@ -79,6 +79,7 @@ def train_recipe(
             "baseline": {**baseline.metrics, **compared.metrics},
             "baseline_wins": baseline_wins,
             "notes": [*verdict, *judgement.notes],
+            **judgement.facts,
             "parameters": model.count_params(),
             "seconds": round(sum(row["seconds"] for row in history.rows), 1),
         }

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from seqeval.scheme import IOB2, Tokens
 
+from recipes.kit.calibration import calibration_error, calibration_terms
 from recipes.kit.judge import Statistics, Sums, ratio
 
 Tags = Sequence[Sequence[str]]
@@ -18,7 +19,13 @@ def tagging_metrics(truth: Tags, predicted: Tags, *, entities: bool) -> dict[str
     return tagging_statistics(truth, predicted, entities=entities).values
 
 
-def tagging_statistics(truth: Tags, predicted: Tags, *, entities: bool) -> Statistics:
+def tagging_statistics(
+    truth: Tags,
+    predicted: Tags,
+    *,
+    entities: bool,
+    confidence: Sequence[np.ndarray] | None = None,
+) -> Statistics:
     """What the metrics of sequence labelling are computed from, sentence by sentence.
 
     Args:
@@ -26,14 +33,17 @@ def tagging_statistics(truth: Tags, predicted: Tags, *, entities: bool) -> Stati
         predicted: Predicted tags, of the same lengths.
         entities: Whether tags are IOB2 entity tags. Entities are then compared as seqeval does in
             its strict mode: type and both boundaries must agree.
+        confidence: The probability of each predicted tag.
 
     Returns:
         The statistics of `entity_f1`, `entity_precision`, `entity_recall` (micro) and
         `entity_f1_TYPE` for each type where tags are entities; `token_accuracy`;
-        `sequence_accuracy`, the share of sentences without an error.
+        `sequence_accuracy`, the share of sentences without an error; and with a confidence
+        `calibration_error`, how far it is from the share of tags that are right.
     """
     pairs = list(zip(truth, predicted, strict=True))
-    right = np.array([sum(a == b for a, b in zip(t, p, strict=True)) for t, p in pairs])
+    matches = [np.array([a == b for a, b in zip(t, p, strict=True)], bool) for t, p in pairs]
+    right = np.array([each.sum() for each in matches])
     tokens = np.array([len(t) for t in truth])
     terms = {
         "tokens": tokens,
@@ -41,6 +51,13 @@ def tagging_statistics(truth: Tags, predicted: Tags, *, entities: bool) -> Stati
         "whole": right == tokens,
         "sentences": np.ones(len(pairs)),
     }
+    if confidence is not None:
+        terms["calibration"] = np.stack(
+            [
+                calibration_terms(each, own).sum(axis=0)
+                for each, own in zip(confidence, matches, strict=True)
+            ]
+        )
     kinds: list[str] = []
     if entities:
         counted = [
@@ -63,9 +80,11 @@ def tagging_statistics(truth: Tags, predicted: Tags, *, entities: bool) -> Stati
                 values[f"entity_f1_{kind}"] = ratio(2 * own[0], own[1] + own[2], float("nan"))
         values["token_accuracy"] = ratio(sums["right"], sums["tokens"])
         values["sequence_accuracy"] = ratio(sums["whole"], sums["sentences"])
+        if confidence is not None:
+            values["calibration_error"] = calibration_error(sums["calibration"])
         return values
 
-    return Statistics("sentences", terms, metrics)
+    return Statistics("sentences", terms, metrics, biased=("calibration_error",))
 
 
 def _kinds(spans: set[tuple[str, int, int]]) -> Counter[str]:

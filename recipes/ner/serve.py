@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 import zoo
+from recipes.kit.calibration import Calibration, noted
 from recipes.kit.data.batches import Example
 from recipes.kit.export import Endpoint
 from recipes.kit.judge import Judgement, worst
@@ -37,11 +38,15 @@ class Tagger:
     """A model of tag scores between the vocabulary and the names of the tags."""
 
     def __init__(
-        self, model: keras.Model, vocabulary: TokenVocabulary, tags: Sequence[str]
+        self,
+        model: keras.Model,
+        vocabulary: TokenVocabulary,
+        tags: Sequence[str],
+        temperature: float = 1.0,
     ) -> None:
         self._encoder = TokenEncoder(vocabulary)
         self._tag_ids = {tag: index for index, tag in enumerate(tags)}
-        self._decoder = zoo.tag_decoder(model)
+        self._decoder = zoo.tag_decoder(model, temperature)
         self._names = list(tags)
         self._tag_batch = tf.function(self._tag_tokens, input_signature=[_TOKENS])
 
@@ -122,13 +127,14 @@ class TaggerPredictor(Predictor[Sequence[Sentence]]):
             "entities",
             "spans",
             "Where tags mark entities: `text`, `type`, `start` and `end` token, and `confidence`, "
-            "the lowest of its tokens.",
+            "the lowest of its tokens, calibrated on the validation part.",
         ),
     )
 
     def __init__(self, folder: Path) -> None:
         record = read_record(folder / LABELS, ("entities", "tags", "words", "characters"))
         self.config = read_run_config(Config, folder)
+        self.calibration = Calibration.read(record)
         self.kind: Kind = "entities" if record["entities"] else "labels"
         self.served = Served(folder)
 
@@ -157,13 +163,19 @@ class TaggerPredictor(Predictor[Sequence[Sentence]]):
                 "lowest_confidence": round(1 - doubts[index], 4),
             }
 
-        return Judgement(
-            tagging_statistics(truth, tags, entities=self.kind == "entities"),
+        judgement = Judgement(
+            tagging_statistics(
+                truth,
+                tags,
+                entities=self.kind == "entities",
+                confidence=[each.confidence for each in tagged],
+            ),
             worst(row, np.array(errors), np.array(doubts)),
             len(examples),
             "confidence_in_errors, the confidence of all wrong tags together, the highest first",
             tags,
         )
+        return noted(judgement, self.calibration)
 
     def tag(self, sentences: Sequence[Sentence]) -> list[Tagged]:
         """Tags of tokenised sentences, and the confidence of each."""

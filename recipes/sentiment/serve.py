@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 import zoo
+from recipes.kit.calibration import Calibration, noted
 from recipes.kit.data.batches import Example
 from recipes.kit.export import Endpoint
 from recipes.kit.judge import Judgement
@@ -40,9 +41,10 @@ class TextClassifier:
         vocabulary: TokenVocabulary,
         labels: Sequence[str],
         max_tokens: int,
+        temperature: float = 1.0,
     ) -> None:
         self._encoder = TokenEncoder(vocabulary)
-        self._decoder = zoo.class_decoder(model)
+        self._decoder = zoo.class_decoder(model, temperature)
         self._labels = list(labels)
         self._max_tokens = max_tokens
         self._encode_batch = tf.function(self._encode, input_signature=[_TEXTS])
@@ -105,7 +107,11 @@ class ClassifierPredictor(Predictor[Sequence[LabelledText]]):
     outputs: ClassVar[Sequence[Field]] = (
         Field("text", "text", "The text."),
         Field("label", "label", "The likeliest class."),
-        Field("probabilities", "probabilities", "The probability of each class."),
+        Field(
+            "probabilities",
+            "probabilities",
+            "The probability of each class, calibrated on the validation part.",
+        ),
         Field(
             "attention",
             "weights",
@@ -117,6 +123,7 @@ class ClassifierPredictor(Predictor[Sequence[LabelledText]]):
         record = read_record(folder / LABELS, ("labels", "words", "characters"))
         self.config = read_run_config(Config, folder)
         self.labels: list[str] = record["labels"]
+        self.calibration = Calibration.read(record)
         self.served = Served(folder)
 
     def predict(self, inputs: Iterable[str], options: Any = None) -> Iterator[dict[str, Any]]:
@@ -126,7 +133,8 @@ class ClassifierPredictor(Predictor[Sequence[LabelledText]]):
     def judge(self, examples: Sequence[LabelledText]) -> Judgement:
         """Classify texts whose classes are known."""
         texts, truth = [each.text for each in examples], [each.label for each in examples]
-        return class_judgement("texts", texts, truth, self.probabilities(texts), self.labels)
+        judgement = class_judgement("texts", texts, truth, self.probabilities(texts), self.labels)
+        return noted(judgement, self.calibration)
 
     def probabilities(self, texts: Sequence[str]) -> np.ndarray:
         """Probabilities of the classes, (texts, classes)."""

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 import zoo
+from recipes.kit.calibration import Calibration, noted
 from recipes.kit.console import note
 from recipes.kit.data.batches import Example, pad
 from recipes.kit.data.labels import sort_labels
@@ -39,10 +40,11 @@ class SeriesClassifier:
     Args:
         model: Of `zoo.series_classifier`.
         labels: Names of the classes.
+        temperature: What the logits are divided by.
     """
 
-    def __init__(self, model: keras.Model, labels: Sequence[str]) -> None:
-        self._decoder = zoo.class_decoder(model)
+    def __init__(self, model: keras.Model, labels: Sequence[str], temperature: float = 1.0) -> None:
+        self._decoder = zoo.class_decoder(model, temperature)
         self._labels = list(labels)
         features = model.input["series"].shape[-1]
         self._specs = [
@@ -112,6 +114,7 @@ class SeriesPredictor(Predictor[Sequence[LabelledSeries]]):
         record = read_record(folder / RECORD, ("labels", "channels"))
         self.labels: list[str] = record["labels"]
         self.channels: int = record["channels"]
+        self.calibration = Calibration.read(record)
         self.config = read_run_config(Config, folder)
         self.served = Served(folder)
 
@@ -132,7 +135,7 @@ class SeriesPredictor(Predictor[Sequence[LabelledSeries]]):
         judgement = class_judgement(
             "series", names, labels_of(examples), probabilities, self.labels
         )
-        return dataclasses.replace(judgement, answers=rows)
+        return noted(dataclasses.replace(judgement, answers=rows), self.calibration)
 
     def probabilities(self, series: Sequence[LabelledSeries]) -> np.ndarray:
         """(series, classes)."""
