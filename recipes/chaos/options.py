@@ -169,8 +169,8 @@ class ForecastConfig(RunConfig):
     )
     horizon: int | None = option(
         None,
-        "Steps ahead of the metric nrmse_HORIZON: mackey_glass 84, lorenz 100, a file 10 (fewer "
-        "where its free runs are shorter).",
+        "Steps ahead of the metrics nrmse_HORIZON and median_error_HORIZON: mackey_glass 84, "
+        "lorenz 100, a file 10 (fewer where its free runs are shorter).",
         at_least=1,
     )
     run_steps: int | None = option(

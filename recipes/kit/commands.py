@@ -138,12 +138,16 @@ def evaluate_command(words: list[str]) -> int:
     config = output.read_run_config(load_options(name).Config, folder)
     source = options.data or config.data
     recipe = _start(name)
-    from recipes.kit.console import console, metrics_table
+    from recipes.kit.console import console, metrics_table, say, spans
 
     predictor = recipe.load(folder)
-    metrics = predictor.evaluate(recipe.load_test(source, predictor))
-    console.print(metrics_table(f"{name} on {source}", {"model": metrics}))
-    print(json.dumps(metrics))
+    judgement = predictor.judge(recipe.load_test(source, predictor))
+    intervals = spans(judgement.statistics.intervals())
+    columns = {"model": judgement.metrics, "95 % interval": intervals}
+    console.print(metrics_table(f"{name} on {source}", columns))
+    for sentence in judgement.notes:
+        say(sentence)
+    print(json.dumps(judgement.metrics))
     return 0
 
 
@@ -343,15 +347,19 @@ def _folder_and_options(
 
 
 def _summary(out: Path, metrics: dict[str, Any]) -> None:
-    from recipes.kit.console import console, metrics_table
+    from recipes.kit.console import console, metrics_table, spans
 
-    columns = {"model": metrics["test"], "baseline": metrics["baseline"]}
+    columns = {"model": metrics["test"], "95 % interval": spans(metrics["interval"])}
+    columns["baseline"] = metrics["baseline"]
     for statistic in ("mean", "std") if "spread" in metrics else ():
         columns[statistic] = {name: row[statistic] for name, row in metrics["spread"].items()}
     console.print(metrics_table(f"{metrics['recipe']} on the test part", columns))
+    for sentence in metrics["notes"]:
+        print(sentence)
     print(f"""\
 {out}/
   saved_model/   for serving, raw input in     model.keras    for Keras
   metrics.json   history.csv   plots/          README.md      the model card
+  test_answers.jsonl           the worst answers on the test part first
 next: rnn-zoo evaluate {shlex.quote(str(out))}
       rnn-zoo predict {shlex.quote(str(out))} INPUT...""")

@@ -16,6 +16,7 @@ from recipes.kit.console import note, say
 from recipes.kit.data.readers import Fact
 from recipes.kit.errors import UserError
 from recipes.kit.export import uncompiled
+from recipes.kit.judge import against_baseline
 from recipes.kit.optimizer import clipping_hint
 from recipes.kit.options import FitConfig, RunConfig, StackConfig
 from recipes.kit.recipe import Data, History, Recipe, Run
@@ -65,17 +66,27 @@ def train_recipe(
         uncompiled(model).save(folder / output.MODEL)
         recipe.export(run, model)
         predictor = recipe.load(folder)
+        judgement = predictor.judge(data.test)
+        baseline_wins, verdict = against_baseline(
+            data.objective, judgement.metrics, baseline.metrics
+        )
         metrics: dict[str, Any] = {
             "recipe": name,
             "data": str(config.data),
-            "test": predictor.evaluate(data.test),
+            "test": judgement.metrics,
+            "interval": judgement.statistics.intervals(),
+            "interval_unit": judgement.statistics.unit,
             "baseline": {**baseline.metrics, **compared.metrics},
+            "baseline_wins": baseline_wins,
+            "notes": [*verdict, *judgement.notes],
+            **judgement.facts,
             "parameters": model.count_params(),
             "seconds": round(sum(row["seconds"] for row in history.rows), 1),
         }
         if history.spread:
             metrics["spread"] = history.spread
-        answers = {**baseline.answers, **compared.answers}
+        output.write_lines(folder / output.ANSWERS, judgement.rows)
+        answers = {"model": judgement.answers, **baseline.answers, **compared.answers}
         for file, content in recipe.tables(run, predictor, answers).items():
             output.write_table(folder / file, content)
         _draw(recipe, run, predictor, history, answers)
@@ -89,6 +100,7 @@ def train_recipe(
             metrics=metrics,
             pictures=sorted(p.name for p in (folder / output.PLOTS).glob("*.png")),
             baseline_is=baseline.what,
+            answers=f"{judgement.kept}, sorted by {judgement.order}",
             inputs=predictor.inputs,
             outputs=predictor.outputs,
             signatures=predictor.served.signatures,

@@ -23,6 +23,7 @@ from recipes.kit.space import stack_space
 from recipes.kit.stack import stack_of
 from recipes.kit.words import with_vectors, word_dropout, word_options
 from recipes.ner import data as corpora
+from recipes.ner.confidence import calibrated
 from recipes.ner.data import Data
 from recipes.ner.metrics import entity_spans, tagging_metrics
 from recipes.ner.options import Config
@@ -136,13 +137,15 @@ def export(run: Run[Config, Data], model: keras.Model) -> None:
 
     Signatures: `tag_sentences(sentences: (batch,))`, also `serving_default`, splits the sentences
     itself; `tag_tokens(tokens: (batch, time))` takes tokens, "" = padding. Both return `tokens`,
-    `tags` and `confidence`, (batch, time), with "" and 0 at padding.
+    `tags` and `confidence`, (batch, time), with "" and 0 at padding. The confidence is calibrated
+    on the validation part.
     """
-    data = run.data
-    tagger = Tagger(for_serving(model), data.vocabulary, data.tags)
+    data, calibration = run.data, calibrated(run, model)
+    tagger = Tagger(for_serving(model), data.vocabulary, data.tags, calibration.temperature)
     save_saved_model(tagger.endpoints, tagger.resources, run.folder / SAVED_MODEL)
     lists = {"tags": data.tags, **dataclasses.asdict(data.vocabulary)}
-    write_json(run.folder / LABELS, {"entities": data.entities, **lists})
+    record = {"entities": data.entities, **lists, "calibration": calibration.record}
+    write_json(run.folder / LABELS, record)
 
 
 def portable(model: keras.Model, folder: Path) -> keras.Model:
@@ -166,7 +169,7 @@ def load_test(source: Source, predictor: TaggerPredictor) -> Sequence[Sentence]:
 
 def draw(run: Run[Config, Data], predictor: TaggerPredictor, answers: Mapping[str, Any]) -> None:
     """Draw which tags are taken for which, and some sentences as model and baseline see them."""
-    test, predicted = run.data.test, predictor.tag(run.data.test)
+    test, predicted = run.data.test, answers["model"]
     truth = [sentence.tags for sentence in test]
     confusion(_flat(truth), _flat(predicted), run.folder / PLOTS / "confusion.png")
     if run.data.entities:

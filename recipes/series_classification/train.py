@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 import zoo
+from recipes.kit.calibration import Calibration, calibrate_classes
 from recipes.kit.closed_form import solve
 from recipes.kit.console import say
 from recipes.kit.data.batches import padded_batches, steps
@@ -85,6 +86,10 @@ class Training:
             nats += float(_LOSS(truth, logits)) * len(logits)
             right += int((logits.argmax(axis=1) == truth.numpy()).sum())
         return {"val_loss": nats / self._seen, "val_accuracy": right / self._count}
+
+    def calibrate(self) -> Calibration:
+        """The temperature that suits the validation part."""
+        return calibrate_classes("series", self._model, self._valid)
 
     def solve(self) -> History:
         """Find the readout of an echo state network by the penalty that is best in validation.

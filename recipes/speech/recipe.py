@@ -164,10 +164,11 @@ def load_test(source: Source, predictor: TranscriberPredictor) -> Sequence[Clip]
     return corpora.load_test(source, predictor.config, predictor.sampling_rate)
 
 
-def draw(run: Run[Config, Data], predictor: TranscriberPredictor, _: Mapping[str, Any]) -> None:
+def draw(
+    run: Run[Config, Data], predictor: TranscriberPredictor, by_name: Mapping[str, Any]
+) -> None:
     """Draw which letter is recognised where, and which characters are taken for which."""
-    test = run.data.test
-    answers = predictor.transcribe([clip.samples for clip in test])
+    test, answers = run.data.test, by_name["model"]
     truth, texts = [clip.text for clip in test], texts_of(answers)
     names = {"": "nothing", " ": "blank"}
     pairs = confusions(truth, texts)
