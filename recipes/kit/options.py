@@ -6,6 +6,8 @@ Nothing here imports Keras or TensorFlow, so `--help` answers at once.
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,9 @@ from recipes.kit.option import Group, flag, option
 
 #: The names in `zoo.CELLS`, for the command line. Registered names are accepted too.
 CELLS = ("simple", "lstm", "gru", "leaky", "delay", "reservoir", "lmu", "lru", "mingru", "minlstm")
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+_TIME = re.compile(r"[0-9]+(\.[0-9]+)?[smh]")
 
 Schedule = Literal["constant", "cosine", "plateau"]
 Connection = Literal["none", "residual", "dense"]
@@ -77,6 +82,11 @@ class FitConfig(RunConfig):
         "Stop after this many epochs without improvement; the best epoch's weights are kept.",
         at_least=1,
     )
+    time_limit: str | None = option(
+        None,
+        "Stop training after this time, such as 90s, 10m or 1.5h, and keep the best epoch so far; "
+        "models trained for comparison have the same limit. A cosine schedule is cut short.",
+    )
     mixed_precision: bool = option(
         False, "Compute in float16 on a GPU (bfloat16 elsewhere), with float32 weights."
     )
@@ -89,6 +99,9 @@ class FitConfig(RunConfig):
         super().__post_init__()
         if self.clipnorm is not None and self.clipvalue is not None:
             raise UserError("--clipnorm and --clipvalue cannot be combined; give one of them.")
+        if self.time_limit is not None:
+            readable = _TIME.fullmatch(self.time_limit) and self.most_seconds > 0
+            self.require(bool(readable), "time_limit", "a time such as 90s, 10m or 1.5h")
 
     def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
         yield from super().without_effect()
@@ -106,6 +119,13 @@ class FitConfig(RunConfig):
         return {}
 
     @property
+    def most_seconds(self) -> float:
+        """The time limit in seconds; infinite without one."""
+        if self.time_limit is None:
+            return math.inf
+        return float(self.time_limit[:-1]) * _SECONDS[self.time_limit[-1]]
+
+    @property
     def pad_multiple(self) -> int:
         """What lengths are padded to a multiple of: XLA compiles each length anew."""
         return 16 if self.jit_compile else 1
@@ -121,6 +141,7 @@ GRADIENT_OPTIONS = (
     "clipnorm",
     "clipvalue",
     "patience",
+    "time_limit",
     "jit_compile",
     "tensorboard",
 )
