@@ -131,6 +131,19 @@ class FitConfig(RunConfig):
         return 16 if self.jit_compile else 1
 
 
+@dataclass(frozen=True)
+class ClassWeightConfig(RunConfig):
+    """How much each class counts in the loss."""
+
+    heading: ClassVar[str] = "training"
+
+    class_weight: Literal["none", "balanced"] = option(
+        "none",
+        "With balanced, rare classes count as much as frequent ones: each of the n_c training "
+        "examples of a class has weight n / (k n_c) in the loss, for n examples of k classes.",
+    )
+
+
 #: Options of `FitConfig` that a model whose readout is found in closed form does not have.
 GRADIENT_OPTIONS = (
     "epochs",

@@ -46,16 +46,18 @@ class Data(Splits[LabelledText]):
         labels: Every class of train: numbers by size, else by name.
         vocabulary: Words and characters of train.
         vectors: Pretrained vectors of words, if any.
+        balanced: Whether all classes count alike, however rare they are.
     """
 
     labels: tuple[str, ...]
     vocabulary: TokenVocabulary
     vectors: Vectors | None = None
+    balanced: bool = False
 
     @property
     def objective(self) -> Objective:
         """What the best epoch is chosen by."""
-        return Objective("accuracy", "max")
+        return Objective("macro_f1" if self.balanced else "accuracy", "max")
 
 
 def load(source: Source, config: Config) -> Data:
@@ -86,6 +88,7 @@ def load(source: Source, config: Config) -> Data:
             limit=config.vocabulary_size,
         ),
         vectors=vectors,
+        balanced=config.class_weight == "balanced",
     )
 
 

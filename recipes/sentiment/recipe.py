@@ -15,7 +15,13 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 import zoo
-from recipes.kit.data.batches import padded_batches, shuffled_batches, steps
+from recipes.kit.data.batches import (
+    class_weights,
+    padded_batches,
+    shuffled_batches,
+    steps,
+    weighted,
+)
 from recipes.kit.data.source import Source
 from recipes.kit.export import for_serving, save_saved_model
 from recipes.kit.fit import fit
@@ -72,25 +78,33 @@ def train(run: Run[Config, Data], model: keras.Model) -> History:
         return inputs, [ids[example.label] for example in examples]
 
     inputs, targets = encoded(data.train)
+    weights = class_weights(config, targets, len(data.labels))
     valid = padded_batches(
         *encoded([example for example in data.valid if example.label in ids]),
         config.batch_size,
         pad_multiple=config.pad_multiple,
     )
-    accuracy = keras.metrics.SparseCategoricalAccuracy()
 
     def validate() -> dict[str, float]:
-        loss = model.evaluate(valid, verbose=0)
-        accuracy.reset_state()
-        for batch, truth in valid:
-            accuracy.update_state(truth, model.predict_on_batch(batch))
-        return {"val_loss": loss, "val_accuracy": float(accuracy.result())}
+        loss = model.evaluate(weighted(valid, weights), verbose=0)
+        truth: list[str] = []
+        logits = []
+        for batch, classes in valid:
+            truth += [data.labels[index] for index in classes]
+            logits.append(model.predict_on_batch(batch))
+        metrics = class_metrics(truth, np.concatenate(logits), data.labels)
+        chosen = {f"val_{name}": metrics[name] for name in ("accuracy", "macro_f1")}
+        return {"val_loss": loss, **chosen}
 
     return fit(
         run,
         model,
         batches=shuffled_batches(
-            config, inputs, targets, change=word_dropout(inputs, config.word_dropout)
+            config,
+            inputs,
+            targets,
+            change=word_dropout(inputs, config.word_dropout),
+            weights=weights,
         ),
         steps=steps(len(targets), config.batch_size),
         loss=_LOSS,

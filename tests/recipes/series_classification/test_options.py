@@ -30,6 +30,8 @@ OTHERS = {
     "clipnorm": 1.0,
     "clipvalue": 1.0,
     "patience": 2,
+    "time_limit": "9m",
+    "class_weight": "balanced",
     "jit_compile": False,
     "tensorboard": True,
     "connection": "residual",
