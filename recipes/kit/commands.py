@@ -89,6 +89,17 @@ class Export(Group):
 
 
 @dataclass(frozen=True)
+class Compare(Group):
+    """Compare finished runs of a recipe: options that differ, test metrics, baseline, size, time.
+
+    The best run by the recipe's own metric comes first. Runs must have been tested on the same
+    examples: `data.json` keeps a fingerprint of the test part, whatever its files are called.
+    """
+
+    json: bool = option(False, "Print one JSON object.")
+
+
+@dataclass(frozen=True)
 class List(Group):
     """Recipes, models and layers."""
 
@@ -173,6 +184,21 @@ def _is_run(word: str) -> bool:
         return False
 
 
+def compare_command(words: list[str]) -> int:
+    """`rnn-zoo compare DIR DIR... [--json]`."""
+    folders, rest = split_words(words, Compare)
+    usage = "rnn-zoo compare DIR DIR..."
+    (options,) = parse(rest, Compare, prog=usage, description=_doc(Compare))
+    from recipes.kit.compare import compare, table
+
+    compared = compare([*map(Path, folders)])
+    if options.json:
+        print(json.dumps(compared, indent=2, ensure_ascii=False))
+    else:
+        _print_table(table(compared))
+    return 0
+
+
 def export_command(words: list[str]) -> int:
     """`rnn-zoo export DIR --format FORMAT [--to PATH]`."""
     folder, _, options = _folder_and_options("export", words, Export)
@@ -239,7 +265,6 @@ def list_command(words: list[str]) -> int:
     if options.json:
         print(json.dumps(catalogue, indent=2, ensure_ascii=False))
         return 0
-    from rich.console import Console
     from rich.table import Table
 
     for title, entries in catalogue.items():
@@ -248,8 +273,14 @@ def list_command(words: list[str]) -> int:
         )
         for name, text in entries.items():
             table.add_row(f"  {name}", f"{parameters[name]:,}" if name in parameters else "", text)
-        Console(width=None if sys.stdout.isatty() else 140).print(table)
+        _print_table(table)
     return 0
+
+
+def _print_table(table: Any) -> None:
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else 140).print(table)
 
 
 def _start(name: str) -> Any:

@@ -13,6 +13,7 @@ from recipes.kit import output, plots
 from recipes.kit.card import model_card
 from recipes.kit.config_file import read_json
 from recipes.kit.console import note, say
+from recipes.kit.data.fingerprint import fingerprint
 from recipes.kit.data.readers import Fact
 from recipes.kit.errors import UserError
 from recipes.kit.export import uncompiled
@@ -127,9 +128,19 @@ def show_understood(understood: Sequence[Fact]) -> None:
 
 
 def data_record(config: RunConfig, data: Data) -> dict[str, Any]:
-    """What `data.json` holds."""
+    """What `data.json` holds; by its `objective` and `test`, runs are compared."""
+    objective = data.objective
+    metric, mode = (
+        (objective.shown, "max") if objective.shown else (objective.metric, objective.mode)
+    )
     understood = [{"topic": fact.topic, "text": fact.text} for fact in data.understood]
-    return {"data": str(config.data), "licence": data.licence, "understood": understood}
+    return {
+        "data": str(config.data),
+        "licence": data.licence,
+        "understood": understood,
+        "objective": {"metric": metric, "mode": mode},
+        "test": fingerprint(data.test),
+    }
 
 
 def _draw(

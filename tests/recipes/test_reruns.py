@@ -122,6 +122,9 @@ def test_a_config_alone_recreates_its_run(name, tmp_path, monkeypatch):
     assert history(second) == history(first)
     records = [json.loads((folder / "config.json").read_text()) for folder in (first, second)]
     assert records[0]["options"] == records[1]["options"]
+    data = [json.loads((folder / "data.json").read_text()) for folder in (first, second)]
+    assert data[0] == data[1]
+    assert data[0]["objective"]["metric"] in metrics(first)["test"]  # to compare runs by
     models = [keras.models.load_model(folder / "model.keras") for folder in (first, second)]
     for a, b in zip(*(model.get_weights() for model in models), strict=True):
         np.testing.assert_array_equal(a, b)
