@@ -244,6 +244,8 @@ class Config(SeriesConfig, ReservoirConfig, ForecastConfig):
         if not self.continues:
             driven = f"with --task {self.task}" if self.embedded else "with --target"
             yield driven, ("horizon", "run_steps", "starts", "threshold", "lyapunov")
+        if self.seeds > 1:
+            yield "with --seeds, which draws as many reservoirs", ("reservoirs",)
         if self.topology != "random":
             yield f"with --topology {self.topology}", ("density",)
 

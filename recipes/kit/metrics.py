@@ -1,9 +1,9 @@
-"""Metrics of classification. Fractions are 0 to 1."""
+"""Metrics of classification, as fractions from 0 to 1; and the spread of any metrics."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from sklearn.metrics import accuracy_score, f1_score, roc_auc_score
@@ -32,6 +32,23 @@ def class_metrics(
         second = [label == labels[1] for label in truth]
         metrics["roc_auc"] = float(roc_auc_score(second, probabilities[:, 1]))
     return metrics
+
+
+def spread_of(several: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    """Of each metric of several models its `mean`, its `std` and the number of `models`.
+
+    >>> spread_of([{"cer": 0.5}, {"cer": 1.5}])
+    {'cer': {'mean': 1.0, 'std': 0.7071067811865476, 'models': 2}}
+    """
+    return {
+        name: {
+            "mean": float(np.mean([metrics[name] for metrics in several])),
+            "std": float(np.std([metrics[name] for metrics in several], ddof=1)),
+            "models": len(several),
+        }
+        for name in several[0]
+        if all(name in metrics for metrics in several)
+    }
 
 
 def accuracy_of_commonest(train: Sequence[str], test: Sequence[str]) -> float:

@@ -44,6 +44,14 @@ class RunConfig(Group):
         at_most=2**32 - 1,
     )
 
+    seeds: int = option(
+        1,
+        "Train this many models, with seeds from --seed on: the best on validation is kept, and "
+        "mean and standard deviation over all are reported for each test metric. The data and its "
+        "split stay those of --seed.",
+        at_least=1,
+    )
+
     #: Options of earlier versions, which old config files may still hold: the name, and the one
     #: value that means the same today; None where any value does.
     retired: ClassVar[Mapping[str, Any]] = {"out": None}

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +14,8 @@ from recipes.kit.config_file import read_json
 from recipes.kit.console import note, say
 from recipes.kit.data.fingerprint import fingerprint
 from recipes.kit.data.readers import Fact
-from recipes.kit.errors import UserError
 from recipes.kit.export import uncompiled
+from recipes.kit.models import precision, train_models
 from recipes.kit.optimizer import clipping_hint
 from recipes.kit.options import FitConfig, RunConfig, StackConfig
 from recipes.kit.recipe import Data, History, Recipe, Run
@@ -52,16 +51,15 @@ def train_recipe(
         data = load_data(recipe, config)
         output.write_json(folder / output.DATA, data_record(config, data))
         run = Run(config, data, folder, name.replace("_", " "))
+        trained = train_models(recipe, run)
+        model, history = trained.model, trained.history
         with precision(config):
-            model = build(recipe, run)
-            say(f"{model.name}: {model.count_params():,} parameters")
-            history = recipe.train(run, model)
             if isinstance(config, FitConfig) and (hint := clipping_hint(config, history.rows)):
                 note(hint)
             keras.utils.set_random_seed(config.seed)
             baseline = recipe.baseline(run)
             keras.utils.set_random_seed(config.seed)
-            compared = recipe.compare(run, model, history)
+            compared = recipe.compare(trained.run, model, history)
         output.write_rows(folder / output.HISTORY, history.rows)
         uncompiled(model).save(folder / output.MODEL)
         recipe.export(run, model)
@@ -72,10 +70,12 @@ def train_recipe(
             "test": predictor.evaluate(data.test),
             "baseline": {**baseline.metrics, **compared.metrics},
             "parameters": model.count_params(),
-            "seconds": round(sum(row["seconds"] for row in history.rows), 1),
+            "seconds": trained.seconds,
         }
         if history.spread:
             metrics["spread"] = history.spread
+        if trained.seeds:
+            metrics["seeds"] = trained.seeds
         answers = {**baseline.answers, **compared.answers}
         for file, content in recipe.tables(run, predictor, answers).items():
             output.write_table(folder / file, content)
@@ -106,18 +106,6 @@ def load_data(recipe: Recipe[Any, Any, Any], config: RunConfig) -> Any:
     data = recipe.load_data(config.data, config)
     show_understood(data.understood)
     return data
-
-
-def build(recipe: Recipe[Any, Any, Any], run: Run[Any, Any]) -> keras.Model:
-    """The model of a run.
-
-    Raises:
-        UserError: If options do not fit each other.
-    """
-    try:
-        return recipe.build(run)
-    except ValueError as error:
-        raise UserError(f"the model cannot be built: {error}") from None
 
 
 def show_understood(understood: Sequence[Fact]) -> None:
@@ -158,17 +146,3 @@ def _draw(
         recipe.draw(run, predictor, answers)
     except Exception as error:  # A picture is not worth losing a trained model for.
         note(f"a picture could not be drawn: {error}")
-
-
-@contextmanager
-def precision(config: RunConfig) -> Iterator[None]:
-    """Build layers for mixed precision where a config asks for it: float16 where there is a GPU,
-    bfloat16 elsewhere."""
-    before = keras.config.dtype_policy()
-    if getattr(config, "mixed_precision", False):
-        gpu = any("gpu" in device for device in keras.distribution.list_devices())
-        keras.config.set_dtype_policy("mixed_float16" if gpu else "mixed_bfloat16")
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)
