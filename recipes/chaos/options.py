@@ -233,6 +233,7 @@ class Config(SeriesConfig, ReservoirConfig, ForecastConfig):
 
     def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
         yield from super().without_effect()
+        yield "with a readout that is found in closed form", ("from_",)
         if self.embedded:
             yield f"with --data {self.data}", ("columns", "target")
             if self.task != "mackey_glass":

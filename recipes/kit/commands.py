@@ -14,6 +14,7 @@ from typing import Any, Literal
 from recipes.kit import output
 from recipes.kit.config_file import OptionFile, read_options
 from recipes.kit.data.source import Source
+from recipes.kit.earlier import kept_options
 from recipes.kit.errors import UserError
 from recipes.kit.finding import check_name, description_of, load_options, recipe_names
 from recipes.kit.inputs import texts
@@ -317,7 +318,7 @@ def _read_options(
 ) -> tuple[Any, Any]:
     """The config and the flags; what `--config` holds takes the place of the defaults."""
     file = _option_file(name, kind, words)
-    defaults = None if file is None else file.values
+    defaults = {**_kept(name, kind, words, file), **({} if file is None else file.values)}
     about = _about(name)
     values, given = parse_values(
         words, kind, flags, prog=prog, description=about, defaults=defaults
@@ -328,6 +329,14 @@ def _read_options(
 def _option_file(name: str, kind: type[Any], words: list[str]) -> OptionFile[Any] | None:
     path = value_of("--config", words)
     return None if path is None else read_options(kind, Path(path), name)
+
+
+def _kept(
+    name: str, kind: type[Any], words: list[str], file: OptionFile[Any] | None
+) -> dict[str, Any]:
+    """The options of the model that `--from` names."""
+    folder = value_of("--from", words) or (file and file.values.get("from_"))
+    return kept_options(kind, Path(folder), name) if folder and not _HELP & {*words} else {}
 
 
 def _about(name: str) -> str:
@@ -346,12 +355,17 @@ def _resumed(name: str, kind: type[Any], words: list[str], prog: str) -> tuple[A
     defaults = values if file is None else {**values, **file.values}
     now, given = parse_values(words, kind, RunFlags, prog=prog, defaults=defaults)
     for field, value in values.items():
-        if now[field] != value:
+        if _absolute(now[field]) != _absolute(value):
             raise UserError(
                 f"--resume: the interrupted run has {flag(field)} {value}, not {now[field]}; "
                 "leave it out, or start again with --overwrite."
             )
     return before, RunFlags(**given)
+
+
+def _absolute(value: Any) -> Any:
+    """A path from the root; other values as they are."""
+    return value.resolve() if isinstance(value, Path) else value
 
 
 def _folder_and_options(

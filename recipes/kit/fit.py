@@ -111,7 +111,7 @@ def fit(
             }
             state.history.append(row)
             state.seconds += time.perf_counter() - started
-            if watch.done < steps:
+            if watch.late and watch.done < steps:
                 say(f"{title}: the time was over after step {watch.done} of {steps}")
             say(_line(title, config.epochs, row, improved))
             if curves:
@@ -148,7 +148,7 @@ class _Watch(keras.callbacks.Callback):
     ) -> None:
         super().__init__()
         self.bar, self.task, self.interrupt, self.deadline = bar, task, interrupt, deadline
-        self.done = 0
+        self.done, self.late = 0, False
         self.diverged_at: int | None = None
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
@@ -158,7 +158,7 @@ class _Watch(keras.callbacks.Callback):
             self.diverged_at = self.done
             self.model.stop_training = True
         if time.perf_counter() >= self.deadline:
-            self.model.stop_training = True
+            self.late = self.model.stop_training = True
         self.bar.update(self.task, advance=1, status=f"loss {loss:.4f}")
         self.interrupt.check()
 

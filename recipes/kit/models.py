@@ -15,7 +15,7 @@ import keras
 from recipes.kit.config_file import read_json
 from recipes.kit.console import say
 from recipes.kit.errors import UserError
-from recipes.kit.export import uncompiled
+from recipes.kit.export import load_keras, uncompiled
 from recipes.kit.metrics import spread_of
 from recipes.kit.options import RunConfig
 from recipes.kit.output import CHECKPOINTS, CONFIG, MODEL, STATE, write_json
@@ -79,7 +79,7 @@ def train_models(recipe: Recipe[Any, Any, Any], run: Run[Any, Any]) -> Trained:
     history = History(records[best]["rows"], spread_of([record["test"] for record in records]))
     for record in records:
         del record["rows"]
-    model = keras.models.load_model(folders[best] / _TESTED / MODEL, compile=False)
+    model = load_keras(folders[best] / _TESTED / MODEL)
     seconds = round(sum(record["seconds"] for record in records), 1)
     chosen = replace(run, config=runs[best].config)
     return Trained(chosen, model, history, records, seconds)
@@ -121,11 +121,14 @@ def _seconds(history: History) -> float:
 
 
 def build(recipe: Recipe[Any, Any, Any], run: Run[Any, Any]) -> keras.Model:
-    """The model of a run.
+    """The model of a run: new, or that of the run it starts from.
 
     Raises:
         UserError: If options do not fit each other.
+        DataError: If the model to start from cannot be read.
     """
+    if run.config.from_ is not None:
+        return uncompiled(load_keras(run.config.from_ / MODEL))
     try:
         return recipe.build(run)
     except ValueError as error:

@@ -52,9 +52,26 @@ class RunConfig(Group):
         at_least=1,
     )
 
+    from_: Path | None = option(
+        None,
+        "Start from the model of this finished run instead of random weights. Its vocabulary, "
+        "classes or symbols, its scaling and its options under `model` are kept: unknown words "
+        "stay unknown, and new classes, tags or symbols are refused.",
+        heading="training",
+    )
+
+    #: Options that a training which starts from an earlier run has in common with it, besides those
+    #: under "model".
+    kept: ClassVar[tuple[str, ...]] = ("mixed_precision",)
+
     #: Options of earlier versions, which old config files may still hold: the name, and the one
     #: value that means the same today; None where any value does.
     retired: ClassVar[Mapping[str, Any]] = {"out": None}
+
+    def __post_init__(self) -> None:
+        if self.from_ is not None:
+            object.__setattr__(self, "from_", self.from_.resolve())
+        super().__post_init__()
 
 
 @dataclass(frozen=True)
@@ -92,8 +109,9 @@ class FitConfig(RunConfig):
     )
     time_limit: str | None = option(
         None,
-        "Stop training after this time, such as 90s, 10m or 1.5h, and keep the best epoch so far; "
-        "models trained for comparison have the same limit. A cosine schedule is cut short.",
+        "Stop training a model after this time, such as 90s, 10m or 1.5h, with the best epoch so "
+        "far. Each model of --seeds or of a comparison has as much. A cosine schedule is cut "
+        "short.",
     )
     mixed_precision: bool = option(
         False, "Compute in float16 on a GPU (bfloat16 elsewhere), with float32 weights."
@@ -163,6 +181,7 @@ GRADIENT_OPTIONS = (
     "clipvalue",
     "patience",
     "time_limit",
+    "from_",
     "jit_compile",
     "tensorboard",
 )

@@ -153,7 +153,10 @@ def _annotated(option: Option) -> Any:
     if option.default is None:
         metavar = metavar or _metavar(hint)
     argument = tyro.conf.arg(
-        help=option.help, metavar=metavar, help_behavior_hint="" if unset else None
+        name=option.flag.removeprefix("--") if option.name.endswith("_") else None,
+        help=option.help,
+        metavar=metavar,
+        help_behavior_hint="" if unset else None,
     )
     if hint is bool and option.heading == "run":
         return Annotated[hint, argument, tyro.conf.FlagCreatePairsOff]

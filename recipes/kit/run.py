@@ -14,6 +14,7 @@ from recipes.kit.config_file import read_json
 from recipes.kit.console import note, say
 from recipes.kit.data.fingerprint import fingerprint
 from recipes.kit.data.readers import Fact
+from recipes.kit.earlier import check_kept, started_from
 from recipes.kit.export import uncompiled
 from recipes.kit.models import precision, train_models
 from recipes.kit.optimizer import clipping_hint
@@ -47,6 +48,7 @@ def train_recipe(
         What `metrics.json` holds.
     """
     output.check_free(out, overwrite=overwrite, resume=resume)
+    check_kept(config, name)
     with output.unfinished_run(out, name, config, command=command, resume=resume) as folder:
         data = load_data(recipe, config)
         output.write_json(folder / output.DATA, data_record(config, data))
@@ -85,7 +87,7 @@ def train_recipe(
             recipe.card,
             recipe=name,
             command=read_json(folder / output.CONFIG)["command"],
-            understood=data.understood,
+            understood=_understood(config, data),
             licence=data.licence,
             metrics=metrics,
             pictures=sorted(p.name for p in (folder / output.PLOTS).glob("*.png")),
@@ -104,8 +106,12 @@ def load_data(recipe: Recipe[Any, Any, Any], config: RunConfig) -> Any:
         check_layer(config)
     keras.utils.set_random_seed(config.seed)
     data = recipe.load_data(config.data, config)
-    show_understood(data.understood)
+    show_understood(_understood(config, data))
     return data
+
+
+def _understood(config: RunConfig, data: Data) -> list[Fact]:
+    return [*started_from(config), *data.understood]
 
 
 def show_understood(understood: Sequence[Fact]) -> None:
@@ -121,7 +127,7 @@ def data_record(config: RunConfig, data: Data) -> dict[str, Any]:
     metric, mode = (
         (objective.shown, "max") if objective.shown else (objective.metric, objective.mode)
     )
-    understood = [{"topic": fact.topic, "text": fact.text} for fact in data.understood]
+    understood = [{"topic": fact.topic, "text": fact.text} for fact in _understood(config, data)]
     return {
         "data": str(config.data),
         "licence": data.licence,

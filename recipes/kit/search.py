@@ -66,6 +66,8 @@ def search(
     """
     if config.seeds > 1:
         raise NoEffect("seeds", "in a search; train its best config with several")
+    if config.from_ is not None:
+        raise NoEffect("from_", "in a search, which tries models of other shapes")
     record = {**run_record(name, config), "tuner": tuner}
     _check(out, record, resume=resume, overwrite=overwrite)
     data = load_data(recipe, config)

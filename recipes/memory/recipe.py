@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 import zoo
+from recipes.kit import models
 from recipes.kit.console import note
 from recipes.kit.data.batches import array_batches
 from recipes.kit.data.source import Source
@@ -153,7 +154,7 @@ def _start(run: Run[Config, Data]) -> tuple[keras.Model, list[zoo.GradientFlow]]
     """A model before its training, and the gradients in it."""
     config, task = run.config, run.data.task
     keras.utils.set_random_seed(config.seed)
-    model = build(run)
+    model = models.build(RECIPE, run)
     return model, flows(model, task, config.seed)
 
 

@@ -29,12 +29,12 @@ from recipes.kit.space import stack_space
 from recipes.kit.stack import stack_of
 from recipes.kit.words import with_vectors, word_dropout, word_options
 from recipes.ner import data as corpora
-from recipes.ner.data import Data
+from recipes.ner.data import LABELS, Data
 from recipes.ner.metrics import entity_spans, tagging_metrics
 from recipes.ner.options import Config
 from recipes.ner.plots import tagged
 from recipes.ner.sentences import Sentence
-from recipes.ner.serve import LABELS, Tagger, TaggerPredictor
+from recipes.ner.serve import Tagger, TaggerPredictor
 
 CARD = Card(
     task="Marks the named entities of a sentence (or gives each word another kind of tag).",

@@ -15,12 +15,10 @@ from recipes.kit.export import Endpoint
 from recipes.kit.output import read_record, read_run_config
 from recipes.kit.recipe import Field, Metrics
 from recipes.kit.serving import Served, answer_each
+from recipes.pixel_rnn.data import IMAGES
 from recipes.pixel_rnn.formats import read_image
 from recipes.pixel_rnn.metrics import likelihood_metrics
 from recipes.pixel_rnn.options import Config
-
-#: What the images are, beside the model.
-IMAGES = "images.json"
 
 #: Images whose likelihood is computed at once.
 COUNT = 256

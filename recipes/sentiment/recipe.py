@@ -34,11 +34,11 @@ from recipes.kit.stack import stack_of
 from recipes.kit.text import split_texts
 from recipes.kit.words import with_vectors, word_dropout, word_options
 from recipes.sentiment import data as texts
-from recipes.sentiment.data import Data
+from recipes.sentiment.data import LABELS, Data
 from recipes.sentiment.formats import LabelledText
 from recipes.sentiment.options import Config
 from recipes.sentiment.plots import attention
-from recipes.sentiment.serve import LABELS, ClassifierPredictor, TextClassifier
+from recipes.sentiment.serve import ClassifierPredictor, TextClassifier
 
 CARD = Card(
     task="Says which class a text belongs to, such as whether a review is positive.",

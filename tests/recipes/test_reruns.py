@@ -4,59 +4,23 @@ from __future__ import annotations
 
 import csv
 import json
-import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 import pytest
-import soundfile
-from recipe_corpus import write_corpus
+from small_data import clips, pairs, prose, sentences, texts
 
 from recipes.kit.cli import main
+from recipes.kit.earlier import check_kept
+from recipes.kit.errors import UserError
 from recipes.kit.finding import load_recipe, recipe_names
-
-
-def sentences(folder: Path) -> Path:
-    return write_corpus(folder, {"train": 24, "dev": 8, "test": 8})
-
-
-def texts(folder: Path) -> Path:
-    folder.mkdir()
-    dice = random.Random(0)
-    labelled = [f"{dice.choice(['bad', 'good'])} it was film {dice.random()}" for _ in range(60)]
-    (folder / "texts.txt").write_text("\n".join(labelled))
-    return folder / "texts.txt"
-
-
-def prose(folder: Path) -> Path:
-    folder.mkdir()
-    dice = random.Random(0)
-    words = " ".join(dice.choice(["one", "two", "three", "four"]) for _ in range(1500))
-    (folder / "text.txt").write_text(words)
-    return folder / "text.txt"
-
-
-def pairs(folder: Path) -> Path:
-    folder.mkdir()
-    dice = random.Random(0)
-    lines = [" ".join(dice.choices("abcdefgh", k=4)) for _ in range(60)]
-    (folder / "pairs.tsv").write_text("\n".join(f"{line}\t{line.upper()}" for line in lines))
-    return folder / "pairs.tsv"
-
-
-def clips(folder: Path) -> Path:
-    folder.mkdir()
-    dice = np.random.default_rng(0)
-    rows = ["path,transcript"]
-    for index in range(24):
-        soundfile.write(folder / f"{index}.wav", 0.1 * dice.normal(size=3000), 8000)
-        rows.append(f"{index}.wav,{'ab' if index % 2 else 'b'}")
-    (folder / "clips.csv").write_text("\n".join(rows))
-    return folder / "clips.csv"
-
+from recipes.kit.models import build
+from recipes.kit.output import read_run_config
+from recipes.kit.recipe import Run
 
 #: For each recipe what makes its files, where it has no small data of its own, and its options:
 #: small ones, and those that draw random numbers.
@@ -109,6 +73,7 @@ def test_every_recipe_is_here():
     assert sorted(RUNS) == recipe_names()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RUNS)
 def test_a_config_alone_recreates_its_run(name, tmp_path, monkeypatch):
     make, options = RUNS[name]
@@ -127,4 +92,21 @@ def test_a_config_alone_recreates_its_run(name, tmp_path, monkeypatch):
     assert data[0]["objective"]["metric"] in metrics(first)["test"]  # to compare runs by
     models = [keras.models.load_model(folder / "model.keras") for folder in (first, second)]
     for a, b in zip(*(model.get_weights() for model in models), strict=True):
+        np.testing.assert_array_equal(a, b)
+    check_start(name, first, tmp_path)
+
+
+def check_start(name: str, folder: Path, tmp_path: Path) -> None:
+    """A training that starts from a run has its weights, whatever the recipe."""
+    recipe = load_recipe(name)
+    config = read_run_config(recipe.config, folder)
+    if name == "chaos":
+        with pytest.raises(UserError, match="--from has no effect with a readout"):
+            replace(config, from_=folder)
+        return
+    config = replace(config, from_=folder)
+    check_kept(config, name)
+    run = Run(config, recipe.load_data(config.data, config), tmp_path / "third", name)
+    earlier = keras.models.load_model(folder / "model.keras")
+    for a, b in zip(build(recipe, run).weights, earlier.weights, strict=True):
         np.testing.assert_array_equal(a, b)

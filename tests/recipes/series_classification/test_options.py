@@ -31,6 +31,7 @@ OTHERS = {
     "clipvalue": 1.0,
     "patience": 2,
     "time_limit": "9m",
+    "from_": Path("earlier"),
     "class_weight": "balanced",
     "jit_compile": False,
     "tensorboard": True,
