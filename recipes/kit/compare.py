@@ -67,9 +67,12 @@ def table(compared: Mapping[str, Any]) -> Table:
     names = [metric, *dict.fromkeys(n for run in runs for n in run["test"] if n != metric)]
     way = "more" if compared["objective"]["mode"] == "max" else "less"
     title = f"{compared['recipe']} on the test part; {way} {metric} is better, * is the best"
+    if any("spread" in run for run in runs):
+        title += "; in brackets mean ± standard deviation over seeds"
     rows = Table(title=title, title_justify="left")
-    for name in ("run", *map(flag, options)):
-        rows.add_column(name)
+    rows.add_column("run", overflow="fold")
+    for option in options:
+        rows.add_column(flag(option))
     for name in (*names, f"baseline {metric}", "parameters", "seconds"):
         rows.add_column(name, justify="right")
     for run in runs:
@@ -128,5 +131,5 @@ def _figure(run: Mapping[str, Any], name: str) -> str:
         return ""
     shown = figure(run["test"][name])
     if spread := run.get("spread", {}).get(name):
-        shown += f" (mean {figure(spread['mean'])}, std {figure(spread['std'])})"
+        shown += f" ({figure(spread['mean'])} ± {figure(spread['std'])})"
     return shown

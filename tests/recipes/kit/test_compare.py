@@ -64,7 +64,15 @@ def test_options_that_differ_are_columns(tmp_path, capsys):
     assert best["spread"] == spread and best["parameters"] == 12_345
     assert main(["compare", str(first), str(second)]) == 0
     out = " ".join(capsys.readouterr().out.split())
-    for shown in ("--units", "--seed", "0.7500", "12,345", "baseline f1", "0.2500", "more f1"):
+    for shown in (
+        "--units",
+        "--seed",
+        "0.7500 (0.6250 ± 0.1250)",
+        "12,345",
+        "baseline f1",
+        "0.2500",
+        "more f1",
+    ):
         assert shown in out
     assert "--dropout" not in out
 
