@@ -15,7 +15,7 @@ from typing import Any, ClassVar, Literal
 
 from recipes.kit.data.source import EMBEDDED, Source
 from recipes.kit.errors import UserError
-from recipes.kit.option import Group, flag, option
+from recipes.kit.option import Group, flag, option, options_of
 
 #: The names in `zoo.CELLS`, for the command line. Registered names are accepted too.
 CELLS = ("simple", "lstm", "gru", "leaky", "delay", "reservoir", "lmu", "lru", "mingru", "minlstm")
@@ -69,9 +69,10 @@ class RunConfig(Group):
     retired: ClassVar[Mapping[str, Any]] = {"out": None}
 
     def __post_init__(self) -> None:
-        if self.from_ is not None:
-            object.__setattr__(self, "from_", self.from_.resolve())
         super().__post_init__()
+        for each in options_of(type(self)):  # A config means the same in every folder.
+            if isinstance(path := getattr(self, each.name), Path):
+                object.__setattr__(self, each.name, path.resolve())
 
 
 @dataclass(frozen=True)
