@@ -1,9 +1,9 @@
-"""Metrics of classification. Fractions are 0 to 1."""
+"""Metrics of classification, as fractions from 0 to 1; and the spread of any metrics."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -116,6 +116,23 @@ def class_judgement(
         "probability_of_truth, the lowest first",
         answers,
     )
+
+
+def spread_of(several: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    """Of each metric of several models its `mean`, its `std` and the number of `models`.
+
+    >>> spread_of([{"cer": 0.5}, {"cer": 1.5}])
+    {'cer': {'mean': 1.0, 'std': 0.7071067811865476, 'models': 2}}
+    """
+    return {
+        name: {
+            "mean": float(np.mean([metrics[name] for metrics in several])),
+            "std": float(np.std([metrics[name] for metrics in several], ddof=1)),
+            "models": len(several),
+        }
+        for name in several[0]
+        if all(name in metrics for metrics in several)
+    }
 
 
 def accuracy_of_commonest(train: Sequence[str], test: Sequence[str]) -> float:

@@ -26,7 +26,7 @@ HISTORY = "history.csv"
 ANSWERS = "test_answers.jsonl"
 DATA = "data.json"
 CHECKPOINTS = "checkpoints"
-#: In the folder of each training in `CHECKPOINTS`: the file that makes it one to resume.
+#: In the folder of each training below `CHECKPOINTS`: the file that makes it one to resume.
 STATE = "state.json"
 
 _PACKAGES = ("rnn-zoo", "keras", "tensorflow", "numpy")
@@ -67,7 +67,7 @@ def is_run(folder: Path) -> bool:
 
 def resumable(out: Path) -> bool:
     """Whether there is an interrupted run for `out` that can be resumed."""
-    return any((unfinished_folder(out) / CHECKPOINTS).glob(f"*/{STATE}"))
+    return any((unfinished_folder(out) / CHECKPOINTS).rglob(STATE))
 
 
 def check_free(out: Path, *, overwrite: bool, resume: bool) -> None:

@@ -36,7 +36,8 @@ class Objective:
     Attributes:
         metric: A metric of the validation part, which `train` logs as `val_METRIC`.
         mode: Whether more or less of it is better.
-        shown: The metric for the picture of the training, where another one says more to a person.
+        shown: The metric for the picture of the training and to compare runs by, where another one
+            says more to a person; more of it is better.
     """
 
     metric: str

@@ -23,10 +23,10 @@ from recipes.kit.stack import stack_of
 from recipes.series_classification import data as series_data
 from recipes.series_classification.baseline import baseline_metrics
 from recipes.series_classification.data import Data
-from recipes.series_classification.labelled import LabelledSeries, labels_of
+from recipes.series_classification.labelled import RECORD, LabelledSeries, labels_of
 from recipes.series_classification.options import Config, Predict
 from recipes.series_classification.plots import Shown, predictions, some_of_each, unfolding
-from recipes.series_classification.serve import RECORD, SeriesClassifier, SeriesPredictor
+from recipes.series_classification.serve import SeriesClassifier, SeriesPredictor
 from recipes.series_classification.train import Training
 
 CARD = Card(

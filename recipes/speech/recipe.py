@@ -26,12 +26,11 @@ from recipes.kit.space import stack_space
 from recipes.kit.stack import stack_of
 from recipes.speech import data as corpora
 from recipes.speech.clips import Clip
-from recipes.speech.data import Data
+from recipes.speech.data import ABOUT, Data
 from recipes.speech.metrics import confusions, speech_metrics
 from recipes.speech.options import Config, Predict
 from recipes.speech.plots import Heard, alignment
 from recipes.speech.serve import (
-    ABOUT,
     Transcriber,
     TranscriberPredictor,
     texts_of,

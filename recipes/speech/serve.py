@@ -22,11 +22,9 @@ from recipes.kit.output import read_record, read_run_config
 from recipes.kit.recipe import Field, Predictor
 from recipes.kit.serving import Arrays, Served, answer_each, by_length, rows_of
 from recipes.speech.clips import Clip
+from recipes.speech.data import ABOUT
 from recipes.speech.metrics import speech_statistics
 from recipes.speech.options import Config, Predict
-
-#: What the model expects of waveforms, and its symbols, beside the model.
-ABOUT = "speech.json"
 
 #: Samples transcribed at once, including padding: a minute and a half at 16 kHz.
 _BUDGET = 1_500_000
