@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, Typ
 
 from recipes.kit.data.readers import Fact
 from recipes.kit.data.source import Source
+from recipes.kit.objective import Objective
 from recipes.kit.option import Group
 from recipes.kit.options import RunConfig
 
@@ -26,31 +27,6 @@ Examples = TypeVar("Examples", contravariant=True)
 Metrics = dict[str, float]
 Row = dict[str, Any]
 Rows = Sequence[Mapping[str, Any]]
-
-
-@dataclass(frozen=True)
-class Objective:
-    """What the best epoch and the best trial are chosen by.
-
-    Attributes:
-        metric: A metric of the validation part, which `train` logs as `val_METRIC`.
-        mode: Whether more or less of it is better.
-        shown: The metric for the picture of the training, where another one says more to a person.
-    """
-
-    metric: str
-    mode: Literal["min", "max"]
-    shown: str = ""
-
-    @property
-    def name(self) -> str:
-        """The column of the history that decides."""
-        return f"val_{self.metric}"
-
-    @property
-    def best(self) -> Callable[..., Any]:
-        """`max` or `min`."""
-        return max if self.mode == "max" else min
 
 
 class Data(Protocol):

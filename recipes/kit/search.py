@@ -22,7 +22,7 @@ from recipes.kit.options import FitConfig, RunConfig
 from recipes.kit.output import CHECKPOINTS, run_record, write_json
 from recipes.kit.recipe import Data, Recipe, Row, Run
 from recipes.kit.run import load_data, precision
-from recipes.kit.trials import TRIALS, report_trials, rows_of
+from recipes.kit.trials import TRIALS, best_of, report_trials, rows_of
 
 TunerName = Literal["random", "bayesian", "hyperband"]
 
@@ -80,10 +80,10 @@ def search(
         with searcher.mute:
             searcher.search()
     rows = rows_of(oracle)
-    done = [row for row in rows if row["status"] == "completed"]
-    if not done:
+    best = best_of([row for row in rows if row["status"] == "completed"], data.objective)
+    if best is None:
         raise UserError(f"None of {len(rows)} trials completed; {out / TRIALS} has the reasons.")
-    return data.objective.best(done, key=lambda row: row["objective"])
+    return best
 
 
 def _check(out: Path, record: dict[str, Any], *, resume: bool, overwrite: bool) -> None:
@@ -201,9 +201,9 @@ class _Search(keras_tuner.Tuner):
         with precision(config):
             model = self.recipe.build(run)
             rows = self.recipe.train(run, model).rows
-        name = self.data.objective.name
+        best = max(rows, key=self.data.objective.rank)
         return {
-            name: self.data.objective.best(row[name] for row in rows),
+            **{name: best[name] for name in (self.data.objective.name, "val_loss") if name in best},
             "parameters": model.count_params(),
             "seconds": round(time.perf_counter() - started, 1),
         }
@@ -229,9 +229,8 @@ class _Search(keras_tuner.Tuner):
         """Write what is known so far, and show it."""
         folder = Path(self.directory)
         report_trials(self.oracle, self.data.objective, folder)
-        done = [trial for trial in self.oracle.trials.values() if trial.score is not None]
-        if done:
-            best = self.data.objective.best(done, key=lambda trial: trial.score)
-            config = self.config_of(best, whole=True)
+        best = best_of(rows_of(self.oracle), self.data.objective)
+        if best is not None:
+            config = self.config_of(self.oracle.trials[best["trial"]], whole=True)
             record = {"recipe": read_json(folder / SEARCH)["recipe"], "options": to_json(config)}
             write_json(folder / BEST, record)

@@ -22,8 +22,8 @@ from recipes.kit.data.readers import Fact, Found, Readers, Splits
 from recipes.kit.data.source import Source
 from recipes.kit.data.splits import SPLITS, files_of_splits, find_splits
 from recipes.kit.errors import DataError, UserError
+from recipes.kit.objective import Objective
 from recipes.kit.option import NoEffect
-from recipes.kit.recipe import Objective
 from recipes.series_classification.labelled import LabelledSeries, labels_of
 from recipes.series_classification.npz import read_npz
 from recipes.series_classification.options import Config

@@ -27,7 +27,7 @@ from recipes.kit.data.readers import Fact, Found, Readers, Splits
 from recipes.kit.data.source import Source
 from recipes.kit.data.splits import complete_splits
 from recipes.kit.errors import DataError, UserError
-from recipes.kit.recipe import Objective
+from recipes.kit.objective import Objective
 from recipes.speech.clips import Clip, Recording, join_clips
 from recipes.speech.embedded import SAMPLING_RATE, Morse
 from recipes.speech.formats import Entry, list_entries
@@ -72,7 +72,7 @@ class Data:
     @property
     def objective(self) -> Objective:
         """What the best epoch is chosen by."""
-        return Objective("cer", "min")
+        return Objective("cer", "min", worst=1.0)
 
     @property
     def licence(self) -> str:
