@@ -102,7 +102,8 @@ def train(run: Run[Config, Data], model: keras.Model) -> History:
 
     def validate() -> dict[str, float]:
         loss = model.evaluate(valid, verbose=0)
-        answers = transcribe_all(transcriber.greedy, [clip.samples for clip in held_out])
+        # By beam search, as the exported model answers: 2 ms for a second of sound.
+        answers = transcribe_all(transcriber.transcribe, [clip.samples for clip in held_out])
         metrics = speech_metrics(truth, texts_of(answers))
         return {"val_loss": loss, **{f"val_{name}": value for name, value in metrics.items()}}
 
