@@ -18,7 +18,7 @@ from recipes.kit.errors import UserError
 from recipes.kit.finding import check_name, description_of, load_options, recipe_names
 from recipes.kit.inputs import texts
 from recipes.kit.option import Group, flag, option
-from recipes.kit.parse import parse, parse_values, split_words, value_of
+from recipes.kit.parse import given_options, parse, parse_values, split_words, value_of
 
 _HELP = {"-h", "--help"}
 
@@ -103,6 +103,7 @@ def train_command(words: list[str]) -> int:
         config, flags = _resumed(name, kind, rest, prog)
     else:
         config, flags = _read_options(name, kind, RunFlags, rest, prog)
+    given = _given(name, kind, rest)
     out = flags.out or output.default_folder(name)
     output.check_free(out, overwrite=flags.overwrite, resume=flags.resume)
     typed = [word for word in rest if word not in ("--resume", "--overwrite")]
@@ -118,6 +119,7 @@ def train_command(words: list[str]) -> int:
             command=shlex.join(["rnn-zoo", "train", name, *typed]),
             resume=flags.resume,
             overwrite=flags.overwrite,
+            given=given,
         )
     except BaseException as error:
         if output.resumable(out) and not isinstance(error, UserError):
@@ -198,9 +200,8 @@ def export_command(words: list[str]) -> int:
 def tune_command(words: list[str]) -> int:
     """`rnn-zoo tune RECIPE --trials N [options]`."""
     name, rest = _recipe_word("tune", words)
-    config, flags = _read_options(
-        name, load_options(name).Config, TuneFlags, rest, f"rnn-zoo tune {name}"
-    )
+    kind = load_options(name).Config
+    config, flags = _read_options(name, kind, TuneFlags, rest, f"rnn-zoo tune {name}")
     out = flags.out or output.default_folder(f"{name}-tune")
     recipe = _start(name)
     from recipes.kit.search import search
@@ -216,6 +217,7 @@ def tune_command(words: list[str]) -> int:
             tuner=flags.tuner,
             resume=flags.resume,
             overwrite=flags.overwrite,
+            given=_given(name, kind, rest),
         )
     except KeyboardInterrupt:
         if (out / TRIALS).is_file():
@@ -292,6 +294,12 @@ def _read_options(
         words, kind, flags, prog=prog, description=about, defaults=defaults
     )
     return kind(**values) if file is None else file.config(values), flags(**given)
+
+
+def _given(name: str, kind: type[Any], words: list[str]) -> frozenset[str]:
+    """The options that the user gave, in the words or in the file of `--config`."""
+    file = _option_file(name, kind, words)
+    return given_options(words, kind).union(() if file is None else file.values)
 
 
 def _option_file(name: str, kind: type[Any], words: list[str]) -> OptionFile[Any] | None:

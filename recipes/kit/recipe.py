@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
+from recipes.kit.amount import Amount
 from recipes.kit.data.readers import Fact
 from recipes.kit.data.source import Source
 from recipes.kit.objective import Objective
@@ -169,6 +170,11 @@ class Predictor(Protocol[Examples]):
         """Metrics on examples whose answers are known."""
 
 
+def amount_of_train(data: Any, config: Any) -> Amount:
+    """The examples of the training part, called what the first fact about the data calls them."""
+    return Amount(len(data.train), data.understood[0].topic)
+
+
 def _nothing_to_compare(run: Run[Any, Any], model: keras.Model, history: History) -> Comparison:
     return Comparison()
 
@@ -198,6 +204,8 @@ class Recipe(Generic[C, D, E]):
             and comparison by name.
         space: What `rnn-zoo tune` may change: the config of a trial.
         portable: The part of the Keras model that ONNX and LiteRT can hold, given the folder.
+        amount: How much there is to train on, from the data and the options, which depend on it
+            where it is little; None where examples are generated without end.
         predicting: Options of `predict`.
         compare: Trains other models beside the one of the run, where the config asks for it;
             that one and its history are given.
@@ -216,6 +224,7 @@ class Recipe(Generic[C, D, E]):
     draw: Callable[[Run[C, D], Any, Mapping[str, Any]], None]
     space: Callable[[keras_tuner.HyperParameters, C], C]
     portable: Callable[[keras.Model, Path], keras.Model]
+    amount: Callable[[D, C], Amount | None] = amount_of_train
     predicting: type[Group] = NoOptions
     compare: Callable[[Run[C, D], keras.Model, History], Comparison] = _nothing_to_compare
     tables: Callable[[Run[C, D], Any, Mapping[str, Any]], Mapping[str, Rows | str]] = _no_tables

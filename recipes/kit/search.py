@@ -8,6 +8,7 @@ import io
 import shutil
 import sys
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,13 +16,14 @@ import keras
 import keras_tuner
 from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle, RandomSearchOracle
 
+from recipes.kit.amount import changed_by_hand
 from recipes.kit.config_file import read_json, to_json
 from recipes.kit.errors import UserError
 from recipes.kit.option import flag
 from recipes.kit.options import FitConfig, RunConfig
 from recipes.kit.output import CHECKPOINTS, run_record, write_json
 from recipes.kit.recipe import Data, Recipe, Row, Run
-from recipes.kit.run import load_data, precision
+from recipes.kit.run import load_data, precision, suited_to
 from recipes.kit.trials import TRIALS, best_of, report_trials, rows_of
 
 TunerName = Literal["random", "bayesian", "hyperband"]
@@ -41,6 +43,7 @@ def search(
     tuner: TunerName,
     resume: bool = False,
     overwrite: bool = False,
+    given: Collection[str] | None = None,
 ) -> Row:
     """Try configs of a recipe and keep the best.
 
@@ -56,6 +59,7 @@ def search(
             best.
         resume: Go on with the search in `out`.
         overwrite: Discard the search in `out`.
+        given: As for `train_recipe`. A resumed search has those of its beginning.
 
     Returns:
         The best trial as a row of `trials.csv`.
@@ -65,13 +69,17 @@ def search(
     """
     record = {**run_record(name, config), "tuner": tuner}
     _check(out, record, resume=resume, overwrite=overwrite)
+    given = changed_by_hand(config) if given is None else given
+    if resume:
+        given = read_json(out / SEARCH).get("given", record["options"])
     data = load_data(recipe, config)
+    config, _ = suited_to(recipe, config, data, given)
     hp = keras_tuner.HyperParameters()
     recipe.space(hp, config)
     objective = keras_tuner.Objective(data.objective.name, data.objective.mode)
     oracle = _oracle(tuner, objective, hp, trials, config)
     if not resume:
-        _make(out, record)
+        _make(out, {**record, "given": sorted(given)})
     with contextlib.redirect_stdout(sys.stderr):  # keras-tuner prints; stdout is for results.
         searcher = _Search(
             recipe, config, data, trials, oracle, directory=out, project_name="trials"
