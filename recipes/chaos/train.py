@@ -54,7 +54,7 @@ def fit_reservoirs(
         each has the metrics on the test part too, for their spread: nothing is chosen by them.
     """
     config, data = run.config, run.data
-    name, better = data.objective.name, data.objective.best
+    name = data.objective.name
     rows: list[Row] = []
     kept: list[tuple[Row, Weights]] = []
     for index in range(config.reservoirs):
@@ -62,7 +62,7 @@ def fit_reservoirs(
         if index:
             model.set_weights(redrawn(seed))
         fits = [*_fits(model, config, data)]
-        best, readout = better(fits, key=lambda fit: fit[0][name])
+        best, readout = max(fits, key=lambda fit: data.objective.rank(fit[0]))
         best["kept"] = 1
         model.get_layer("readout").set_weights(readout)
         if config.reservoirs > 1:
@@ -75,7 +75,7 @@ def fit_reservoirs(
         )
         rows += [{"reservoir": index + 1, "seed": seed, **row} for row, _ in fits]
         kept.append((best, model.get_weights()))
-    model.set_weights(better(kept, key=lambda fit: fit[0][name])[1])
+    model.set_weights(max(kept, key=lambda fit: data.objective.rank(fit[0]))[1])
     columns = dict.fromkeys(column for row in rows for column in row)
     return History(
         [{column: row.get(column) for column in columns} for row in rows],

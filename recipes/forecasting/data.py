@@ -31,7 +31,7 @@ from recipes.forecasting.windows import Part, Windows
 from recipes.kit.data.readers import Fact
 from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
-from recipes.kit.recipe import Objective
+from recipes.kit.objective import Objective
 
 PartName = Literal["train", "valid", "test"]
 

@@ -24,6 +24,7 @@ class FitState:
 
     epoch: int = 0
     best: float | None = None
+    best_loss: float | None = None
     best_epoch: int = 0
     wait: int = 0
     rate_scale: float = 1.0

@@ -17,7 +17,13 @@ from recipes.kit.finding import check_name, load_options, recipe_names
 from recipes.kit.inputs import texts
 from recipes.kit.option import Group, option
 from recipes.kit.parse import HELP, parse, split_words
-from recipes.kit.run_options import RunFlags, TuneFlags, read_resumed, read_run_options
+from recipes.kit.run_options import (
+    RunFlags,
+    TuneFlags,
+    given_by_hand,
+    read_resumed,
+    read_run_options,
+)
 
 
 @dataclass(frozen=True)
@@ -89,6 +95,7 @@ def train_command(words: list[str]) -> int:
         config, flags = read_resumed(name, kind, rest, prog)
     else:
         config, flags = read_run_options(name, kind, RunFlags, rest, prog)
+    given = given_by_hand(name, kind, rest)
     out = flags.out or output.default_folder(name)
     output.check_free(out, overwrite=flags.overwrite, resume=flags.resume)
     typed = [word for word in rest if word not in ("--resume", "--overwrite")]
@@ -104,6 +111,7 @@ def train_command(words: list[str]) -> int:
             command=shlex.join(["rnn-zoo", "train", name, *typed]),
             resume=flags.resume,
             overwrite=flags.overwrite,
+            given=given,
         )
     except BaseException as error:
         if output.resumable(out) and not isinstance(error, UserError):
@@ -203,9 +211,8 @@ def export_command(words: list[str]) -> int:
 def tune_command(words: list[str]) -> int:
     """`rnn-zoo tune RECIPE --trials N [options]`."""
     name, rest = _recipe_word("tune", words)
-    config, flags = read_run_options(
-        name, load_options(name).Config, TuneFlags, rest, f"rnn-zoo tune {name}"
-    )
+    kind = load_options(name).Config
+    config, flags = read_run_options(name, kind, TuneFlags, rest, f"rnn-zoo tune {name}")
     out = flags.out or output.default_folder(f"{name}-tune")
     recipe = _start(name)
     from recipes.kit.search import search
@@ -221,6 +228,7 @@ def tune_command(words: list[str]) -> int:
             tuner=flags.tuner,
             resume=flags.resume,
             overwrite=flags.overwrite,
+            given=given_by_hand(name, kind, rest),
         )
     except KeyboardInterrupt:
         if (out / TRIALS).is_file():

@@ -21,6 +21,7 @@ from recipes.kit.checkpoint import Checkpoint, FitState
 from recipes.kit.console import progress_bar, say
 from recipes.kit.errors import UserError
 from recipes.kit.interrupt import DeferredInterrupt
+from recipes.kit.objective import Objective
 from recipes.kit.optimizer import make_optimizer
 from recipes.kit.options import FitConfig
 from recipes.kit.output import CHECKPOINTS
@@ -50,7 +51,8 @@ def fit(
         batches: From the number of an epoch (0 first) to its batches `(inputs, targets)`.
         steps: Batches per epoch.
         loss: Loss to minimise; the model's own regularisation is added.
-        validate: Called after each epoch; returns what to log and to choose the best epoch by.
+        validate: Called after each epoch; returns what to log: the objective, by which the best
+            epoch is chosen, and `val_loss`, which breaks ties.
         name: Name of this training within the run.
 
     Returns:
@@ -94,7 +96,7 @@ def fit(
             if watch.diverged_at is not None or not math.isfinite(report.mean_norm):
                 raise UserError(_divergence(config, state.epoch, watch.diverged_at))
             figures = {"loss": logs["loss"][0], **validate()}
-            improved = _keep_score(state, figures[objective.name], objective.mode)
+            improved = _keep_score(state, figures, objective)
             if improved:
                 best_weights = model.get_weights()
             state.epoch += 1
@@ -127,15 +129,21 @@ def fit(
     return History(state.history)
 
 
-def _keep_score(state: FitState, value: float, mode: str) -> bool:
-    """Note the value of an epoch; whether it is the best so far."""
-    if math.isnan(value):
-        value = -math.inf if mode == "max" else math.inf
-    better = state.best is None or (value > state.best if mode == "max" else value < state.best)
+def _keep_score(state: FitState, figures: Mapping[str, float], objective: Objective) -> bool:
+    """Note the figures of an epoch; whether they are the best so far.
+
+    A lower loss at the same score is better, too. Patience starts anew for it only where the score
+    is at its worst: one that rests at its best has nothing more to learn.
+    """
+    rank, best = objective.rank(figures), None
+    if state.best is not None:
+        best = objective.rank({objective.name: state.best, "val_loss": state.best_loss})
+    better = best is None or rank > best
+    progress = best is None or rank[0] > best[0] or (better and objective.is_worst(figures))
     if better:
-        state.best, state.best_epoch, state.wait = value, state.epoch + 1, 0
-    else:
-        state.wait += 1
+        state.best, state.best_loss = figures[objective.name], figures["val_loss"]
+        state.best_epoch = state.epoch + 1
+    state.wait = 0 if progress else state.wait + 1
     return better
 
 

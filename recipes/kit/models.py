@@ -65,7 +65,7 @@ def train_models(recipe: Recipe[Any, Any, Any], run: Run[Any, Any]) -> Trained:
         if not (own.folder / STATE).exists():
             _train_and_test(recipe, own, run.folder / CONFIG)
     records = [read_json(own.folder / STATE) for own in runs]
-    best = objective.best(range(count), key=lambda index: records[index][objective.name])
+    best = max(range(count), key=lambda index: objective.rank(records[index]))
     for path in folders[best].iterdir():  # tables and curves that the training left
         if path.name not in (CHECKPOINTS, STATE, _TESTED):
             if path.is_dir():
@@ -103,10 +103,11 @@ def _train_and_test(recipe: Recipe[Any, Any, Any], run: Run[Any, Any], config: P
     shutil.copy2(config, tested / CONFIG)
     uncompiled(model).save(tested / MODEL)
     recipe.export(replace(run, folder=tested), model)
-    name = run.data.objective.name
+    objective = run.data.objective
+    best = max(history.rows, key=objective.rank)
     record = {
         "seed": run.config.seed,
-        name: run.data.objective.best(row[name] for row in history.rows),
+        **{name: best[name] for name in (objective.name, "val_loss") if name in best},
         "test": recipe.load(tested).evaluate(run.data.test),
         "seconds": _seconds(history),
         "rows": history.rows,

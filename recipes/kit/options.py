@@ -81,8 +81,14 @@ class FitConfig(RunConfig):
 
     heading: ClassVar[str] = "training"
 
-    epochs: int = option(20, "Maximum number of passes over the training data.", at_least=1)
-    batch_size: int = option(32, "Examples per training step.", at_least=1)
+    #: Options in place of the defaults where there is less to train on than so many examples, see
+    #: `recipes.kit.amount`. The largest number says what is little.
+    for_little: ClassVar[Mapping[int, Mapping[str, Any]]] = {1000: {}}
+
+    epochs: int = option(
+        20, "Maximum number of passes over the training data; more with little data.", at_least=1
+    )
+    batch_size: int = option(32, "Examples per training step; fewer with little data.", at_least=1)
     optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = option(
         "adam", "Update rule; sgd has momentum 0.9."
     )
@@ -105,7 +111,8 @@ class FitConfig(RunConfig):
     )
     patience: int = option(
         5,
-        "Stop after this many epochs without improvement; the best epoch's weights are kept.",
+        "Stop after this many epochs without improvement, more with little data; the best epoch's "
+        "weights are kept.",
         at_least=1,
     )
     time_limit: str | None = option(

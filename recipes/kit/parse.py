@@ -101,6 +101,19 @@ def value_of(flag: str, words: Sequence[str]) -> str | None:
     return value
 
 
+def given_options(words: Sequence[str], kind: type[Any]) -> frozenset[str]:
+    """Names of the options of a kind that are among the words, whatever their values.
+
+    >>> from recipes.kit.options import FitConfig
+    >>> sorted(given_options(["--epochs", "20", "--no-tensorboard", "--seed=3"], FitConfig))
+    ['epochs', 'seed', 'tensorboard']
+    """
+    flags = {word.partition("=")[0].replace("_", "-") for word in words if word.startswith("--")}
+    names = {option.flag: option.name for option in options_of(kind)}
+    names |= {option.flag.replace("--", "--no-", 1): option.name for option in options_of(kind)}
+    return frozenset(names[flag] for flag in flags & {*names})
+
+
 def split_words(words: Sequence[str], kind: type[Any]) -> tuple[list[str], list[str]]:
     """Plain words, and options with their values, wherever they stand; after `--` all are plain.
 

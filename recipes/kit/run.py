@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
 
 from recipes.kit import output, plots
+from recipes.kit.amount import as_words, changed_by_hand, suited
 from recipes.kit.card import model_card
 from recipes.kit.config_file import read_json
 from recipes.kit.console import note, say
@@ -23,6 +24,8 @@ from recipes.kit.options import FitConfig, RunConfig, StackConfig
 from recipes.kit.recipe import Data, History, Recipe, Run
 from recipes.kit.stack import check_layer
 
+C = TypeVar("C", bound=RunConfig)
+
 
 def train_recipe(
     recipe: Recipe[Any, Any, Any],
@@ -33,25 +36,33 @@ def train_recipe(
     command: str,
     resume: bool = False,
     overwrite: bool = False,
+    given: Collection[str] | None = None,
 ) -> dict[str, Any]:
     """Run a recipe from data to a folder with everything in it.
 
     Args:
         recipe: The recipe.
         name: Its name.
-        config: An instance of its `config`.
+        config: An instance of its `config`; a resumed run has that of its beginning.
         out: Folder to make.
         command: What the user typed, for the model card.
         resume: Go on with the interrupted run for `out`.
         overwrite: Replace what is in `out`.
+        given: Names of the options that the user gave, which stay with little data. By default
+            those that are not at their defaults.
 
     Returns:
         What `metrics.json` holds.
     """
     output.check_free(out, overwrite=overwrite, resume=resume)
     check_kept(config, name)
+    if resume:
+        config = output.read_run_config(recipe.config, output.unfinished_folder(out), name)
     with output.unfinished_run(out, name, config, command=command, resume=resume) as folder:
         data = load_data(recipe, config)
+        if not resume:
+            config, little = suited_to(recipe, config, data, given)
+            output.update_config(folder, config, **little)
         output.write_json(folder / output.DATA, data_record(config, data))
         run = Run(config, data, folder, name.replace("_", " "))
         trained = train_models(recipe, run)
@@ -124,6 +135,21 @@ def load_data(recipe: Recipe[Any, Any, Any], config: RunConfig) -> Any:
 
 def _understood(config: RunConfig, data: Data) -> list[Fact]:
     return [*started_from(config), *data.understood]
+
+
+def suited_to(
+    recipe: Recipe[Any, Any, Any], config: C, data: Data, given: Collection[str] | None = None
+) -> tuple[C, dict[str, Any]]:
+    """The config for the amount of data, said to the user where there is little, and what
+    `config.json` notes about it. `given` as for `train_recipe`."""
+    if not isinstance(config, FitConfig) or (amount := recipe.amount(data, config)) is None:
+        return config, {}
+    kept = changed_by_hand(config) if given is None else given
+    config, options = suited(config, amount, kept)
+    if not options:
+        return config, {}
+    say(f"little data ({amount}): {as_words(options)}; an option given by hand wins")
+    return config, {"little_data": {"examples": amount.examples, "options": options}}
 
 
 def show_understood(understood: Sequence[Fact]) -> None:

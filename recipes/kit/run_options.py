@@ -13,7 +13,7 @@ from recipes.kit.earlier import kept_options
 from recipes.kit.errors import UserError
 from recipes.kit.finding import description_of
 from recipes.kit.option import Group, flag, option
-from recipes.kit.parse import HELP, parse_values, value_of
+from recipes.kit.parse import HELP, given_options, parse_values, value_of
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,13 @@ def read_run_options(
         words, kind, flags, prog=prog, description=about, defaults=defaults
     )
     return kind(**values) if file is None else file.config(values), flags(**given)
+
+
+def given_by_hand(name: str, kind: type[Any], words: list[str]) -> frozenset[str]:
+    """The options that the user gave: in the words, in the file of `--config`, by `--from`."""
+    file = _option_file(name, kind, words)
+    kept = _kept(name, kind, words, file)
+    return given_options(words, kind).union(kept, () if file is None else file.values)
 
 
 def _option_file(name: str, kind: type[Any], words: list[str]) -> OptionFile[Any] | None:

@@ -23,7 +23,7 @@ from recipes.kit.data.source import Source
 from recipes.kit.data.splits import SPLITS, complete_splits, find_splits
 from recipes.kit.earlier import read_earlier
 from recipes.kit.errors import DataError, UserError
-from recipes.kit.recipe import Objective
+from recipes.kit.objective import Objective
 from recipes.kit.vocabulary import BOUNDARY, Vocabulary
 from recipes.language_model.options import Config
 from recipes.language_model.tokens import learn_tokens

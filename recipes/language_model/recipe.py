@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 import zoo
+from recipes.kit.amount import Amount
 from recipes.kit.data.source import Source
 from recipes.kit.export import for_serving, save_saved_model
 from recipes.kit.fit import fit
@@ -48,6 +49,12 @@ _LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_clas
 def load_data(source: Source, config: Config) -> Data:
     """Read the documents; collect the tokens of their training part."""
     return corpora.load(source, config)
+
+
+def amount(data: Data, config: Config) -> Amount:
+    """The passages that the gradient goes back through; none goes over the end of a document."""
+    lengths = [len(split_text(document, config.level)) + 1 for document in data.train]
+    return Amount(sum(-(-length // config.steps) for length in lengths), "passages of text")
 
 
 def build(run: Run[Config, Data]) -> keras.Model:
@@ -190,4 +197,5 @@ RECIPE = Recipe(
     draw=draw,
     tables=tables,
     space=space,
+    amount=amount,
 )

@@ -229,4 +229,5 @@ RECIPE = Recipe(
     tables=tables,
     draw=draw,
     space=space,
+    amount=lambda data, config: None,  # generated without end
 )

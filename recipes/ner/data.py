@@ -25,7 +25,7 @@ from recipes.kit.data.source import Source
 from recipes.kit.data.splits import find_splits
 from recipes.kit.earlier import check_known, read_earlier
 from recipes.kit.errors import UserError
-from recipes.kit.recipe import Objective
+from recipes.kit.objective import Objective
 from recipes.kit.text import TokenVocabulary
 from recipes.kit.words import Vectors, read_word_vectors
 from recipes.ner import embedded
@@ -69,7 +69,7 @@ class Data(Splits[Sentence]):
     @property
     def objective(self) -> Objective:
         """What the best epoch is chosen by."""
-        return Objective("entity_f1" if self.entities else "token_accuracy", "max")
+        return Objective("entity_f1" if self.entities else "token_accuracy", "max", worst=0.0)
 
 
 def load(source: Source, config: Config) -> Data:

@@ -22,7 +22,7 @@ from recipes.kit.data.readers import Fact, Found, Readers
 from recipes.kit.data.source import Source
 from recipes.kit.earlier import read_earlier
 from recipes.kit.errors import DataError, UserError
-from recipes.kit.recipe import Objective
+from recipes.kit.objective import Objective
 from recipes.pixel_rnn.formats import Colour, pixels_of, read_folder, read_npz, size_of
 from recipes.pixel_rnn.options import Config
 

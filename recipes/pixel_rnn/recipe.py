@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 import zoo
+from recipes.kit.amount import Amount
 from recipes.kit.data.batches import array_batches, steps
 from recipes.kit.data.source import Source
 from recipes.kit.export import for_serving, save_saved_model
@@ -37,6 +38,12 @@ CARD = Card(
 def load_data(source: Source, config: Config) -> Data:
     """Read the images."""
     return images.load(source, config)
+
+
+def amount(data: Data, config: Config) -> Amount:
+    """The training images; batches that would not be full are left out."""
+    count = len(data.train)
+    return Amount(count, "images", updates=lambda batch_size: max(1, count // batch_size))
 
 
 def build(run: Run[Config, Data]) -> keras.Model:
@@ -162,4 +169,5 @@ RECIPE = Recipe(
     load_test=load_test,
     draw=draw,
     space=space,
+    amount=amount,
 )

@@ -24,8 +24,8 @@ from recipes.kit.data.source import Source
 from recipes.kit.data.splits import files_of_splits, split_of
 from recipes.kit.earlier import check_known, read_earlier
 from recipes.kit.errors import DataError, UserError
+from recipes.kit.objective import Objective
 from recipes.kit.option import flag
-from recipes.kit.recipe import Objective
 from recipes.kit.text import TokenVocabulary, split_texts
 from recipes.kit.words import Vectors, read_word_vectors
 from recipes.sentiment import embedded
@@ -61,7 +61,7 @@ class Data(Splits[LabelledText]):
     @property
     def objective(self) -> Objective:
         """What the best epoch is chosen by."""
-        return Objective("macro_f1" if self.balanced else "accuracy", "max")
+        return Objective("macro_f1" if self.balanced else "accuracy", "max", worst=0.0)
 
 
 def load(source: Source, config: Config) -> Data:

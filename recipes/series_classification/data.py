@@ -23,8 +23,8 @@ from recipes.kit.data.source import Source
 from recipes.kit.data.splits import SPLITS, files_of_splits, find_splits
 from recipes.kit.earlier import check_known, read_earlier
 from recipes.kit.errors import DataError, UserError
+from recipes.kit.objective import Objective
 from recipes.kit.option import NoEffect
-from recipes.kit.recipe import Objective
 from recipes.series_classification.labelled import RECORD, LabelledSeries, labels_of
 from recipes.series_classification.npz import read_npz
 from recipes.series_classification.options import Config

@@ -27,6 +27,11 @@ _STEPS = 32
 _LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 
 
+def rounds(count: int, batch_size: int) -> int:
+    """How often an epoch goes through so many series."""
+    return max(1, round(_STEPS / steps(count, batch_size)))
+
+
 class Training:
     """Batches to train on, and how good a model is on those to validate on.
 
@@ -61,7 +66,7 @@ class Training:
     def descend(self) -> History:
         """Train by gradient descent."""
         config, count = self._run.config, len(self._targets)
-        times = max(1, round(_STEPS / steps(count, config.batch_size)))
+        times = rounds(count, config.batch_size)
 
         def batches(epoch: int) -> tf.data.Dataset:
             return weighted(

@@ -15,6 +15,7 @@ too short for their transcript.
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
@@ -28,7 +29,7 @@ from recipes.kit.data.source import Source
 from recipes.kit.data.splits import complete_splits
 from recipes.kit.earlier import check_known, read_earlier
 from recipes.kit.errors import DataError, UserError
-from recipes.kit.recipe import Objective
+from recipes.kit.objective import Objective
 from recipes.speech.clips import Clip, Recording, join_clips
 from recipes.speech.embedded import SAMPLING_RATE, Morse
 from recipes.speech.formats import Entry, list_entries
@@ -76,7 +77,7 @@ class Data:
     @property
     def objective(self) -> Objective:
         """What the best epoch is chosen by."""
-        return Objective("cer", "min")
+        return Objective("cer", "min", worst=1.0)
 
     @property
     def licence(self) -> str:
@@ -179,6 +180,16 @@ def too_short(samples: int, text: str, sampling_rate: int, config: Config) -> st
         f"is too short: {samples / sampling_rate:.2f} seconds are {samples // step} steps, and its "
         f"transcript {text[:40]!r} needs {len(text) + blanks}"
     )
+
+
+def longest_reduction(data: Data, config: Config) -> int:
+    """How many frames a step may hold for every clip to have enough steps, as far as 6."""
+    clips = (*data.clips.train, *data.clips.valid, *data.clips.test)
+    for reduction in range(6, config.time_reduction, -1):
+        other = dataclasses.replace(config, time_reduction=reduction)
+        if not any(too_short(len(c.samples), c.text, data.sampling_rate, other) for c in clips):
+            return reduction
+    return config.time_reduction
 
 
 class _Reader:

@@ -26,8 +26,8 @@ from recipes.kit.data.source import Source
 from recipes.kit.data.splits import complete_splits
 from recipes.kit.earlier import read_earlier
 from recipes.kit.errors import UserError
+from recipes.kit.objective import Objective
 from recipes.kit.pieces import SentencePieces, learn_pieces
-from recipes.kit.recipe import Objective
 from recipes.kit.vocabulary import Vocabulary
 from recipes.translation import embedded
 from recipes.translation.formats import Pair
@@ -58,7 +58,7 @@ class Data(Splits[Pair]):
     @property
     def objective(self) -> Objective:
         """What the best epoch is chosen by."""
-        return Objective("bleu", "max")
+        return Objective("bleu", "max", worst=0.0)
 
 
 def load(source: Source, config: Config) -> Data:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -18,9 +19,10 @@ import tensorflow as tf
 from recipes.kit.data.readers import Fact
 from recipes.kit.errors import UserError
 from recipes.kit.fit import fit
+from recipes.kit.objective import Objective
 from recipes.kit.options import FitConfig
 from recipes.kit.output import CHECKPOINTS, write_rows
-from recipes.kit.recipe import Objective, Row, Run
+from recipes.kit.recipe import Row, Run
 
 STEPS, BATCH = 4, 8
 
@@ -53,16 +55,20 @@ def train(
     model: keras.Model | None = None,
     *,
     scores: Sequence[float] = (),
+    losses: Sequence[float] = (),
     mode: Literal["min", "max"] = "max",
+    worst: float | None = None,
 ) -> tuple[keras.Model, list[Row]]:
-    """Fit; `scores` says what the validation gives in each epoch."""
+    """Fit; `scores` and `losses` say what the validation gives in each epoch."""
     model = model or problem()
-    data, remaining = Scored(Objective("score", mode)), iter(scores)
+    data = Scored(Objective("score", mode, worst=worst))
+    remaining = iter(zip(scores, losses or [1.0] * len(scores), strict=True))
 
     def validate() -> dict[str, float]:
         if scores:
-            return {"val_score": next(remaining)}
-        return {"val_score": -float(model.evaluate(batches(99), verbose=0))}
+            return dict(zip(("val_score", "val_loss"), next(remaining), strict=True))
+        loss = float(model.evaluate(batches(99), verbose=0))
+        return {"val_score": -loss, "val_loss": loss}
 
     history = fit(
         Run(config, data, folder, "test"),
@@ -129,6 +135,49 @@ def test_patience_stops(tmp_path):
     assert [row["val_score"] for row in history] == [1, 2, 2, 1]
 
 
+@pytest.mark.parametrize(
+    ("mode", "worst", "scores"),
+    [("max", 0.0, [0, 0, 0, 0, 0, 0.1]), ("min", 1.0, [1.0, 2.5, 1.0, 3.0, 1.2, 0.9])],
+)
+def test_at_the_worst_score_a_lower_loss_is_progress(tmp_path, mode, worst, scores):
+    config = FitConfig(epochs=6, patience=2)
+    losses = [9, 8, 7, 7.5, 6, 5]
+    _, history = train(config, tmp_path, scores=scores, losses=losses, mode=mode, worst=worst)
+    assert len(history) == 6
+
+    kept = dataclasses.replace(config, epochs=3)
+    third, _ = train(
+        kept, tmp_path / "kept", scores=scores[:3], losses=losses[:3], mode=mode, worst=worst
+    )
+    best, _ = train(
+        dataclasses.replace(config, epochs=4),
+        tmp_path / "best",
+        scores=scores[:4],
+        losses=losses[:4],
+        mode=mode,
+        worst=worst,
+    )
+    for a, b in zip(third.get_weights(), best.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
+def test_a_tie_is_broken_by_the_loss_and_does_not_keep_the_training_going(tmp_path):
+    config = FitConfig(epochs=9, patience=3)
+    scores, losses = [1, 1, 1, 1, 2], [5, 4, 6, 7, 1]
+    _, history = train(config, tmp_path, scores=scores, losses=losses, worst=0.0)
+    assert len(history) == 4
+    state = json.loads((tmp_path / CHECKPOINTS / "model" / "state.json").read_text())
+    assert (state["best"], state["best_loss"], state["best_epoch"], state["wait"]) == (1, 4, 2, 3)
+
+
+def test_a_resumed_run_remembers_the_loss_of_the_best_epoch(tmp_path):
+    config = FitConfig(epochs=2, patience=2)
+    train(config, tmp_path, scores=[0, 0], losses=[5, 3], worst=0.0)
+    config = dataclasses.replace(config, epochs=9)
+    _, history = train(config, tmp_path, scores=[0, 0], losses=[4, 3.5], worst=0.0)
+    assert len(history) == 4  # neither is better than the 3 before
+
+
 def test_plateau_halves_the_rate(tmp_path):
     config = FitConfig(epochs=7, patience=9, schedule="plateau", learning_rate=0.8)
     _, history = train(config, tmp_path, scores=[1, 1, 1, 2, 2, 2, 2])
@@ -183,7 +232,7 @@ def test_history_is_a_table(tmp_path):
     _, history = train(FitConfig(epochs=2), tmp_path)
     write_rows(tmp_path / "history.csv", history)
     lines = (tmp_path / "history.csv").read_text().splitlines()
-    assert lines[0].startswith("epoch,loss,val_score,gradient_norm,gradient_norm_max,clipped_frac")
+    assert lines[0].startswith("epoch,loss,val_score,val_loss,gradient_norm,gradient_norm_max,")
     assert len(lines) == 3
 
 
