@@ -136,6 +136,21 @@ def spread_of(several: Sequence[Mapping[str, float]]) -> dict[str, dict[str, flo
 
 
 def accuracy_of_commonest(train: Sequence[str], test: Sequence[str]) -> float:
-    """The accuracy of always answering the most frequent label of training."""
+    """The accuracy of always answering the most frequent label of training.
+
+    >>> accuracy_of_commonest(["a", "a", "b"], ["a", "a", "a", "b"])
+    0.75
+    """
     commonest = Counter(train).most_common(1)[0][0]
     return sum(label == commonest for label in test) / len(test)
+
+
+def macro_f1_of_commonest(train: Sequence[str], test: Sequence[str]) -> float:
+    """The macro F1 of always answering the most frequent label of training.
+
+    >>> round(macro_f1_of_commonest(["a", "a", "b"], ["a", "a", "a", "b"]), 4)
+    0.4286
+    """
+    accuracy = accuracy_of_commonest(train, test)
+    classes = {*test, Counter(train).most_common(1)[0][0]}
+    return 2 * accuracy / (1 + accuracy) / len(classes)

@@ -18,6 +18,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from recipes.kit.data.readers import Fact, Found, Readers, Splits
@@ -25,6 +26,7 @@ from recipes.kit.data.source import Source
 from recipes.kit.data.splits import find_splits
 from recipes.kit.earlier import check_known, read_earlier
 from recipes.kit.errors import UserError
+from recipes.kit.metrics import accuracy_of_commonest
 from recipes.kit.objective import Objective
 from recipes.kit.text import TokenVocabulary
 from recipes.kit.words import Vectors, read_word_vectors
@@ -66,10 +68,15 @@ class Data(Splits[Sentence]):
         """Whether tags mark entities."""
         return self.kind == "entities"
 
-    @property
+    @cached_property
     def objective(self) -> Objective:
-        """What the best epoch is chosen by."""
-        return Objective("entity_f1" if self.entities else "token_accuracy", "max", worst=0.0)
+        """What the best epoch is chosen by; without entities a constant tag is the worst."""
+        if self.entities:
+            return Objective("entity_f1", "max", worst=0.0)
+        train, valid = (
+            [tag for sentence in part for tag in sentence.tags] for part in (self.train, self.valid)
+        )
+        return Objective("token_accuracy", "max", worst=accuracy_of_commonest(train, valid))
 
 
 def load(source: Source, config: Config) -> Data:

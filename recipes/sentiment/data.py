@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from recipes.kit.data import tfds
@@ -24,6 +25,7 @@ from recipes.kit.data.source import Source
 from recipes.kit.data.splits import files_of_splits, split_of
 from recipes.kit.earlier import check_known, read_earlier
 from recipes.kit.errors import DataError, UserError
+from recipes.kit.metrics import accuracy_of_commonest, macro_f1_of_commonest
 from recipes.kit.objective import Objective
 from recipes.kit.option import flag
 from recipes.kit.text import TokenVocabulary, split_texts
@@ -58,10 +60,13 @@ class Data(Splits[LabelledText]):
     vectors: Vectors | None = None
     balanced: bool = False
 
-    @property
+    @cached_property
     def objective(self) -> Objective:
-        """What the best epoch is chosen by."""
-        return Objective("macro_f1" if self.balanced else "accuracy", "max", worst=0.0)
+        """What the best epoch is chosen by; what a constant answer reaches is the worst."""
+        train, valid = ([text.label for text in part] for part in (self.train, self.valid))
+        if self.balanced:
+            return Objective("macro_f1", "max", worst=macro_f1_of_commonest(train, valid))
+        return Objective("accuracy", "max", worst=accuracy_of_commonest(train, valid))
 
 
 def load(source: Source, config: Config) -> Data:
