@@ -82,8 +82,8 @@ def scores(answers: Answers, scoring: Scoring) -> Metrics:
 
 
 def statistics_of(answers: Answers, scoring: Scoring) -> Statistics:
-    """What the metrics of answers are computed from, stretch by stretch of the part: from the start
-    of a free run to that of the next; of a driven system, fifty equal ones.
+    """What the metrics of answers are computed from, stretch by stretch of the part: as many equal
+    ones as there are free runs, each of which goes with one; of a driven system fifty.
 
     Returns:
         The statistics of `nrmse`, of the predictions one step ahead: the root of the mean squared
@@ -97,11 +97,11 @@ def statistics_of(answers: Answers, scoring: Scoring) -> Statistics:
         `recalled`.
     """
     if scoring.memory:
-        moments = _stretches(_moments(answers), answers, scoring)
+        moments = _stretches(_moments(answers), _STRETCHES)
         return Statistics(_UNIT, {"moments": moments}, _capacity)
     squares = _squares(answers.predictions, answers.truth, answers)
     terms = {
-        name: _stretches(values, answers, scoring)
+        name: _stretches(values, len(answers.starts) or _STRETCHES)
         for name, values in (("nrmse", squares), ("steps", np.ones(len(squares))))
     }
     if not scoring.continues:
@@ -175,12 +175,10 @@ def judged(answers: Answers, scoring: Scoring) -> Judgement:
     )
 
 
-def _stretches(values: np.ndarray, answers: Answers, scoring: Scoring) -> np.ndarray:
-    """The sums of the steps of each stretch."""
-    bounds = answers.starts
-    if not scoring.continues:
-        bounds = np.unique(np.linspace(0, len(values), _STRETCHES, endpoint=False).astype(int))
-    sums: np.ndarray = np.add.reduceat(values, bounds)
+def _stretches(values: np.ndarray, count: int) -> np.ndarray:
+    """The sums of the steps of each of so many stretches."""
+    starts = np.unique(np.linspace(0, len(values), count, endpoint=False).astype(int))
+    sums: np.ndarray = np.add.reduceat(values, starts)
     return sums
 
 

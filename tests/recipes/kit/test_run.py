@@ -26,7 +26,7 @@ def test_metrics_and_their_intervals(mediocre) -> None:
     metrics = json.loads((mediocre / "metrics.json").read_text())
     assert list(metrics) == [
         *("recipe", "data", "test", "interval", "interval_unit", "baseline", "baseline_wins"),
-        *("notes", "parameters", "seconds"),
+        *("notes", "calibration", "parameters", "seconds"),
     ]
     assert metrics["interval_unit"] == "sentences" and metrics["interval"]
     for name, (low, high) in metrics["interval"].items():

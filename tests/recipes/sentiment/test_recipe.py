@@ -236,7 +236,10 @@ def test_options_without_effect(
 def test_metrics() -> None:
     shares = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.7, 0.3]])
     metrics = class_metrics(["n", "p", "n", "p"], shares, ["n", "p"])
-    assert metrics == {"accuracy": 0.5, "macro_f1": 0.5, "roc_auc": 0.5}
+    by_hand = (0.1 + 0.4 + 0.8 + 0.7) / 4  # each answer in a bin of its own
+    assert metrics == pytest.approx(
+        {"accuracy": 0.5, "macro_f1": 0.5, "roc_auc": 0.5, "calibration_error": by_hand}
+    )
     metrics = class_metrics(["n", "p", "p", "other"], shares, ["n", "p"])
     assert metrics["accuracy"] == 0.75 and "roc_auc" not in metrics
     assert metrics["macro_f1"] == pytest.approx((2 / 3 + 1 + 0) / 3)

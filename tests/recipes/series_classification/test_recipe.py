@@ -305,6 +305,7 @@ def test_baselines() -> None:
     metrics = baseline_metrics(bumps(60), bumps(40))
     assert set(metrics) == {
         "accuracy",
+        "calibration_error",
         "macro_f1",
         "roc_auc",
         "accuracy_of_nearest",
