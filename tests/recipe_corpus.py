@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
+from typing import Any
 
 #: Options that make training a matter of seconds.
 QUICK = ["--units", "8", "--word-dim", "8", "--character-filters", "6", "--batch-size", "16"]
@@ -29,3 +31,11 @@ def write_corpus(folder: Path, sizes: dict[str, int] | None = None) -> Path:
             sentences.append("\n".join("\t".join(row) for row in rows[dice.choice((0, 0, 2)) :]))
         (folder / f"{split}.conll").write_text("\n\n".join(sentences) + "\n", encoding="utf-8")
     return folder
+
+
+def answer_rows(folder: Path, figure: str, *, lowest_first: bool = False) -> list[dict[str, Any]]:
+    """The rows of a run's `test_answers.jsonl`, after a look at whether a figure sorts them."""
+    rows = [json.loads(line) for line in (folder / "test_answers.jsonl").read_text().splitlines()]
+    figures = [row[figure] for row in rows]
+    assert figures == sorted(figures, reverse=not lowest_first)
+    return rows

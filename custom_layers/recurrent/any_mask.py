@@ -22,7 +22,7 @@ class _AnyMask(keras.layers.RNN):
         training: bool = False,
     ) -> Any:
         fused = super().inner_loop  # cuDNN, if the backend, the device and the options allow it
-        if mask is None or not self._may_use_cudnn():
+        if mask is None or not self._may_use_cudnn(sequences):
             return fused(sequences, initial_state, mask=mask, training=training)
         if self.dropout and training:
             self.cell.get_dropout_mask(sequences[:, 0])  # drawn once, for whichever branch runs
@@ -40,12 +40,13 @@ class _AnyMask(keras.layers.RNN):
         last_output, outputs, *states = ops.cond(right_padded(mask), by_cudnn, by_steps)
         return last_output, outputs, states
 
-    def _may_use_cudnn(self) -> bool:
+    def _may_use_cudnn(self, sequences: Any) -> bool:
         """Whether Keras may run a masked sequence by cuDNN; on JAX it never does."""
-        excluded = self.recurrent_dropout or self.use_cudnn is False
-        if excluded or keras.backend.backend() == "jax":
+        if self.recurrent_dropout or self.use_cudnn is False:
             return False
-        return bool(keras.distribution.list_devices("gpu"))
+        if keras.backend.backend() == "tensorflow":
+            return bool(keras.distribution.list_devices("gpu"))
+        return bool(getattr(sequences, "is_cuda", False))  # of PyTorch
 
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")

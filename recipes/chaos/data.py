@@ -113,7 +113,7 @@ def load(source: Source, config: Config, *, first_column: int = 0) -> Data:
         config.washout < train_steps, "washout", f"below the {train_steps} steps to train on"
     )
     scoring = _scoring(config, series, held_out)
-    objective = _objective(scoring)
+    objective = objective_of(scoring)
     ends = (train_steps, train_steps + held_out, train_steps + 2 * held_out)
     train, valid, test = (
         _part(series, start, end, config.run_up)
@@ -165,14 +165,15 @@ def _scoring(config: Config, series: _Series, held_out: int) -> Scoring:
     )
 
 
-def _objective(scoring: Scoring) -> Objective:
+def objective_of(scoring: Scoring) -> Objective:
+    """What networks are compared by: nothing that a single run which diverges would decide."""
     if scoring.memory:
         return Objective("memory_capacity", "max")
     if not scoring.continues:
         return Objective("nrmse", "min")
     if scoring.lyapunov is not None:
         return Objective("valid_time", "max")
-    return Objective(f"nrmse_{scoring.horizon}", "min")
+    return Objective(f"median_error_{scoring.horizon}", "min")
 
 
 def _scored(scoring: Scoring) -> list[Fact]:

@@ -169,8 +169,8 @@ class ForecastConfig(RunConfig):
     )
     horizon: int | None = option(
         None,
-        "Steps ahead of the metric nrmse_HORIZON: mackey_glass 84, lorenz 100, a file 10 (fewer "
-        "where its free runs are shorter).",
+        "Steps ahead of the metrics nrmse_HORIZON and median_error_HORIZON: mackey_glass 84, "
+        "lorenz 100, a file 10 (fewer where its free runs are shorter).",
         at_least=1,
     )
     run_steps: int | None = option(
@@ -233,6 +233,7 @@ class Config(SeriesConfig, ReservoirConfig, ForecastConfig):
 
     def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
         yield from super().without_effect()
+        yield "with a readout that is found in closed form", ("from_",)
         if self.embedded:
             yield f"with --data {self.data}", ("columns", "target")
             if self.task != "mackey_glass":
@@ -244,6 +245,8 @@ class Config(SeriesConfig, ReservoirConfig, ForecastConfig):
         if not self.continues:
             driven = f"with --task {self.task}" if self.embedded else "with --target"
             yield driven, ("horizon", "run_steps", "starts", "threshold", "lyapunov")
+        if self.seeds > 1:
+            yield "with --seeds, which draws as many reservoirs", ("reservoirs",)
         if self.topology != "random":
             yield f"with --topology {self.topology}", ("density",)
 

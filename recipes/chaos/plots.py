@@ -9,11 +9,15 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from recipes.chaos.metrics import Answers, recalled, valid_steps
+from recipes.chaos.metrics import Answers, inside, recalled, run_errors, valid_steps
 from recipes.chaos.series import Scoring
 from recipes.kit.plots import COLOURS, dressed, save
 
 TRUTH, MODEL, OTHER = "0.25", COLOURS[0], COLOURS[1]
+
+#: An error is drawn up to here: states of an attractor that have nothing in common are about 1.4
+#: apart, and what lies beyond has diverged.
+_LARGEST_ERROR = 10.0
 
 #: A return map of fewer maxima shows nothing.
 _FEWEST_MAXIMA = 10
@@ -33,16 +37,13 @@ def forecast(answers: Answers, scoring: Scoring, columns: Sequence[str], path: P
     for column, (axes, name) in enumerate(zip(panels, names, strict=False)):
         axes.plot(time, answers.true_runs[row, :shown, column], color=TRUTH, lw=2.2, label="truth")
         axes.plot(time, answers.runs[row, :shown, column], color=OTHER, lw=1.1, label="free run")
-        low, high = answers.truth[:, column].min(), answers.truth[:, column].max()
-        axes.set_ylim(low - 0.2 * (high - low or 1), high + 0.2 * (high - low or 1))
-        axes.set_ylabel(name)
+        axes.set(ylabel=name, ylim=_range(answers.truth[:, column]))
     panels[0].legend(ncols=2, loc="lower right", bbox_to_anchor=(1, 1))
     panels[0].set_title(
         f"Free run of median valid time, of {len(valid)} starts in the test part", loc="left"
     )
-    scale = np.sqrt(answers.truth.var(axis=0).sum()) or 1.0
-    error = np.linalg.norm(answers.runs[row] - answers.true_runs[row], axis=-1)[:shown] / scale
-    panels[-1].semilogy(time, np.maximum(error, 1e-16), color=MODEL)
+    panels[-1].semilogy(time, np.maximum(run_errors(answers)[row, :shown], 1e-16), color=MODEL)
+    panels[-1].set_ylim(top=min(panels[-1].get_ylim()[1], _LARGEST_ERROR))
     panels[-1].axhline(scoring.threshold, color=COLOURS[5], lw=1, ls="--")
     for axes in panels:
         axes.axvline(unit * valid[row], color=COLOURS[5], lw=1, ls=":")
@@ -56,7 +57,7 @@ def return_map(truth: np.ndarray, free: np.ndarray, columns: Sequence[str], path
     """The attractor and the map of successive maxima, of the test part and of a free run.
 
     Long after the forecast is wrong a good network still runs on the right attractor: the points of
-    its map lie on the same curve.
+    its map lie on the same curve. A run that diverges is drawn up to there.
 
     Args:
         truth: The test part, `(time, columns)`.
@@ -65,6 +66,8 @@ def return_map(truth: np.ndarray, free: np.ndarray, columns: Sequence[str], path
         path: PNG to write.
     """
     column = truth.shape[1] - 1
+    on_it = inside(free, truth)
+    free = free if on_it.all() else free[: on_it.argmin()]
     true_maxima, own_maxima = (maxima(series[:, column]) for series in (truth, free))
     enough = len(true_maxima) >= _FEWEST_MAXIMA
     figure = Figure(figsize=(11 if enough else 7.4, 3.9), layout="constrained")
@@ -90,9 +93,17 @@ def return_map(truth: np.ndarray, free: np.ndarray, columns: Sequence[str], path
         axes.plot(true_maxima[:-1], true_maxima[1:], "o", ms=5, color="0.75", label="truth")
         axes.plot(own_maxima[:-1], own_maxima[1:], "o", ms=2, color=MODEL, label="free run")
         axes.set_xlabel(f"maximum of {columns[column]}")
-        axes.set(ylabel="next maximum", title="Return map")
+        span = _range(true_maxima)
+        axes.set(ylabel="next maximum", title="Return map", xlim=span, ylim=span)
         axes.legend()
     save(figure, path)
+
+
+def _range(truth: np.ndarray) -> tuple[float, float]:
+    """Limits of an axis: the range of the truth and a fifth more on both sides."""
+    low, high = float(truth.min()), float(truth.max())
+    margin = 0.2 * (high - low or 1.0)
+    return low - margin, high + margin
 
 
 def maxima(values: np.ndarray) -> np.ndarray:
@@ -146,7 +157,7 @@ def tracking(answers: Answers, targets: Sequence[str], path: Path, steps: int = 
     for column, (axes, name) in enumerate(zip(panels, names, strict=True)):
         axes.plot(answers.truth[:steps, column], color=TRUTH, lw=2.2, label="truth")
         axes.plot(answers.predictions[:steps, column], color=OTHER, lw=1.1, label="network")
-        axes.set_ylabel(name)
+        axes.set(ylabel=name, ylim=_range(answers.truth[:steps, column]))
     panels[0].legend(ncols=2, loc="lower right", bbox_to_anchor=(1, 1))
     panels[-1].set(xlabel="step of the test part", xlim=(0, min(steps, len(answers.truth)) - 1))
     save(figure, path)

@@ -14,8 +14,9 @@ import numpy as np
 import zoo
 from recipes.chaos import data as series_data
 from recipes.chaos import plots
+from recipes.chaos.baseline import LinearModel, Persistence
 from recipes.chaos.data import Data
-from recipes.chaos.metrics import LinearModel, Persistence, answers_of, scored, scores
+from recipes.chaos.metrics import answers_of, scored, scores
 from recipes.chaos.options import Config, Predict
 from recipes.chaos.series import Examples
 from recipes.chaos.serve import SERIES, NetworkPredictor, SeriesServer
@@ -144,7 +145,7 @@ def draw(run: Run[Config, Data], predictor: NetworkPredictor, answers: Mapping[s
     test, columns, folder = run.data.test, run.data.columns, run.folder / PLOTS
     scoring = test.scoring
     plots.penalties(run.folder / HISTORY, run.data.objective.metric, folder / "ridge.png")
-    network, linear = answers_of(predictor, test), answers["linear model"]
+    network, linear = answers["model"], answers["linear model"]
     if scoring.memory:
         models = {"linear model": linear, "network": network}
         plots.memory(models, folder / "memory.png")

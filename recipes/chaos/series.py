@@ -33,7 +33,7 @@ class Scoring:
 
     Attributes:
         continues: Whether the series goes on by itself, and free runs are scored.
-        horizon: Steps ahead at which `nrmse_HORIZON` is taken.
+        horizon: Steps ahead at which `nrmse_HORIZON` and `median_error_HORIZON` are taken.
         run_steps: Length of the free runs, at least `horizon`.
         starts: Number of free runs, spread evenly.
         threshold: Error at which a forecast is no longer valid, see `metrics.valid_steps`.

@@ -12,13 +12,14 @@ import tensorflow as tf
 
 import zoo
 from recipes.chaos.formats import read_columns
-from recipes.chaos.metrics import scored
+from recipes.chaos.metrics import answers_of, judged
 from recipes.chaos.options import Config, Predict
 from recipes.chaos.series import Examples, Scaling
 from recipes.kit.errors import DataError, UserError
 from recipes.kit.export import Endpoint
+from recipes.kit.judge import Judgement
 from recipes.kit.output import read_record, read_run_config
-from recipes.kit.recipe import Field, Metrics
+from recipes.kit.recipe import Field, Predictor
 from recipes.kit.serving import Served, answer_each
 
 #: What the columns are, beside the model.
@@ -73,7 +74,7 @@ class _File(NamedTuple):
     series: np.ndarray
 
 
-class NetworkPredictor:
+class NetworkPredictor(Predictor[Examples]):
     """An exported network, warm; a `Forecaster` too."""
 
     takes: ClassVar[Literal["texts", "files"]] = "files"
@@ -139,9 +140,9 @@ class NetworkPredictor:
 
         return answer_each(inputs, self._read, answers, count=1)
 
-    def evaluate(self, examples: Examples) -> Metrics:
-        """Metrics on a part of a series."""
-        return scored(self, examples)
+    def judge(self, examples: Examples) -> Judgement:
+        """Answer on a part of a series."""
+        return judged(answers_of(self, examples), examples.scoring)
 
     def predictions(self, inputs: np.ndarray) -> np.ndarray:
         """The answer `(time, targets)` at every step of `(time, features)`."""

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from recipes.forecasting.metrics import Answers, errors_by_step, forecast_metrics
+from recipes.forecasting.metrics import (
+    Answers,
+    errors_by_step,
+    forecast_metrics,
+    forecast_statistics,
+)
 from recipes.forecasting.season import season_scale
 from recipes.forecasting.windows import Windows
+from recipes.kit.judge import FEWEST, Judgement, worst
 from recipes.kit.recipe import Metrics, Row
 
 
@@ -24,7 +30,7 @@ class Backtest:
             of MASE.
     """
 
-    windows: Windows
+    windows: Windows = field(compare=False)  # what is forecast from does not change the test
     truth: np.ndarray
     scale: np.ndarray
 
@@ -38,6 +44,44 @@ class Backtest:
     def metrics(self, answers: Answers) -> Metrics:
         """Metrics of forecasts from all the windows."""
         return forecast_metrics(self.truth, answers, self.scale)
+
+    def judge(self, answers: Answers) -> Judgement:
+        """What is to be said of forecasts from all the windows.
+
+        Windows of a series overlap, so intervals are of series; where these are few, of stretches
+        as long as the horizon.
+        """
+        series, step = self.windows.origins.T
+        unit, keys = "series", series
+        if len(np.unique(series)) < FEWEST:
+            unit = f"stretches of {self.windows.horizon} steps"
+            keys = series * (step.max() + 1) + step // self.windows.horizon
+        groups = np.unique(keys, return_inverse=True)[1]
+        statistics = forecast_statistics(self.truth, answers, self.scale)
+        errors = statistics.terms["mase"] / statistics.terms["known"]
+
+        def row(index: int) -> Row:
+            return {
+                "input": self._origin(index),
+                "truth": _rounded(self.truth[index]),
+                "answer": _rounded(answers.point[index]),
+                "mase": float(f"{errors[index]:.5g}"),
+            }
+
+        return Judgement(
+            statistics.grouped(unit, groups),
+            worst(row, errors),
+            len(self.windows),
+            "mase, the highest first",
+            answers,
+        )
+
+    def _origin(self, index: int) -> Row:
+        """The series of a window, and the first step to forecast."""
+        series, step = self.windows.origins[index]
+        name, clock = self.windows.series[series].name, self.windows.series[series].clock
+        time = {} if clock is None else {"time": clock.text(int(clock.at(np.array([step]))[0]))}
+        return {"series": name, "step": int(step), **time}
 
     def scaled_errors(self, point: np.ndarray) -> np.ndarray:
         """Mean absolute scaled error by step, (horizon,)."""
@@ -61,3 +105,8 @@ class Backtest:
             for column, target in enumerate(targets)
             for step in range(self.windows.horizon)
         ]
+
+
+def _rounded(values: np.ndarray) -> list[list[float]]:
+    """Values of each step, to the precision of float32."""
+    return [[float(f"{value:.7g}") for value in step] for step in values]

@@ -134,7 +134,7 @@ def load_test(source: Source, predictor: ForecastPredictor) -> Backtest:
 def draw(run: Run[Config, Data], predictor: ForecastPredictor, answers: Mapping[str, Any]) -> None:
     """Draw forecasts from three origins, and errors by how far ahead the forecast is."""
     test, folder = run.data.test, run.folder / PLOTS
-    forecasts, others = predictor.answers(test.windows), _others(run, answers)
+    forecasts, others = answers["model"], _others(run, answers)
     fans = plots.fans_of(test, forecasts, others, run.data.series.targets)
     plots.fans(fans, forecasts.levels, folder / "fan.png")
     errors = {
@@ -149,7 +149,7 @@ def tables(
 ) -> Mapping[str, Rows | str]:
     """Mean absolute errors by target and step."""
     test = run.data.test
-    points = {"model": predictor.answers(test.windows).point, **_others(run, answers)}
+    points = {"model": answers["model"].point, **_others(run, answers)}
     return {"errors.csv": test.error_table(points, run.data.series.targets)}
 
 

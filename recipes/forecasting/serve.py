@@ -20,8 +20,9 @@ from recipes.forecasting.windows import Part, Windows
 from recipes.kit.console import note
 from recipes.kit.errors import DataError
 from recipes.kit.export import Endpoint
+from recipes.kit.judge import Judgement
 from recipes.kit.output import read_run_config
-from recipes.kit.recipe import Field, Metrics
+from recipes.kit.recipe import Field, Predictor
 from recipes.kit.serving import Served, answer_each
 
 #: Windows forecast at once.
@@ -86,7 +87,7 @@ class Forecaster:
         }
 
 
-class ForecastPredictor:
+class ForecastPredictor(Predictor[Backtest]):
     """An exported forecaster, warm."""
 
     takes: ClassVar[Literal["texts", "files"]] = "files"
@@ -131,9 +132,9 @@ class ForecastPredictor:
         """
         return answer_each(inputs, self._read, lambda files: map(self._answer, files), count=1)
 
-    def evaluate(self, examples: Backtest) -> Metrics:
-        """Metrics by a rolling origin."""
-        return examples.metrics(self.answers(examples.windows))
+    def judge(self, examples: Backtest) -> Judgement:
+        """Forecast by a rolling origin."""
+        return examples.judge(self.answers(examples.windows))
 
     def answers(self, windows: Windows) -> Answers:
         """Forecasts from windows."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from recipes.kit.console import figure
+from recipes.kit.console import figure, spans
 from recipes.kit.data.readers import Fact
+from recipes.kit.judge import FEWEST
+from recipes.kit.output import ANSWERS
 from recipes.kit.recipe import Card, Field
 
 
@@ -20,14 +22,16 @@ def model_card(
     metrics: Mapping[str, Any],
     pictures: list[str],
     baseline_is: str,
+    answers: str,
     inputs: Sequence[Field],
     outputs: Sequence[Field],
     signatures: Mapping[str, tuple[Mapping[str, str], Mapping[str, str]]],
 ) -> str:
     """The card as Markdown."""
-    test, baseline = metrics["test"], metrics["baseline"]
+    test, baseline, ends = metrics["test"], metrics["baseline"], spans(metrics["interval"])
     rows = [
-        f"| {n} | {_cell(test.get(n))} | {_cell(baseline.get(n))} |" for n in {**test, **baseline}
+        f"| {n} | {_cell(test.get(n))} | {ends.get(n, '')} | {_cell(baseline.get(n))} |"
+        for n in {**test, **baseline}
     ]
     fields = [*(("in", field) for field in inputs), *(("out", field) for field in outputs)]
     lines = [
@@ -46,11 +50,19 @@ def model_card(
         "",
         "## Results on the test part",
         "",
-        "| metric | model | baseline |",
-        "|---|---:|---:|",
+        "| metric | model | 95 % interval | baseline |",
+        "|---|---:|---:|---:|",
         *rows,
         "",
+        f"Intervals are what other {metrics['interval_unit']} of the same kind would give "
+        "(bootstrap, percentiles of 1,000 resamples); they do not cover what another training "
+        f"would change. There is none for fewer than {FEWEST} of them, or where none of them makes "
+        "a difference.",
+        "",
         f"Baseline: {baseline_is}",
+        "",
+        *(line for note in metrics["notes"] for line in (f"**{note}**", "")),
+        f"`{ANSWERS}` has {answers}.",
         "",
         *_spread(metrics.get("spread", {})),
         *(f"![{picture}](plots/{picture})" for picture in pictures),

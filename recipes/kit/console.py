@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -50,16 +50,25 @@ def progress_bar() -> Progress:
     )
 
 
-def metrics_table(title: str, columns: Mapping[str, Mapping[str, float]]) -> Table:
-    """Metrics side by side: a row each metric, a column each model."""
+def metrics_table(title: str, columns: Mapping[str, Mapping[str, float | str]]) -> Table:
+    """Metrics side by side: a row each metric, a column each model, or texts about its metrics."""
     table = Table(title=title, title_justify="left")
     table.add_column("metric")
     for name in columns:
         table.add_column(name, justify="right")
     for metric in dict.fromkeys(m for values in columns.values() for m in values):
-        cells = [figure(v[metric]) if metric in v else "" for v in columns.values()]
-        table.add_row(metric, *cells)
+        cells = (values.get(metric, "") for values in columns.values())
+        table.add_row(metric, *(c if isinstance(c, str) else figure(c) for c in cells))
     return table
+
+
+def spans(intervals: Mapping[str, Sequence[float]]) -> dict[str, str]:
+    """Intervals as people read them.
+
+    >>> spans({"mae": [0.5, 0.75]})
+    {'mae': '0.5000 to 0.7500'}
+    """
+    return {name: f"{figure(low)} to {figure(high)}" for name, (low, high) in intervals.items()}
 
 
 def figure(value: float) -> str:

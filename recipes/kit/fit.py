@@ -1,9 +1,9 @@
 """Training by gradient descent, an epoch at a time, in a way that can be interrupted and resumed.
 
 The state of a training is everything the next epoch depends on: weights, optimizer, dropout seeds,
-the best epoch so far, the learning rate. It is written after every epoch; batches and shuffling
-depend on (seed, epoch) alone. So a resumed run goes through the same epochs as one that was never
-interrupted.
+the best epoch so far, the learning rate, the time taken. It is written after every epoch; batches
+and shuffling depend on (seed, epoch) alone. So a resumed run goes through the same epochs as one
+that was never interrupted.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ def fit(
             task = bar.add_task(
                 f"{title} {state.epoch + 1}/{config.epochs}", total=steps, status=""
             )
-            watch = _Watch(bar, task, interrupt)
+            watch = _Watch(bar, task, interrupt, started + config.most_seconds - state.seconds)
             logs = model.fit(
                 batches(state.epoch),
                 steps_per_epoch=steps,
@@ -110,6 +110,9 @@ def fit(
                 "seconds": round(time.perf_counter() - started, 2),
             }
             state.history.append(row)
+            state.seconds += time.perf_counter() - started
+            if watch.late and watch.done < steps:
+                say(f"{title}: the time was over after step {watch.done} of {steps}")
             say(_line(title, config.epochs, row, improved))
             if curves:
                 curves.write(row)
@@ -118,6 +121,8 @@ def fit(
 
     model.set_weights(best_weights)
     stopped = f", stopped after {state.epoch}" if state.epoch < config.epochs else ""
+    if stopped and state.seconds >= config.most_seconds:
+        stopped += f" by --time-limit {config.time_limit}"
     say(f"{title}: best epoch {state.best_epoch} ({objective.name} {state.best:.4f}){stopped}")
     return History(state.history)
 
@@ -135,18 +140,25 @@ def _keep_score(state: FitState, value: float, mode: str) -> bool:
 
 
 class _Watch(keras.callbacks.Callback):
-    """Moves the bar, and stops at Ctrl-C and at the first loss that is not a number."""
+    """Moves the bar, and stops at Ctrl-C, at the first loss that is not a number, and when the time
+    is over."""
 
-    def __init__(self, bar: Progress, task: TaskID, interrupt: DeferredInterrupt) -> None:
+    def __init__(
+        self, bar: Progress, task: TaskID, interrupt: DeferredInterrupt, deadline: float
+    ) -> None:
         super().__init__()
-        self.bar, self.task, self.interrupt = bar, task, interrupt
+        self.bar, self.task, self.interrupt, self.deadline = bar, task, interrupt, deadline
+        self.done, self.late = 0, False
         self.diverged_at: int | None = None
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        self.done = batch + 1
         loss = float((logs or {}).get("loss", 0.0))
         if not math.isfinite(loss):
-            self.diverged_at = batch + 1
+            self.diverged_at = self.done
             self.model.stop_training = True
+        if time.perf_counter() >= self.deadline:
+            self.late = self.model.stop_training = True
         self.bar.update(self.task, advance=1, status=f"loss {loss:.4f}")
         self.interrupt.check()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,9 +23,10 @@ SAVED_MODEL = "saved_model"
 PLOTS = "plots"
 METRICS = "metrics.json"
 HISTORY = "history.csv"
+ANSWERS = "test_answers.jsonl"
 DATA = "data.json"
 CHECKPOINTS = "checkpoints"
-#: In the folder of each training in `CHECKPOINTS`: the file that makes it one to resume.
+#: In the folder of each training below `CHECKPOINTS`: the file that makes it one to resume.
 STATE = "state.json"
 
 _PACKAGES = ("rnn-zoo", "keras", "tensorflow", "numpy")
@@ -65,7 +67,7 @@ def is_run(folder: Path) -> bool:
 
 def resumable(out: Path) -> bool:
     """Whether there is an interrupted run for `out` that can be resumed."""
-    return any((unfinished_folder(out) / CHECKPOINTS).glob(f"*/{STATE}"))
+    return any((unfinished_folder(out) / CHECKPOINTS).rglob(STATE))
 
 
 def check_free(out: Path, *, overwrite: bool, resume: bool) -> None:
@@ -194,6 +196,21 @@ def read_run_config(kind: type[C], folder: Path, recipe: str | None = None) -> C
 def write_json(path: Path, content: Any) -> None:
     """Write indented JSON."""
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def write_lines(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write rows as JSON, a line each; what is not a finite number becomes null."""
+    with path.open("w", encoding="utf-8") as file:
+        for row in rows:
+            file.write(json.dumps(_finite(row), ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _finite(each) for name, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:

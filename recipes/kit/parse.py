@@ -18,6 +18,9 @@ from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
 from recipes.kit.option import HEADINGS, Option, options_of
 
+#: Words that ask for help.
+HELP = {"-h", "--help"}
+
 
 def parse(
     words: Sequence[str], *kinds: type[Any], prog: str, description: str = ""
@@ -116,7 +119,7 @@ def split_words(words: Sequence[str], kind: type[Any]) -> tuple[list[str], list[
             plain.append(word)
             continue
         options.append(word)
-        alone = word in ("-h", "--help") or "=" in word or word.replace("--no-", "--", 1) in flags
+        alone = word in HELP or "=" in word or word.replace("--no-", "--", 1) in flags
         if not alone and (value := next(remaining, None)) is not None:
             options.append(value)
     return plain, options
@@ -153,7 +156,10 @@ def _annotated(option: Option) -> Any:
     if option.default is None:
         metavar = metavar or _metavar(hint)
     argument = tyro.conf.arg(
-        help=option.help, metavar=metavar, help_behavior_hint="" if unset else None
+        name=option.flag.removeprefix("--") if option.name.endswith("_") else None,
+        help=option.help,
+        metavar=metavar,
+        help_behavior_hint="" if unset else None,
     )
     if hint is bool and option.heading == "run":
         return Annotated[hint, argument, tyro.conf.FlagCreatePairsOff]
@@ -186,7 +192,7 @@ def _as_typed(hint: Any) -> Any:
 
 def _run_tyro(view: type, words: Sequence[str], prog: str, description: str) -> Any:
     errors = io.StringIO()
-    asks = bool({"-h", "--help"} & {*words})
+    asks = bool(HELP & {*words})
     try:
         with contextlib.redirect_stderr(errors), _wide_terminal(not asks):
             return tyro.cli(view, args=list(words), prog=prog, description=description)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import keras
     import keras_tuner
 
+    from recipes.kit.judge import Judgement
     from recipes.kit.serving import Served
 
 C = TypeVar("C", bound=RunConfig)
@@ -35,7 +36,8 @@ class Objective:
     Attributes:
         metric: A metric of the validation part, which `train` logs as `val_METRIC`.
         mode: Whether more or less of it is better.
-        shown: The metric for the picture of the training, where another one says more to a person.
+        shown: The metric for the picture of the training and to compare runs by, where another one
+            says more to a person; more of it is better.
     """
 
     metric: str
@@ -110,7 +112,7 @@ class Baseline:
 
     Attributes:
         what: What the baseline is, in a sentence for the model card.
-        metrics: On the test part, by the names of the model's metrics.
+        metrics: On the test part, by the model's names; of others PREFIX_METRIC, METRIC_of_WHAT.
         answers: Its answers on the test part, by name, for `draw`.
     """
 
@@ -189,8 +191,12 @@ class Predictor(Protocol[Examples]):
             options: An instance of the recipe's `predicting`; None is its defaults.
         """
 
+    def judge(self, examples: Examples) -> Judgement:
+        """Answer examples whose answers are known, once: metrics, and the worst answers."""
+
     def evaluate(self, examples: Examples) -> Metrics:
-        """Metrics on examples whose answers are known."""
+        """The metrics alone."""
+        return self.judge(examples).metrics
 
 
 def _nothing_to_compare(run: Run[Any, Any], model: keras.Model, history: History) -> Comparison:
@@ -218,8 +224,8 @@ class Recipe(Generic[C, D, E]):
         export: Writes the SavedModel and the lists that `load` needs beside it.
         load: From the folder to a warm predictor.
         load_test: What to evaluate a predictor on, from a source the user names.
-        draw: Pictures of the recipe's own, from the run, the predictor, and the answers of baseline
-            and comparison by name.
+        draw: Pictures of the recipe's own, from the run, the predictor, and the answers on the test
+            part by name: "model", and those of baseline and comparison.
         space: What `rnn-zoo tune` may change: the config of a trial.
         portable: The part of the Keras model that ONNX and LiteRT can hold, given the folder.
         predicting: Options of `predict`.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,12 @@ from recipes.kit import output, plots
 from recipes.kit.card import model_card
 from recipes.kit.config_file import read_json
 from recipes.kit.console import note, say
+from recipes.kit.data.fingerprint import fingerprint
 from recipes.kit.data.readers import Fact
-from recipes.kit.errors import UserError
+from recipes.kit.earlier import check_kept, started_from
 from recipes.kit.export import uncompiled
+from recipes.kit.judge import against_baseline
+from recipes.kit.models import precision, train_models
 from recipes.kit.optimizer import clipping_hint
 from recipes.kit.options import FitConfig, RunConfig, StackConfig
 from recipes.kit.recipe import Data, History, Recipe, Run
@@ -47,35 +49,47 @@ def train_recipe(
         What `metrics.json` holds.
     """
     output.check_free(out, overwrite=overwrite, resume=resume)
+    check_kept(config, name)
     with output.unfinished_run(out, name, config, command=command, resume=resume) as folder:
         data = load_data(recipe, config)
         output.write_json(folder / output.DATA, data_record(config, data))
         run = Run(config, data, folder, name.replace("_", " "))
+        trained = train_models(recipe, run)
+        model, history = trained.model, trained.history
         with precision(config):
-            model = build(recipe, run)
-            say(f"{model.name}: {model.count_params():,} parameters")
-            history = recipe.train(run, model)
             if isinstance(config, FitConfig) and (hint := clipping_hint(config, history.rows)):
                 note(hint)
             keras.utils.set_random_seed(config.seed)
             baseline = recipe.baseline(run)
             keras.utils.set_random_seed(config.seed)
-            compared = recipe.compare(run, model, history)
+            compared = recipe.compare(trained.run, model, history)
         output.write_rows(folder / output.HISTORY, history.rows)
         uncompiled(model).save(folder / output.MODEL)
         recipe.export(run, model)
         predictor = recipe.load(folder)
+        judgement = predictor.judge(data.test)
+        baseline_wins, verdict = against_baseline(
+            data.objective, judgement.metrics, baseline.metrics
+        )
         metrics: dict[str, Any] = {
             "recipe": name,
             "data": str(config.data),
-            "test": predictor.evaluate(data.test),
+            "test": judgement.metrics,
+            "interval": judgement.statistics.intervals(),
+            "interval_unit": judgement.statistics.unit,
             "baseline": {**baseline.metrics, **compared.metrics},
+            "baseline_wins": baseline_wins,
+            "notes": [*verdict, *judgement.notes],
+            **judgement.facts,
             "parameters": model.count_params(),
-            "seconds": round(sum(row["seconds"] for row in history.rows), 1),
+            "seconds": trained.seconds,
         }
         if history.spread:
             metrics["spread"] = history.spread
-        answers = {**baseline.answers, **compared.answers}
+        if trained.seeds:
+            metrics["seeds"] = trained.seeds
+        output.write_lines(folder / output.ANSWERS, judgement.rows)
+        answers = {"model": judgement.answers, **baseline.answers, **compared.answers}
         for file, content in recipe.tables(run, predictor, answers).items():
             output.write_table(folder / file, content)
         _draw(recipe, run, predictor, history, answers)
@@ -84,11 +98,12 @@ def train_recipe(
             recipe.card,
             recipe=name,
             command=read_json(folder / output.CONFIG)["command"],
-            understood=data.understood,
+            understood=_understood(config, data),
             licence=data.licence,
             metrics=metrics,
             pictures=sorted(p.name for p in (folder / output.PLOTS).glob("*.png")),
             baseline_is=baseline.what,
+            answers=f"{judgement.kept}, sorted by {judgement.order}",
             inputs=predictor.inputs,
             outputs=predictor.outputs,
             signatures=predictor.served.signatures,
@@ -103,20 +118,12 @@ def load_data(recipe: Recipe[Any, Any, Any], config: RunConfig) -> Any:
         check_layer(config)
     keras.utils.set_random_seed(config.seed)
     data = recipe.load_data(config.data, config)
-    show_understood(data.understood)
+    show_understood(_understood(config, data))
     return data
 
 
-def build(recipe: Recipe[Any, Any, Any], run: Run[Any, Any]) -> keras.Model:
-    """The model of a run.
-
-    Raises:
-        UserError: If options do not fit each other.
-    """
-    try:
-        return recipe.build(run)
-    except ValueError as error:
-        raise UserError(f"the model cannot be built: {error}") from None
+def _understood(config: RunConfig, data: Data) -> list[Fact]:
+    return [*started_from(config), *data.understood]
 
 
 def show_understood(understood: Sequence[Fact]) -> None:
@@ -127,9 +134,19 @@ def show_understood(understood: Sequence[Fact]) -> None:
 
 
 def data_record(config: RunConfig, data: Data) -> dict[str, Any]:
-    """What `data.json` holds."""
-    understood = [{"topic": fact.topic, "text": fact.text} for fact in data.understood]
-    return {"data": str(config.data), "licence": data.licence, "understood": understood}
+    """What `data.json` holds; by its `objective` and `test`, runs are compared."""
+    objective = data.objective
+    metric, mode = (
+        (objective.shown, "max") if objective.shown else (objective.metric, objective.mode)
+    )
+    understood = [{"topic": fact.topic, "text": fact.text} for fact in _understood(config, data)]
+    return {
+        "data": str(config.data),
+        "licence": data.licence,
+        "understood": understood,
+        "objective": {"metric": metric, "mode": mode},
+        "test": fingerprint(data.test),
+    }
 
 
 def _draw(
@@ -147,17 +164,3 @@ def _draw(
         recipe.draw(run, predictor, answers)
     except Exception as error:  # A picture is not worth losing a trained model for.
         note(f"a picture could not be drawn: {error}")
-
-
-@contextmanager
-def precision(config: RunConfig) -> Iterator[None]:
-    """Build layers for mixed precision where a config asks for it: float16 where there is a GPU,
-    bfloat16 elsewhere."""
-    before = keras.config.dtype_policy()
-    if getattr(config, "mixed_precision", False):
-        gpu = any("gpu" in device for device in keras.distribution.list_devices())
-        keras.config.set_dtype_policy("mixed_float16" if gpu else "mixed_bfloat16")
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)

@@ -17,11 +17,12 @@ from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle, Ran
 
 from recipes.kit.config_file import read_json, to_json
 from recipes.kit.errors import UserError
-from recipes.kit.option import flag
+from recipes.kit.models import precision
+from recipes.kit.option import NoEffect, flag
 from recipes.kit.options import FitConfig, RunConfig
 from recipes.kit.output import CHECKPOINTS, run_record, write_json
 from recipes.kit.recipe import Data, Recipe, Row, Run
-from recipes.kit.run import load_data, precision
+from recipes.kit.run import load_data
 from recipes.kit.trials import TRIALS, report_trials, rows_of
 
 TunerName = Literal["random", "bayesian", "hyperband"]
@@ -63,6 +64,10 @@ def search(
     Raises:
         UserError: If `out` is not free, or no trial could be completed.
     """
+    if config.seeds > 1:
+        raise NoEffect("seeds", "in a search; train its best config with several")
+    if config.from_ is not None:
+        raise NoEffect("from_", "in a search, which tries models of other shapes")
     record = {**run_record(name, config), "tuner": tuner}
     _check(out, record, resume=resume, overwrite=overwrite)
     data = load_data(recipe, config)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
+from recipes.kit.judge import Statistics, Sums
 
-def likelihood_metrics(nats: float, tokens: int) -> dict[str, float]:
+
+def likelihood_metrics(nats: float, tokens: float) -> dict[str, float]:
     """Metrics of a language model.
 
     Args:
@@ -18,6 +22,15 @@ def likelihood_metrics(nats: float, tokens: int) -> dict[str, float]:
     mean = nats / tokens
     return {
         "nats_per_token": mean,
-        "bits_per_token": mean / float(np.log(2)),
-        "perplexity": float(np.exp(mean)),
+        "bits_per_token": mean / math.log(2),
+        "perplexity": math.exp(mean),
     }
+
+
+def likelihood_statistics(unit: str, nats: np.ndarray, tokens: np.ndarray) -> Statistics:
+    """What these metrics are computed from: nats and number of tokens of each text."""
+
+    def metrics(sums: Sums) -> dict[str, float]:
+        return likelihood_metrics(float(sums["nats"]), float(sums["tokens"]))
+
+    return Statistics(unit, {"nats": nats, "tokens": tokens}, metrics)

@@ -21,7 +21,7 @@ from recipes.kit.space import stack_space
 from recipes.kit.stack import stack_of
 from recipes.kit.vocabulary import BOUNDARY, BOUNDARY_ID
 from recipes.language_model import data as corpora
-from recipes.language_model.data import Data
+from recipes.language_model.data import RESERVED, TOKENS, Data
 from recipes.language_model.metrics import likelihood_metrics
 from recipes.language_model.options import Config, Predict
 from recipes.language_model.plots import surprise
@@ -35,9 +35,6 @@ CARD = Card(
     limits="What it writes sounds like its training text, with no knowledge behind it. Not for "
     "answers that anybody relies on.",
 )
-
-#: The tokens behind the ids, beside the model.
-TOKENS = "tokens.json"
 
 #: Characters of the test part in the picture.
 _SHOWN = 900
@@ -136,8 +133,8 @@ def export(run: Run[Config, Data], model: keras.Model) -> None:
     tokens = run.data.tokens
     generator = Generator(for_serving(model), TextTokens(tokens))
     save_saved_model(generator.endpoints, generator.resources, run.folder / SAVED_MODEL)
-    ids = ["", "[UNK]", BOUNDARY, *tokens.pieces]
-    write_json(run.folder / TOKENS, {"level": tokens.level, "tokens": ids})
+    record = {"level": tokens.level, "tokens": [*RESERVED, *tokens.pieces]}
+    write_json(run.folder / TOKENS, record)
 
 
 def portable(model: keras.Model, folder: Path) -> keras.Model:

@@ -13,16 +13,20 @@ import tensorflow as tf
 
 import zoo
 from recipes.kit.export import Endpoint
+from recipes.kit.judge import FEWEST, Judgement, worst
 from recipes.kit.output import read_run_config
-from recipes.kit.recipe import Field, Metrics
+from recipes.kit.recipe import Field, Predictor
 from recipes.kit.serving import Served, answer_each, by_length, not_empty
 from recipes.kit.vocabulary import BOUNDARY, BOUNDARY_ID
-from recipes.language_model.metrics import likelihood_metrics
+from recipes.language_model.metrics import likelihood_statistics
 from recipes.language_model.options import Config, Predict
-from recipes.language_model.tokens import TextTokens
+from recipes.language_model.tokens import TextTokens, split_text
 
 #: Tokens of each text that are scored at once.
 _PIECE = 256
+
+#: Tokens of a block, in which the answers to test texts are judged.
+_BLOCK = 256
 
 #: Texts scored side by side.
 _COUNT = 32
@@ -145,7 +149,7 @@ class Generator:
         }
 
 
-class GeneratorPredictor:
+class GeneratorPredictor(Predictor[Sequence[str]]):
     """An exported language model, warm."""
 
     takes: ClassVar[Literal["texts", "files"]] = "texts"
@@ -177,25 +181,55 @@ class GeneratorPredictor:
 
         return answer_each(inputs, not_empty, answer, count=1)
 
-    def evaluate(self, examples: Sequence[str]) -> Metrics:
-        """Metrics on documents, with states carried through each."""
-        nats, tokens = self.score(examples)
-        return likelihood_metrics(float(nats.sum()), int(tokens.sum()))
+    def judge(self, examples: Sequence[str]) -> Judgement:
+        """Score documents, with states carried through each.
+
+        Intervals are of documents; where these are few, of blocks of them.
+        """
+        scored = self.nats(examples)
+        blocks = [
+            (document, start)
+            for document, nats in enumerate(scored)
+            for start in range(0, len(nats), _BLOCK)
+        ]
+        parts = [scored[document][start : start + _BLOCK] for document, start in blocks]
+        nats, tokens = (np.array([f(part) for part in parts]) for f in (np.sum, len))
+        statistics = likelihood_statistics(f"blocks of {_BLOCK} tokens", nats, tokens)
+        if len(examples) >= FEWEST:
+            documents = np.array([document for document, _ in blocks])
+            statistics = statistics.grouped("documents", documents)
+        means, level = nats / tokens, self.config.level
+
+        def row(index: int) -> dict[str, Any]:
+            document, start = blocks[index]
+            text = split_text(examples[document], level)[start : start + _BLOCK]
+            return {
+                "input": {"document": document, "token": start},
+                "truth": ("" if level == "character" else " ").join(text),
+                "nats_per_token": round(float(means[index]), 4),
+            }
+
+        order = f"nats_per_token of blocks of {_BLOCK} tokens, the highest first"
+        return Judgement(statistics, worst(row, means), len(blocks), order, scored)
 
     def score(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Nats and number of tokens of each text, boundaries included."""
+        scored = self.nats(texts)
+        return np.array([nats.sum() for nats in scored]), np.array([len(nats) for nats in scored])
 
-        def run(batch: list[str]) -> Iterable[tuple[float, int]]:
+    def nats(self, texts: Sequence[str]) -> list[np.ndarray]:
+        """Nats of each token of each text and of the boundary after it, float64."""
+
+        def run(batch: list[str]) -> Iterator[np.ndarray]:
             scored = self.served("score", texts=batch)
-            nats = scored["nats_per_token"].sum(axis=1, dtype="float64")
-            return zip(nats, scored["tokens"], strict=True)
+            for nats, count in zip(scored["nats_per_token"], scored["tokens"], strict=True):
+                yield nats[:count].astype("float64")
 
-        nats, tokens = zip(*by_length(texts, run, count=_COUNT), strict=True)
-        return np.array(nats), np.array(tokens)
+        return by_length(texts, run, count=_COUNT)
 
     def nats_per_token(self, text: str) -> np.ndarray:
         """Of each token of a text and of the boundary after it."""
-        return self.served("score", texts=[text])["nats_per_token"][0]
+        return self.nats([text])[0]
 
     def generate(self, prompts: Sequence[str], options: Predict) -> list[str]:
         """What follows each prompt."""

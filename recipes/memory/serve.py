@@ -13,8 +13,9 @@ import tensorflow as tf
 
 from recipes.kit.errors import UserError
 from recipes.kit.export import Endpoint
+from recipes.kit.judge import Judgement, mean_statistics, worst
 from recipes.kit.output import read_run_config
-from recipes.kit.recipe import Field, Metrics
+from recipes.kit.recipe import Field, Predictor
 from recipes.kit.serving import Served, answer_each
 from recipes.memory.data import Test
 from recipes.memory.options import Config
@@ -41,7 +42,7 @@ def outputs_of(run: Callable[[np.ndarray], np.ndarray], x: np.ndarray) -> np.nda
     return np.concatenate([run(x[start : start + _COUNT]) for start in range(0, len(x), _COUNT)])
 
 
-class MemoryPredictor:
+class MemoryPredictor(Predictor[Test]):
     """An exported model of a memory task, warm."""
 
     takes: ClassVar[Literal["texts", "files"]] = "texts"
@@ -68,13 +69,30 @@ class MemoryPredictor:
         # One at a time: their lengths differ, and padding would be part of the sequence.
         return answer_each(inputs, self._read, self._answers, count=1)
 
-    def evaluate(self, examples: Test) -> Metrics:
-        """Metrics on sequences of the task, which may be of another length."""
+    def judge(self, examples: Test) -> Judgement:
+        """Answer sequences of the task, which may be of another length."""
+        task = examples.task
         outputs = outputs_of(lambda x: self.served("answer", x=x)["outputs"], examples.x)
         scale, shift = self.task.units
-        their_scale, their_shift = examples.task.units
-        return examples.task.metrics(
-            (outputs * scale + shift - their_shift) / their_scale, examples.y
+        their_scale, their_shift = task.units
+        outputs = (outputs * scale + shift - their_shift) / their_scale
+        scores, truth = task.scores(outputs, examples.y), task.right(examples.y)
+        answers = np.asarray(task.answer(outputs))
+
+        def row(index: int) -> dict[str, Any]:
+            return {
+                "input": index,
+                "truth": truth[index].tolist(),
+                "answer": answers[index].tolist(),
+                task.score: float(f"{scores[task.score][index]:.5g}"),
+            }
+
+        return Judgement(
+            mean_statistics("sequences", scores),
+            worst(row, scores[task.score]),
+            len(truth),
+            f"{task.score}, the highest first; `input` is the number of the sequence, from 0",
+            answers,
         )
 
     def _read(self, text: str) -> np.ndarray:

@@ -17,6 +17,7 @@ from keras import ops
 from scipy.stats import binom
 
 from recipes.kit.errors import UserError
+from recipes.kit.judge import mean_statistics
 
 Arrays = tuple[np.ndarray, np.ndarray]
 
@@ -59,8 +60,12 @@ class Task(ABC):
         """New sequences `x` and their targets `y`."""
 
     @abstractmethod
+    def scores(self, outputs: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
+        """How good the outputs of a model are: metrics of each sequence, (sequences,)."""
+
     def metrics(self, outputs: np.ndarray, y: np.ndarray) -> dict[str, float]:
-        """How good the outputs of a model are."""
+        """The means of `scores`."""
+        return mean_statistics("sequences", self.scores(outputs, y)).values
 
     @abstractmethod
     def memoryless(self) -> dict[str, float]:
@@ -75,6 +80,11 @@ class Task(ABC):
         """The answers that a tensor of outputs stands for: a number each, or symbols."""
         scale, shift = self.units
         return outputs[:, 0] * scale + shift
+
+    def right(self, y: np.ndarray) -> np.ndarray:
+        """The answers that targets stand for, as `answer` has them."""
+        scale, shift = self.units
+        return y[:, 0] * scale + shift
 
     @abstractmethod
     def read(self, steps: Sequence[Any]) -> np.ndarray:
@@ -126,13 +136,9 @@ class Adding(Task):
         sums = (values * marks).sum(axis=1, keepdims=True)
         return np.stack([values, marks], axis=-1).astype("float32"), sums.astype("float32")
 
-    def metrics(self, outputs: np.ndarray, y: np.ndarray) -> dict[str, float]:
-        error = np.abs(outputs.astype("float64") - y)
-        return {
-            "mse": float(np.square(error).mean()),
-            "mae": float(error.mean()),
-            "accuracy": float((error < 0.04).mean()),
-        }
+    def scores(self, outputs: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
+        error = np.abs(outputs.astype("float64") - y)[:, 0]
+        return {"mse": np.square(error), "mae": error, "accuracy": error < 0.04}
 
     def memoryless(self) -> dict[str, float]:
         # The sum of two uniform numbers is triangular around 1: variance 1/6.
@@ -175,16 +181,16 @@ class Copy(Task):
         y[:, -self.WORD :] = word
         return x, y
 
-    def metrics(self, outputs: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    def scores(self, outputs: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
         logits = outputs.astype("float64")
         logits -= logits.max(axis=-1, keepdims=True)
         right = np.take_along_axis(logits, y[..., None], axis=-1)[..., 0]
         nats = np.log(np.exp(logits).sum(axis=-1)) - right
         hits = logits[:, -self.WORD :].argmax(axis=-1) == y[:, -self.WORD :]
         return {
-            "nats_per_token": float(nats.mean()),
-            "accuracy": float(hits.mean()),
-            "sequence_accuracy": float(hits.all(axis=1).mean()),
+            "nats_per_token": nats.mean(axis=1),
+            "accuracy": hits.mean(axis=1),
+            "sequence_accuracy": hits.all(axis=1),
         }
 
     def memoryless(self) -> dict[str, float]:
@@ -197,6 +203,9 @@ class Copy(Task):
 
     def answer(self, outputs: Any) -> Any:
         return ops.argmax(outputs[:, -self.WORD :], axis=-1)
+
+    def right(self, y: np.ndarray) -> np.ndarray:
+        return y[:, -self.WORD :]
 
     def read(self, steps: Sequence[Any]) -> np.ndarray:
         return _symbols(steps, self.symbols)
@@ -231,14 +240,14 @@ class Counting(Task):
         deviation, mean = self.units
         return x, ((counts - mean) / deviation).astype("float32")
 
-    def metrics(self, outputs: np.ndarray, y: np.ndarray) -> dict[str, float]:
+    def scores(self, outputs: np.ndarray, y: np.ndarray) -> dict[str, np.ndarray]:
         deviation, mean = self.units
-        error = outputs.astype("float64") - y
-        counted, counts = (np.round(z * deviation + mean) for z in (outputs, y))
+        error = (outputs.astype("float64") - y)[:, 0]
+        counted, counts = (np.round(z[:, 0] * deviation + mean) for z in (outputs, y))
         return {
-            "mse": float(np.square(error).mean()),
-            "mae": float(np.abs(error).mean() * deviation),
-            "accuracy": float((counted == counts).mean()),
+            "mse": np.square(error),
+            "mae": np.abs(error) * deviation,
+            "accuracy": counted == counts,
         }
 
     def memoryless(self) -> dict[str, float]:

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 import zoo
+from recipes.kit.calibration import Calibration, noted
 from recipes.kit.data.batches import Example
 from recipes.kit.export import Endpoint
+from recipes.kit.judge import Judgement, worst
 from recipes.kit.output import read_record, read_run_config
-from recipes.kit.recipe import Field, Metrics
+from recipes.kit.recipe import Field, Predictor
 from recipes.kit.serving import Served, answer_each, by_length, decoded, not_empty, rows_of
 from recipes.kit.text import TokenEncoder, TokenVocabulary, tokenize
-from recipes.ner.metrics import entity_spans, tagging_metrics
+from recipes.ner.data import LABELS
+from recipes.ner.metrics import entity_spans, tagging_statistics
 from recipes.ner.options import Config
 from recipes.ner.sentences import Sentence
 from recipes.ner.tag_schemes import Kind
-
-#: The lists behind the ids, beside the model.
-LABELS = "labels.json"
 
 #: Sentences tagged at once.
 _COUNT = 128
@@ -36,11 +36,15 @@ class Tagger:
     """A model of tag scores between the vocabulary and the names of the tags."""
 
     def __init__(
-        self, model: keras.Model, vocabulary: TokenVocabulary, tags: Sequence[str]
+        self,
+        model: keras.Model,
+        vocabulary: TokenVocabulary,
+        tags: Sequence[str],
+        temperature: float = 1.0,
     ) -> None:
         self._encoder = TokenEncoder(vocabulary)
         self._tag_ids = {tag: index for index, tag in enumerate(tags)}
-        self._decoder = zoo.tag_decoder(model)
+        self._decoder = zoo.tag_decoder(model, temperature)
         self._names = list(tags)
         self._tag_batch = tf.function(self._tag_tokens, input_signature=[_TOKENS])
 
@@ -101,7 +105,14 @@ class Tagger:
         }
 
 
-class TaggerPredictor:
+class Tagged(NamedTuple):
+    """Tags of a sentence, and how sure the model is of each."""
+
+    tags: list[str]
+    confidence: np.ndarray
+
+
+class TaggerPredictor(Predictor[Sequence[Sentence]]):
     """An exported tagger, warm."""
 
     takes: ClassVar[Literal["texts", "files"]] = "texts"
@@ -114,13 +125,14 @@ class TaggerPredictor:
             "entities",
             "spans",
             "Where tags mark entities: `text`, `type`, `start` and `end` token, and `confidence`, "
-            "the lowest of its tokens.",
+            "the lowest of its tokens, calibrated on the validation part.",
         ),
     )
 
     def __init__(self, folder: Path) -> None:
         record = read_record(folder / LABELS, ("entities", "tags", "words", "characters"))
         self.config = read_run_config(Config, folder)
+        self.calibration = Calibration.read(record)
         self.kind: Kind = "entities" if record["entities"] else "labels"
         self.served = Served(folder)
 
@@ -128,18 +140,51 @@ class TaggerPredictor:
         """Tag raw sentences; see `outputs` for what an answer holds."""
         return answer_each(inputs, not_empty, self._answers, count=_COUNT)
 
-    def evaluate(self, examples: Sequence[Sentence]) -> Metrics:
-        """Metrics on sentences with known tags."""
-        truth = [sentence.tags for sentence in examples]
-        return tagging_metrics(truth, self.tag(examples), entities=self.kind == "entities")
+    def judge(self, examples: Sequence[Sentence]) -> Judgement:
+        """Tag sentences with known tags."""
+        tagged = self.tag(examples)
+        truth, tags = [each.tags for each in examples], [each.tags for each in tagged]
+        wrong = [
+            np.array([a != b for a, b in zip(t, p, strict=True)])
+            for t, p in zip(truth, tags, strict=True)
+        ]
+        errors = [float(t.confidence[w].sum()) for t, w in zip(tagged, wrong, strict=True)]
+        doubts = [float(1 - each.confidence.min(initial=1.0)) for each in tagged]
 
-    def tag(self, sentences: Sequence[Sentence]) -> list[list[str]]:
-        """Tags of tokenised sentences."""
-        return by_length(
-            [sentence.tokens for sentence in sentences],
-            lambda batch: _tags_of(batch, self.served("tag_tokens", tokens=_padded(batch))["tags"]),
-            count=_COUNT,
+        def row(index: int) -> dict[str, Any]:
+            return {
+                "input": list(examples[index].tokens),
+                "truth": list(truth[index]),
+                "answer": tags[index],
+                "wrong_tags": int(wrong[index].sum()),
+                "confidence_in_errors": round(errors[index], 4),
+                "lowest_confidence": round(1 - doubts[index], 4),
+            }
+
+        judgement = Judgement(
+            tagging_statistics(
+                truth,
+                tags,
+                entities=self.kind == "entities",
+                confidence=[each.confidence for each in tagged],
+            ),
+            worst(row, np.array(errors), np.array(doubts)),
+            len(examples),
+            "confidence_in_errors, the confidence of all wrong tags together, the highest first",
+            tags,
         )
+        return noted(judgement, self.calibration)
+
+    def tag(self, sentences: Sequence[Sentence]) -> list[Tagged]:
+        """Tags of tokenised sentences, and the confidence of each."""
+
+        def run(batch: list[tuple[str, ...]]) -> Iterator[Tagged]:
+            answer = self.served("tag_tokens", tokens=_padded(batch))
+            tags = _tags_of(batch, answer["tags"])
+            for row, confidence in zip(tags, answer["confidence"], strict=True):
+                yield Tagged(row, confidence[: len(row)])
+
+        return by_length([sentence.tokens for sentence in sentences], run, count=_COUNT)
 
     def _answers(self, texts: list[str]) -> Iterator[dict[str, Any]]:
         rows = rows_of(self.served("tag_sentences", sentences=texts))

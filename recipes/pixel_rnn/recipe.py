@@ -21,10 +21,10 @@ from recipes.kit.recipe import Baseline, Card, History, Recipe, Run
 from recipes.kit.space import clip_space
 from recipes.pixel_rnn import data as images
 from recipes.pixel_rnn import plots
-from recipes.pixel_rnn.data import Data
+from recipes.pixel_rnn.data import IMAGES, Data
 from recipes.pixel_rnn.metrics import likelihood_metrics
 from recipes.pixel_rnn.options import Config
-from recipes.pixel_rnn.serve import COUNT, IMAGES, PixelPredictor, PixelServer, upper_half
+from recipes.pixel_rnn.serve import COUNT, PixelPredictor, PixelServer, upper_half
 
 CARD = Card(
     task="Says how likely an image is, draws images, and completes partly known images.",

@@ -12,15 +12,14 @@ import tensorflow as tf
 
 import zoo
 from recipes.kit.export import Endpoint
+from recipes.kit.judge import Judgement, worst
 from recipes.kit.output import read_record, read_run_config
-from recipes.kit.recipe import Field, Metrics
+from recipes.kit.recipe import Field, Predictor
 from recipes.kit.serving import Served, answer_each
+from recipes.pixel_rnn.data import IMAGES
 from recipes.pixel_rnn.formats import read_image
-from recipes.pixel_rnn.metrics import likelihood_metrics
+from recipes.pixel_rnn.metrics import likelihood_metrics, likelihood_statistics
 from recipes.pixel_rnn.options import Config
-
-#: What the images are, beside the model.
-IMAGES = "images.json"
 
 #: Images whose likelihood is computed at once.
 COUNT = 256
@@ -90,7 +89,7 @@ class PixelServer:
         return tf.cast(images, tf.int32) * self._levels // (self._top + 1)
 
 
-class PixelPredictor:
+class PixelPredictor(Predictor[np.ndarray]):
     """An exported PixelRNN, warm."""
 
     takes: ClassVar[Literal["texts", "files"]] = "files"
@@ -121,11 +120,22 @@ class PixelPredictor:
         # One at a time: what is drawn for an image does not depend on those beside it.
         return answer_each(inputs, self._read, self._answers, count=1)
 
-    def evaluate(self, examples: np.ndarray) -> Metrics:
-        """Metrics on images, in intensities."""
+    def judge(self, examples: np.ndarray) -> Judgement:
+        """How likely images are, in intensities."""
         starts = range(0, len(examples), COUNT)
-        nats = [self.likelihood(examples[start : start + COUNT])["nats"] for start in starts]
-        return likelihood_metrics(np.concatenate(nats), self.shape)
+        parts = [self.likelihood(examples[start : start + COUNT])["nats"] for start in starts]
+        nats = np.concatenate(parts)
+
+        def row(index: int) -> dict[str, Any]:
+            return {"input": index, "nats_per_image": round(float(nats[index]), 4)}
+
+        return Judgement(
+            likelihood_statistics(nats, self.shape),
+            worst(row, nats),
+            len(nats),
+            "nats_per_image, the highest first; `input` is the number of the image, from 0",
+            nats,
+        )
 
     def likelihood(self, images: np.ndarray) -> dict[str, np.ndarray]:
         """`nats` of each image, and `nats_per_pixel`, of the shape of the images."""

@@ -15,7 +15,14 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
 import zoo
-from recipes.kit.data.batches import padded_batches, shuffled_batches, steps
+from recipes.kit.calibration import calibrate_classes, temperature_of
+from recipes.kit.data.batches import (
+    class_weights,
+    padded_batches,
+    shuffled_batches,
+    steps,
+    weighted,
+)
 from recipes.kit.data.source import Source
 from recipes.kit.export import for_serving, save_saved_model
 from recipes.kit.fit import fit
@@ -28,11 +35,11 @@ from recipes.kit.stack import stack_of
 from recipes.kit.text import split_texts
 from recipes.kit.words import with_vectors, word_dropout, word_options
 from recipes.sentiment import data as texts
-from recipes.sentiment.data import Data
+from recipes.sentiment.data import LABELS, Data
 from recipes.sentiment.formats import LabelledText
 from recipes.sentiment.options import Config
 from recipes.sentiment.plots import attention
-from recipes.sentiment.serve import LABELS, ClassifierPredictor, TextClassifier
+from recipes.sentiment.serve import ClassifierPredictor, TextClassifier
 
 CARD = Card(
     task="Says which class a text belongs to, such as whether a review is positive.",
@@ -64,37 +71,54 @@ def build(run: Run[Config, Data]) -> keras.Model:
 def train(run: Run[Config, Data], model: keras.Model) -> History:
     """Train the model; it is left with the weights of its best epoch."""
     config, data = run.config, run.data
-    classifier = TextClassifier(model, data.vocabulary, data.labels, config.max_tokens)
-    ids = {label: np.int32(index) for index, label in enumerate(data.labels)}
-
-    def encoded(examples: Sequence[LabelledText]) -> tuple[list[Any], list[Any]]:
-        inputs = classifier.encode([example.text for example in examples])
-        return inputs, [ids[example.label] for example in examples]
-
-    inputs, targets = encoded(data.train)
-    valid = padded_batches(
-        *encoded([example for example in data.valid if example.label in ids]),
-        config.batch_size,
-        pad_multiple=config.pad_multiple,
-    )
-    accuracy = keras.metrics.SparseCategoricalAccuracy()
+    inputs, targets = _encoded(run, model, data.train)
+    weights = class_weights(config, targets, len(data.labels))
+    valid = _valid_batches(run, model)
 
     def validate() -> dict[str, float]:
-        loss = model.evaluate(valid, verbose=0)
-        accuracy.reset_state()
-        for batch, truth in valid:
-            accuracy.update_state(truth, model.predict_on_batch(batch))
-        return {"val_loss": loss, "val_accuracy": float(accuracy.result())}
+        loss = model.evaluate(weighted(valid, weights), verbose=0)
+        truth: list[str] = []
+        logits = []
+        for batch, classes in valid:
+            truth += [data.labels[index] for index in classes]
+            logits.append(model.predict_on_batch(batch))
+        metrics = class_metrics(truth, np.concatenate(logits), data.labels)
+        chosen = {f"val_{name}": metrics[name] for name in ("accuracy", "macro_f1")}
+        return {"val_loss": loss, **chosen}
 
     return fit(
         run,
         model,
         batches=shuffled_batches(
-            config, inputs, targets, change=word_dropout(inputs, config.word_dropout)
+            config,
+            inputs,
+            targets,
+            change=word_dropout(inputs, config.word_dropout),
+            weights=weights,
         ),
         steps=steps(len(targets), config.batch_size),
         loss=_LOSS,
         validate=validate,
+    )
+
+
+def _encoded(
+    run: Run[Config, Data], model: keras.Model, examples: Sequence[LabelledText]
+) -> tuple[list[Any], list[Any]]:
+    data = run.data
+    classifier = TextClassifier(model, data.vocabulary, data.labels, run.config.max_tokens)
+    ids = {label: np.int32(index) for index, label in enumerate(data.labels)}
+    inputs = classifier.encode([example.text for example in examples])
+    return inputs, [ids[example.label] for example in examples]
+
+
+def _valid_batches(run: Run[Config, Data], model: keras.Model) -> Any:
+    """The validation texts whose class occurs in training."""
+    known = [example for example in run.data.valid if example.label in run.data.labels]
+    return padded_batches(
+        *_encoded(run, model, known),
+        run.config.batch_size,
+        pad_multiple=run.config.pad_multiple,
     )
 
 
@@ -120,20 +144,25 @@ def export(run: Run[Config, Data], model: keras.Model) -> None:
 
     Signature: `classify(texts: (batch,))`, also `serving_default`, returns `label` (batch,),
     `probabilities` (batch, classes), `labels` (classes,), `tokens` (batch, time) with "" at
-    padding, and with attention pooling `attention` (batch, time).
+    padding, and with attention pooling `attention` (batch, time). The probabilities are calibrated
+    on the validation part.
     """
-    data = run.data
+    data, calibration = run.data, calibrate_classes("texts", model, _valid_batches(run, model))
     classifier = TextClassifier(
-        for_serving(model), data.vocabulary, data.labels, run.config.max_tokens
+        for_serving(model),
+        data.vocabulary,
+        data.labels,
+        run.config.max_tokens,
+        calibration.temperature,
     )
     save_saved_model(classifier.endpoints, classifier.resources, run.folder / SAVED_MODEL)
     lists = {"labels": data.labels, **dataclasses.asdict(data.vocabulary)}
-    write_json(run.folder / LABELS, lists)
+    write_json(run.folder / LABELS, {**lists, "calibration": calibration.record})
 
 
 def portable(model: keras.Model, folder: Path) -> keras.Model:
     """What ONNX and LiteRT can hold: ids in, probabilities out."""
-    return zoo.class_decoder(for_serving(model))
+    return zoo.class_decoder(for_serving(model), temperature_of(folder / LABELS))
 
 
 def load_test(source: Source, predictor: ClassifierPredictor) -> Sequence[LabelledText]:
@@ -146,9 +175,8 @@ def draw(
 ) -> None:
     """Draw which classes are taken for which, and where the attention goes."""
     test, plots = run.data.test, run.folder / PLOTS
-    best = predictor.probabilities([example.text for example in test]).argmax(axis=1)
-    predicted = [predictor.labels[index] for index in best]
-    confusion([e.label for e in test], predicted, plots / "confusion.png", what="class")
+    truth = [example.label for example in test]
+    confusion(truth, answers["model"], plots / "confusion.png", what="class")
     short = [example for example in test if len(example.text) < 100][:12]
     rows = [
         (answer["attention"], f"{answer['label']} ({example.label})")

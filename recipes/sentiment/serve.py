@@ -11,18 +11,18 @@ import numpy as np
 import tensorflow as tf
 
 import zoo
+from recipes.kit.calibration import Calibration, noted
 from recipes.kit.data.batches import Example
 from recipes.kit.export import Endpoint
-from recipes.kit.metrics import class_metrics
+from recipes.kit.judge import Judgement
+from recipes.kit.metrics import class_judgement
 from recipes.kit.output import read_record, read_run_config
-from recipes.kit.recipe import Field, Metrics
+from recipes.kit.recipe import Field, Predictor
 from recipes.kit.serving import Served, answer_each, by_length, decoded, not_empty, rows_of
 from recipes.kit.text import TokenEncoder, TokenVocabulary, tokenize
+from recipes.sentiment.data import LABELS
 from recipes.sentiment.formats import LabelledText
 from recipes.sentiment.options import Config
-
-#: The lists behind the ids, beside the model.
-LABELS = "labels.json"
 
 #: Texts classified at once.
 _COUNT = 64
@@ -39,9 +39,10 @@ class TextClassifier:
         vocabulary: TokenVocabulary,
         labels: Sequence[str],
         max_tokens: int,
+        temperature: float = 1.0,
     ) -> None:
         self._encoder = TokenEncoder(vocabulary)
-        self._decoder = zoo.class_decoder(model)
+        self._decoder = zoo.class_decoder(model, temperature)
         self._labels = list(labels)
         self._max_tokens = max_tokens
         self._encode_batch = tf.function(self._encode, input_signature=[_TEXTS])
@@ -96,7 +97,7 @@ class TextClassifier:
         return outputs
 
 
-class ClassifierPredictor:
+class ClassifierPredictor(Predictor[Sequence[LabelledText]]):
     """An exported text classifier, warm."""
 
     takes: ClassVar[Literal["texts", "files"]] = "texts"
@@ -104,7 +105,11 @@ class ClassifierPredictor:
     outputs: ClassVar[Sequence[Field]] = (
         Field("text", "text", "The text."),
         Field("label", "label", "The likeliest class."),
-        Field("probabilities", "probabilities", "The probability of each class."),
+        Field(
+            "probabilities",
+            "probabilities",
+            "The probability of each class, calibrated on the validation part.",
+        ),
         Field(
             "attention",
             "weights",
@@ -116,16 +121,18 @@ class ClassifierPredictor:
         record = read_record(folder / LABELS, ("labels", "words", "characters"))
         self.config = read_run_config(Config, folder)
         self.labels: list[str] = record["labels"]
+        self.calibration = Calibration.read(record)
         self.served = Served(folder)
 
     def predict(self, inputs: Iterable[str], options: Any = None) -> Iterator[dict[str, Any]]:
         """Classify raw texts; see `outputs` for what an answer holds."""
         return answer_each(inputs, not_empty, self._answers, count=_COUNT)
 
-    def evaluate(self, examples: Sequence[LabelledText]) -> Metrics:
-        """Metrics on texts whose classes are known."""
-        probabilities = self.probabilities([example.text for example in examples])
-        return class_metrics([example.label for example in examples], probabilities, self.labels)
+    def judge(self, examples: Sequence[LabelledText]) -> Judgement:
+        """Classify texts whose classes are known."""
+        texts, truth = [each.text for each in examples], [each.label for each in examples]
+        judgement = class_judgement("texts", texts, truth, self.probabilities(texts), self.labels)
+        return noted(judgement, self.calibration)
 
     def probabilities(self, texts: Sequence[str]) -> np.ndarray:
         """Probabilities of the classes, (texts, classes)."""

@@ -12,6 +12,7 @@ import keras_tuner
 import numpy as np
 
 import zoo
+from recipes.kit.calibration import temperature_of
 from recipes.kit.data.source import Source
 from recipes.kit.export import for_serving, save_saved_model
 from recipes.kit.output import PLOTS, SAVED_MODEL, write_json
@@ -22,10 +23,10 @@ from recipes.kit.stack import stack_of
 from recipes.series_classification import data as series_data
 from recipes.series_classification.baseline import baseline_metrics
 from recipes.series_classification.data import Data
-from recipes.series_classification.labelled import LabelledSeries, labels_of
+from recipes.series_classification.labelled import RECORD, LabelledSeries, labels_of
 from recipes.series_classification.options import Config, Predict
 from recipes.series_classification.plots import Shown, predictions, some_of_each, unfolding
-from recipes.series_classification.serve import RECORD, SeriesClassifier, SeriesPredictor
+from recipes.series_classification.serve import SeriesClassifier, SeriesPredictor
 from recipes.series_classification.train import Training
 
 CARD = Card(
@@ -95,17 +96,19 @@ def export(run: Run[Config, Data], model: keras.Model) -> None:
     Signature: `classify`, also `serving_default`, of `series` (batch, time, channels) in the data's
     units, NaN where a value is missing, and `lengths` (batch,): whatever lies beyond them is
     padding. Returns `label` (batch,), `probabilities` (batch, classes), `labels` (classes,) and
-    with attention pooling `attention` (batch, time).
+    with attention pooling `attention` (batch, time). The probabilities are calibrated on the
+    validation part.
     """
-    labels = run.data.labels
-    classifier = SeriesClassifier(for_serving(model), labels)
+    labels, calibration = run.data.labels, Training(run, model).calibrate()
+    classifier = SeriesClassifier(for_serving(model), labels, calibration.temperature)
     save_saved_model(classifier.endpoints, classifier.resources, run.folder / SAVED_MODEL)
-    write_json(run.folder / RECORD, {"labels": labels, "channels": run.data.channels})
+    record = {"labels": labels, "channels": run.data.channels, "calibration": calibration.record}
+    write_json(run.folder / RECORD, record)
 
 
 def portable(model: keras.Model, folder: Path) -> keras.Model:
     """What ONNX and LiteRT can hold: series and lengths in, probabilities out."""
-    return zoo.class_decoder(for_serving(model))
+    return zoo.class_decoder(for_serving(model), temperature_of(folder / RECORD))
 
 
 def load_test(source: Source, predictor: SeriesPredictor) -> Sequence[LabelledSeries]:
@@ -119,7 +122,7 @@ def draw(run: Run[Config, Data], predictor: SeriesPredictor, answers: Mapping[st
     """Draw which classes are taken for which, some series, and how probable the classes are while
     a series is read."""
     test, plots = run.data.test, run.folder / PLOTS
-    rows, truth = predictor.classify(test), labels_of(test)
+    rows, truth = answers["model"], labels_of(test)
     predicted = [row["label"].decode() for row in rows]
     confusion(truth, predicted, plots / "confusion.png", what="class")
     chosen = some_of_each(truth, predicted, 12)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -11,21 +12,20 @@ import numpy as np
 import tensorflow as tf
 
 import zoo
+from recipes.kit.calibration import Calibration, noted
 from recipes.kit.console import note
 from recipes.kit.data.batches import Example, pad
 from recipes.kit.data.labels import sort_labels
 from recipes.kit.errors import DataError, UserError
 from recipes.kit.export import Endpoint
-from recipes.kit.metrics import class_metrics
+from recipes.kit.judge import Judgement
+from recipes.kit.metrics import class_judgement
 from recipes.kit.output import read_record, read_run_config
-from recipes.kit.recipe import Field, Metrics
+from recipes.kit.recipe import Field, Predictor
 from recipes.kit.serving import Served, answer_each, by_length, rows_of
 from recipes.series_classification.data import read_file
-from recipes.series_classification.labelled import LabelledSeries, labels_of
+from recipes.series_classification.labelled import RECORD, LabelledSeries, labels_of
 from recipes.series_classification.options import Config, Predict
-
-#: Classes and channels, beside the model.
-RECORD = "series.json"
 
 #: Numbers in a batch that is classified at once, and files read for one.
 _NUMBERS, _FILES = 2**17, 16
@@ -37,10 +37,11 @@ class SeriesClassifier:
     Args:
         model: Of `zoo.series_classifier`.
         labels: Names of the classes.
+        temperature: What the logits are divided by.
     """
 
-    def __init__(self, model: keras.Model, labels: Sequence[str]) -> None:
-        self._decoder = zoo.class_decoder(model)
+    def __init__(self, model: keras.Model, labels: Sequence[str], temperature: float = 1.0) -> None:
+        self._decoder = zoo.class_decoder(model, temperature)
         self._labels = list(labels)
         features = model.input["series"].shape[-1]
         self._specs = [
@@ -88,7 +89,7 @@ class _File(NamedTuple):
     series: list[LabelledSeries]
 
 
-class SeriesPredictor:
+class SeriesPredictor(Predictor[Sequence[LabelledSeries]]):
     """An exported classifier, warm."""
 
     takes: ClassVar[Literal["texts", "files"]] = "files"
@@ -110,6 +111,7 @@ class SeriesPredictor:
         record = read_record(folder / RECORD, ("labels", "channels"))
         self.labels: list[str] = record["labels"]
         self.channels: int = record["channels"]
+        self.calibration = Calibration.read(record)
         self.config = read_run_config(Config, folder)
         self.served = Served(folder)
 
@@ -122,10 +124,15 @@ class SeriesPredictor:
             inputs, lambda path: self._read(path, labelled), self._answers, count=_FILES
         )
 
-    def evaluate(self, examples: Sequence[LabelledSeries]) -> Metrics:
-        """Metrics on series with known classes."""
+    def judge(self, examples: Sequence[LabelledSeries]) -> Judgement:
+        """Classify series with known classes."""
         self.check_channels(examples, "the series to evaluate on")
-        return class_metrics(labels_of(examples), self.probabilities(examples), self.labels)
+        rows, names = self.classify(examples), [series.name for series in examples]
+        probabilities = np.stack([row["probabilities"] for row in rows])
+        judgement = class_judgement(
+            "series", names, labels_of(examples), probabilities, self.labels
+        )
+        return noted(dataclasses.replace(judgement, answers=rows), self.calibration)
 
     def probabilities(self, series: Sequence[LabelledSeries]) -> np.ndarray:
         """(series, classes)."""

@@ -26,6 +26,7 @@ from recipes.kit.data import audio
 from recipes.kit.data.readers import Fact, Found, Readers, Splits
 from recipes.kit.data.source import Source
 from recipes.kit.data.splits import complete_splits
+from recipes.kit.earlier import check_known, read_earlier
 from recipes.kit.errors import DataError, UserError
 from recipes.kit.recipe import Objective
 from recipes.speech.clips import Clip, Recording, join_clips
@@ -35,6 +36,9 @@ from recipes.speech.options import Config
 from recipes.speech.tfds import read_tfds
 
 T = TypeVar("T")
+
+#: What the model expects of waveforms, and its symbols, beside the model.
+ABOUT = "speech.json"
 
 #: Files with a higher rate are brought down to this, unless the user asks for another.
 _HIGHEST_RATE = 16_000
@@ -108,6 +112,13 @@ def load(source: Source, config: Config, sampling_rate: int | None = None) -> Da
             its files can be used, or there are too few clips to join.
         DataError: If a manifest is malformed or, with `strict`, a file cannot be used; names it.
     """
+    earlier = None
+    if sampling_rate is None:  # A trained model knows its own.
+        earlier = read_earlier(config, ABOUT, ("sampling_rate", "symbols"))
+    if earlier:
+        sampling_rate = earlier["sampling_rate"]
+        fits = config.sampling_rate in (None, sampling_rate)
+        config.require(fits, "sampling_rate", f"{sampling_rate}, as of the model of --from")
     reader = _Reader(config, sampling_rate)
     clips = reader.readers().load(source, seed=config.seed)
     parts = {
@@ -116,6 +127,9 @@ def load(source: Source, config: Config, sampling_rate: int | None = None) -> Da
         "test": _strings(clips.test, config, _TEST_ROUNDS),
     }
     symbols = _letters((*clips.train, *parts["train"]))
+    if earlier:
+        check_known(config, "symbols", sorted(symbols), earlier["symbols"])
+        symbols = {*earlier["symbols"][1:]}
     samples = sum(len(c.samples) for part in (clips.train, clips.valid, clips.test) for c in part)
     hours = f"{samples / reader.sampling_rate / 3600:.2f} hours"
     facts = [*clips.understood, Fact("sound", f"{hours} at {reader.sampling_rate:,} Hz")]

@@ -26,12 +26,11 @@ from recipes.kit.space import stack_space
 from recipes.kit.stack import stack_of
 from recipes.speech import data as corpora
 from recipes.speech.clips import Clip
-from recipes.speech.data import Data
+from recipes.speech.data import ABOUT, Data
 from recipes.speech.metrics import confusions, speech_metrics
 from recipes.speech.options import Config, Predict
 from recipes.speech.plots import Heard, alignment
 from recipes.speech.serve import (
-    ABOUT,
     Transcriber,
     TranscriberPredictor,
     texts_of,
@@ -164,10 +163,11 @@ def load_test(source: Source, predictor: TranscriberPredictor) -> Sequence[Clip]
     return corpora.load_test(source, predictor.config, predictor.sampling_rate)
 
 
-def draw(run: Run[Config, Data], predictor: TranscriberPredictor, _: Mapping[str, Any]) -> None:
+def draw(
+    run: Run[Config, Data], predictor: TranscriberPredictor, by_name: Mapping[str, Any]
+) -> None:
     """Draw which letter is recognised where, and which characters are taken for which."""
-    test = run.data.test
-    answers = predictor.transcribe([clip.samples for clip in test])
+    test, answers = run.data.test, by_name["model"]
     truth, texts = [clip.text for clip in test], texts_of(answers)
     names = {"": "nothing", " ": "blank"}
     pairs = confusions(truth, texts)

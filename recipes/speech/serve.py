@@ -17,15 +17,14 @@ from recipes.kit.console import note
 from recipes.kit.data.audio import from_int16, is_silent, read_audio
 from recipes.kit.data.batches import pad
 from recipes.kit.export import Endpoint
+from recipes.kit.judge import Judgement, worst
 from recipes.kit.output import read_record, read_run_config
-from recipes.kit.recipe import Field, Metrics
+from recipes.kit.recipe import Field, Predictor
 from recipes.kit.serving import Arrays, Served, answer_each, by_length, rows_of
 from recipes.speech.clips import Clip
-from recipes.speech.metrics import speech_metrics
+from recipes.speech.data import ABOUT
+from recipes.speech.metrics import speech_statistics
 from recipes.speech.options import Config, Predict
-
-#: What the model expects of waveforms, and its symbols, beside the model.
-ABOUT = "speech.json"
 
 #: Samples transcribed at once, including padding: a minute and a half at 16 kHz.
 _BUDGET = 1_500_000
@@ -124,7 +123,7 @@ class Transcriber:
         return {"letters": letters, "starts": seconds(first), "ends": seconds(last)}
 
 
-class TranscriberPredictor:
+class TranscriberPredictor(Predictor[Sequence[Clip]]):
     """An exported acoustic model, warm."""
 
     takes: ClassVar[Literal["texts", "files"]] = "files"
@@ -157,15 +156,27 @@ class TranscriberPredictor:
         answers = functools.partial(self._answers, options=options or Predict())
         return answer_each(inputs, self._read, answers, count=_COUNT)
 
-    def evaluate(self, examples: Sequence[Clip]) -> Metrics:
-        """Metrics on clips with transcripts, by beam and by greedy search."""
+    def judge(self, examples: Sequence[Clip]) -> Judgement:
+        """Transcribe clips with transcripts, by beam and by greedy search."""
         answers = self.transcribe([clip.samples for clip in examples])
-        truth = [clip.text for clip in examples]
-        greedy = speech_metrics(truth, texts_of(answers, "greedy"))
-        return {
-            **speech_metrics(truth, texts_of(answers)),
-            **{f"greedy_{name}": value for name, value in greedy.items()},
-        }
+        texts = texts_of(answers)
+        statistics = speech_statistics(
+            [clip.text for clip in examples], {"": texts, "greedy_": texts_of(answers, "greedy")}
+        )
+        errors = statistics.terms["cer"] / statistics.terms["characters"]
+        scores = np.array([answer["scores"][0] for answer in answers])
+
+        def row(index: int) -> dict[str, Any]:
+            return {
+                "input": examples[index].name,
+                "truth": examples[index].text,
+                "answer": texts[index],
+                "cer": round(float(errors[index]), 4),
+                "score": round(float(scores[index]), 4),
+            }
+
+        rows = worst(row, errors, scores)
+        return Judgement(statistics, rows, len(examples), "cer, the highest first", answers)
 
     def transcribe(
         self, waveforms: Sequence[np.ndarray], signature: str = "transcribe"

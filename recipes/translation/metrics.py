@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 
 import numpy as np
@@ -10,6 +10,7 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
 from recipes.kit.errors import UserError
+from recipes.kit.judge import Statistics, Sums, ratio
 
 #: Of fewer sentences of a length the quality is not stated.
 _FEWEST = 10
@@ -18,39 +19,56 @@ _FEWEST = 10
 def translation_metrics(
     answers: Sequence[str], references: Sequence[Sequence[str]]
 ) -> dict[str, float]:
-    """Metrics of translation, by sacreBLEU and its own tokenization.
+    """Metrics of translation, see `translation_statistics`."""
+    return translation_statistics({"": answers}, references).values
+
+
+def translation_statistics(
+    answers: Mapping[str, Sequence[str]], references: Sequence[Sequence[str]]
+) -> Statistics:
+    """What the metrics of translation are computed from, sentence by sentence, by sacreBLEU and its
+    own tokenization.
 
     Args:
-        answers: A translation of each sentence, as a reader sees it.
+        answers: A translation of each sentence, as a reader sees it, by the prefix of its metrics.
         references: The right translations of each sentence, one or several.
 
     Returns:
-        `bleu` and `chrf` of the whole, 0 to 100; `exact_match`, the share of answers that are among
-        their references.
+        The statistics of `bleu` and `chrf` of the whole, 0 to 100; `exact_match`, the share of
+        answers that are among their references; each after its prefix.
 
     Raises:
         UserError: If there is no sentence, or one without a reference.
     """
-    if not answers:
+    if not references:
         raise UserError("No translations to score: expected at least one sentence, found none.")
-    exact = [answer in right for answer, right in zip(answers, references, strict=True)]
-    bleu, chrf = _scorers(references)
-    return {
-        "bleu": float(bleu.corpus_score(answers, None).score),
-        "chrf": float(chrf.corpus_score(answers, None).score),
-        "exact_match": sum(exact) / len(exact),
-    }
+    scorers = _scorers(references)
+    terms = {"sentences": np.ones(len(references))}
+    for prefix, texts in answers.items():
+        # What sacreBLEU's own tests of significance are made of.
+        for name, scorer in scorers.items():
+            terms[prefix + name] = np.array(scorer._extract_corpus_statistics(texts, None))
+        exact = [text in right for text, right in zip(texts, references, strict=True)]
+        terms[f"{prefix}exact_match"] = np.array(exact)
+
+    def metrics(sums: Sums) -> dict[str, float]:
+        values = {}
+        for prefix in answers:
+            for name, scorer in scorers.items():
+                counts = [round(count) for count in sums[prefix + name].tolist()]
+                values[prefix + name] = float(scorer._compute_score_from_stats(counts).score)
+            exact = f"{prefix}exact_match"
+            values[exact] = ratio(sums[exact], sums["sentences"])
+        return values
+
+    return Statistics("sentences", terms, metrics)
 
 
-def search_metrics(
-    beam: Sequence[str], greedy: Sequence[str], references: Sequence[Sequence[str]]
-) -> dict[str, float]:
-    """Metrics of answers by beam search, and as `greedy_...` of those by greedy search."""
-    by_greedy = translation_metrics(greedy, references)
-    return {
-        **translation_metrics(beam, references),
-        **{f"greedy_{name}": value for name, value in by_greedy.items()},
-    }
+def sentence_scores(answers: Sequence[str], references: Sequence[Sequence[str]]) -> np.ndarray:
+    """The chrF of each sentence by itself."""
+    chrf = _scorers(references)["chrf"]
+    counts = chrf._extract_corpus_statistics(answers, None)
+    return np.array([chrf._compute_score_from_stats(each).score for each in counts])
 
 
 def bleu_by_length(
@@ -85,14 +103,13 @@ def translation_signatures(references: Sequence[Sequence[str]]) -> dict[str, str
     Args:
         references: As for `translation_metrics`; their number is part of the signature.
     """
-    bleu, chrf = _scorers(references)
-    return {"bleu": str(bleu.get_signature()), "chrf": str(chrf.get_signature())}
+    return {name: str(scorer.get_signature()) for name, scorer in _scorers(references).items()}
 
 
-def _scorers(references: Sequence[Sequence[str]]) -> tuple[BLEU, CHRF]:
+def _scorers(references: Sequence[Sequence[str]]) -> dict[str, BLEU | CHRF]:
     """The metrics against the first reference of each sentence, its second, ..., or None."""
     for index, right in enumerate(references):
         if not right:
             raise UserError(f"Sentence {index + 1}: expected a reference, found none.")
     streams = [list(stream) for stream in zip_longest(*references)]
-    return BLEU(references=streams, force=True), CHRF(references=streams)
+    return {"bleu": BLEU(references=streams, force=True), "chrf": CHRF(references=streams)}

@@ -25,9 +25,9 @@ from recipes.kit.space import stack_space
 from recipes.kit.stack import stack_of
 from recipes.kit.vocabulary import BOUNDARY_ID
 from recipes.translation import data as corpora
-from recipes.translation.data import Data, by_source
+from recipes.translation.data import PIECES, Data, by_source
 from recipes.translation.formats import Pair
-from recipes.translation.metrics import bleu_by_length, search_metrics, translation_metrics
+from recipes.translation.metrics import bleu_by_length, translation_metrics, translation_statistics
 from recipes.translation.options import Config, Predict
 from recipes.translation.plots import alignment, quality_by_length
 from recipes.translation.serve import Translator, TranslatorPredictor
@@ -38,9 +38,6 @@ CARD = Card(
     limits="It leaves out words and makes some up, fluently; longer sentences are worse. What "
     "matters must be checked by somebody who knows both languages.",
 )
-
-#: The pieces behind the ids, beside the model.
-PIECES = "pieces.json"
 
 #: Most sentences translated after each epoch.
 _CHECKED = 500
@@ -140,9 +137,10 @@ def compare(run: Run[Config, Data], _: keras.Model, __: History) -> Comparison:
     translator = _translator(without, model)
     sources, references = zip(*by_source(run.data.test), strict=True)
     answers = translator.translate(sources)
-    metrics = search_metrics(answers, translator.translate(sources, "greedy"), references)
+    greedy = translator.translate(sources, "greedy")
+    by_prefix = {"fixed_vector_": answers, "fixed_vector_greedy_": greedy}
     return Comparison(
-        {f"fixed_vector_{name}": value for name, value in metrics.items()},
+        translation_statistics(by_prefix, references).values,
         {"without attention": answers},
     )
 
@@ -191,9 +189,8 @@ def draw(
     """Draw where the decoder looks, and how good it is on short and on long sources."""
     sources, references = zip(*by_source(run.data.test), strict=True)
     lengths = run.data.source.split(tf.constant(sources)).row_lengths().numpy()
-    by_model = {"model": predictor.translate(sources), **answers}
     quality_by_length(
-        {name: bleu_by_length(lengths, texts, references) for name, texts in by_model.items()},
+        {name: bleu_by_length(lengths, texts, references) for name, texts in answers.items()},
         "BLEU",
         run.folder / PLOTS / "quality_by_length.png",
     )

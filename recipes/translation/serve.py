@@ -15,13 +15,18 @@ import zoo
 from recipes.kit.console import say
 from recipes.kit.data.batches import Example
 from recipes.kit.export import Endpoint
+from recipes.kit.judge import Judgement, worst
 from recipes.kit.output import read_run_config
-from recipes.kit.recipe import Field, Metrics
+from recipes.kit.recipe import Field, Predictor
 from recipes.kit.serving import Served, answer_each, by_length, not_empty, rows_of
 from recipes.kit.vocabulary import BOUNDARY_ID
 from recipes.translation.data import Data, by_source
 from recipes.translation.formats import Pair
-from recipes.translation.metrics import search_metrics, translation_signatures
+from recipes.translation.metrics import (
+    sentence_scores,
+    translation_signatures,
+    translation_statistics,
+)
 from recipes.translation.options import Config, Predict
 
 #: Sentences translated at once.
@@ -116,7 +121,7 @@ class Translator:
         return answer
 
 
-class TranslatorPredictor:
+class TranslatorPredictor(Predictor[Sequence[Pair]]):
     """An exported translator, warm."""
 
     takes: ClassVar[Literal["texts", "files"]] = "texts"
@@ -152,13 +157,30 @@ class TranslatorPredictor:
 
         return answer_each(inputs, not_empty, answer, count=_COUNT)
 
-    def evaluate(self, examples: Sequence[Pair]) -> Metrics:
-        """Metrics on pairs, by beam search and by greedy search; each source is translated once and
+    def judge(self, examples: Sequence[Pair]) -> Judgement:
+        """Translate pairs, by beam search and by greedy search; each source is translated once and
         compared with all its translations."""
         sources, references = zip(*by_source(examples), strict=True)
         say("; ".join(translation_signatures(references).values()))
-        return search_metrics(
-            self.translate(sources), self.translate(sources, "greedy"), references
+        answers = self.translate(sources)
+        scores = sentence_scores(answers, references)
+
+        def row(index: int) -> dict[str, Any]:
+            return {
+                "input": sources[index],
+                "truth": list(references[index]),
+                "answer": answers[index],
+                "chrf": round(float(scores[index]), 2),
+            }
+
+        return Judgement(
+            translation_statistics(
+                {"": answers, "greedy_": self.translate(sources, "greedy")}, references
+            ),
+            worst(row, -scores),
+            len(sources),
+            "chrf, the lowest first",
+            answers,
         )
 
     def translate(self, texts: Sequence[str], signature: str = "translate") -> list[str]:

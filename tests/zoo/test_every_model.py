@@ -178,6 +178,7 @@ def test_mixed_precision(name: str) -> None:
     require_equal(apply(model, inputs), apply(exact, inputs), 3e-2)
 
 
+@pytest.mark.filterwarnings("ignore:The use of `x.T`:UserWarning")  # of Keras on PyTorch
 @names
 def test_int8(name: str) -> None:
     """Keras quantizes the dense layers and embeddings; the recurrent layers stay as they are."""

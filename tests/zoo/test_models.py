@@ -11,7 +11,7 @@ import pytest
 from compiled import apply
 
 import zoo
-from custom_layers import initializers
+from custom_layers import crf_marginals, initializers
 
 pytestmark = pytest.mark.backend
 
@@ -192,6 +192,25 @@ def test_confidence_is_a_probability():
         decoder = zoo.tag_decoder(build("tagger_small", head=head))
         confidence = keras.ops.convert_to_numpy(apply(decoder, inputs())["confidence"])
         assert ((confidence > 1 / SMALL["num_tags"] / 2) & (confidence <= 1 + 1e-6)).all()
+
+
+@pytest.mark.parametrize("head", ["crf", "softmax"])
+def test_a_temperature_scales_the_confidence_and_no_tag(head):
+    forbidden = {"allowed_starts": [1, 0, 1, 1]} if head == "crf" else {}
+    model, x = build("tagger_small", head=head, **forbidden), inputs()
+    scores = keras.ops.convert_to_numpy(apply(model, x))
+    plain = {k: keras.ops.convert_to_numpy(v) for k, v in apply(zoo.tag_decoder(model), x).items()}
+    for temperature in (0.2, 5.0):
+        found = apply(zoo.tag_decoder(model, temperature), x)
+        tags, confidence = (keras.ops.convert_to_numpy(found[k]) for k in ("tags", "confidence"))
+        np.testing.assert_array_equal(tags, plain["tags"])
+        shares = crf_marginals if head == "crf" else keras.ops.softmax
+        expected = keras.ops.convert_to_numpy(shares(scores / temperature))
+        expected = np.take_along_axis(expected, tags[..., None], axis=-1)[..., 0]
+        np.testing.assert_allclose(confidence, expected, rtol=1e-4, atol=1e-6)
+        assert np.abs(confidence - plain["confidence"]).max() > 0.01
+    with pytest.raises(ValueError, match="`temperature` must be above 0"):
+        zoo.tag_decoder(model, temperature=-1.0)
 
 
 def test_constraints_hold_in_every_decoded_sequence():

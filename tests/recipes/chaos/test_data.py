@@ -123,7 +123,7 @@ def test_parts_follow_each_other_with_a_run_up() -> None:
         np.testing.assert_array_equal(part.targets[:-1], part.inputs[1:])
     np.testing.assert_array_equal(data.valid.part.inputs[:30], data.train.inputs[-30:])
     assert data.continues and data.test.scoring.lyapunov is None
-    assert (data.objective.name, data.objective.mode) == ("val_nrmse_5", "min")
+    assert (data.objective.name, data.objective.mode) == ("val_median_error_5", "min")
     # What chooses asks for shorter free runs than what is reported.
     assert (data.valid.scoring.run_steps, data.test.scoring.run_steps) == (5, 20)
     assert data.understood == (

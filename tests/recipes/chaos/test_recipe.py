@@ -13,14 +13,16 @@ import keras
 import keras_tuner
 import numpy as np
 import pytest
+from recipe_corpus import answer_rows
 
 import zoo
-from recipes.chaos import recipe
+from recipes.chaos import plots, recipe
+from recipes.chaos.baseline import LinearModel, Persistence
+from recipes.chaos.data import objective_of
 from recipes.chaos.metrics import (
     Answers,
-    LinearModel,
-    Persistence,
     answers_of,
+    judged,
     recalled,
     scores,
     valid_steps,
@@ -85,7 +87,13 @@ def trained(table: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_what_a_run_leaves(trained: Path, capsys: pytest.CaptureFixture) -> None:
     metrics = json.loads((trained / "metrics.json").read_text())
-    assert set(metrics["test"]) == {"nrmse", "nrmse_5", "valid_steps"}
+    assert set(metrics["test"]) == {
+        "nrmse",
+        "nrmse_5",
+        "median_error_5",
+        "diverged_runs",
+        "valid_steps",
+    }
     assert metrics["test"]["nrmse_5"] < 0.05
     assert metrics["test"]["nrmse_5"] < 0.1 * metrics["baseline"]["persistence_nrmse_5"]
     names = {path.name for path in (trained / "plots").iterdir()}
@@ -96,15 +104,19 @@ def test_what_a_run_leaves(trained: Path, capsys: pytest.CaptureFixture) -> None
     kept = [row for row in rows if row["kept"] == "1"]
     assert len(kept) == 2
     for row in kept:
-        others = [float(r["val_nrmse_5"]) for r in rows if r["reservoir"] == row["reservoir"]]
-        assert float(row["val_nrmse_5"]) == min(others)
+        name = "val_median_error_5"
+        others = [float(r[name]) for r in rows if r["reservoir"] == row["reservoir"]]
+        assert float(row[name]) == min(others)
     both = [float(row["test_nrmse_5"]) for row in kept]
     spread = metrics["spread"]["nrmse_5"]
     assert spread["models"] == 2 and spread["mean"] == pytest.approx(np.mean(both))
     assert spread["std"] == pytest.approx(np.std(both, ddof=1))
     assert "Means of 2 models" in (trained / "README.md").read_text()
+    answers = answer_rows(trained, "valid_steps", lowest_first=True)
+    valid = [row["valid_steps"] for row in answers]
+    assert np.mean(valid) == metrics["test"]["valid_steps"] and len(valid) == 5
     # What is exported is the reservoir that was better on the validation part.
-    best = min(kept, key=lambda row: float(row["val_nrmse_5"]))
+    best = min(kept, key=lambda row: float(row["val_median_error_5"]))
     assert metrics["test"]["nrmse_5"] == pytest.approx(float(best["test_nrmse_5"]), rel=0.1)
     capsys.readouterr()
     assert main(["evaluate", str(trained)]) == 0
@@ -200,7 +212,14 @@ def test_a_driven_system_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixtu
     # The baseline knows the answer: it is linear in the last three inputs.
     assert metrics["baseline"]["nrmse"] < 1e-6
     assert metrics["baseline"]["persistence_nrmse"] == pytest.approx(1.0, abs=0.05)
-    capsys.readouterr()
+    assert metrics["baseline_wins"] is True
+    low, high = metrics["interval"]["nrmse"]
+    assert low < metrics["test"]["nrmse"] < high
+    rows = answer_rows(out, "error")
+    errors = np.array([row["error"] for row in rows])
+    assert np.sqrt((errors**2).mean()) == pytest.approx(metrics["test"]["nrmse"], rel=1e-3)
+    assert "The baseline is better: nrmse " in (out / "README.md").read_text()
+    assert capsys.readouterr().out.startswith("The baseline is better: nrmse ")
     assert main(["predict", str(out), str(tmp_path / "driven.npy")]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert answer["columns"] == ["1"] and "continuation" not in answer
@@ -262,12 +281,71 @@ def test_metrics_by_hand() -> None:
     metrics = scores(answers, scoring)
     assert metrics["nrmse"] == pytest.approx(np.sqrt(0.5))
     assert metrics["nrmse_2"] == pytest.approx(np.sqrt((0.3**2 + 0.2**2) / 2))
+    assert metrics["median_error_2"] == pytest.approx((0.3 + 0.2) / 2)
+    assert metrics["diverged_runs"] == 1  # the run with NaN
     assert metrics["valid_steps"] == 2
     in_times = scores(answers, Scoring(True, 2, 3, 2, 0.4, 0.05, False))
     assert in_times["valid_time"] == pytest.approx(0.1)
     assert recalled(answers) == pytest.approx(
         np.corrcoef(truth[:, 0], answers.predictions[:, 0])[0, 1] ** 2
     )
+
+
+def test_one_run_that_diverges_does_not_decide() -> None:
+    """Of two networks the one that is better in 49 of 50 runs is chosen, not the other."""
+    t = np.arange(400.0)
+    truth = np.sin(t)[:, None]
+    true_runs = np.stack([truth[start : start + 10] for start in range(50)])
+    good, mediocre = true_runs + 1e-4, true_runs + 0.2
+    good[7, 4:] = 1e6
+    scoring = Scoring(True, 10, 10, 50, 0.4, None, False)
+    better, worse = (
+        scores(Answers(truth, truth, np.arange(50), true_runs, runs), scoring)
+        for runs in (good, mediocre)
+    )
+    objective = objective_of(scoring)
+    assert objective.best(better[objective.metric], worse[objective.metric]) == pytest.approx(
+        better["median_error_10"]
+    )
+    assert better["median_error_10"] == pytest.approx(1e-4 * np.sqrt(2), rel=0.01)
+    assert better["nrmse_10"] > 100 > worse["nrmse_10"]
+    assert (better["diverged_runs"], worse["diverged_runs"]) == (1, 0)
+
+
+def test_pictures_are_cut_at_the_range_of_the_data(tmp_path, monkeypatch) -> None:
+    figures = []
+    monkeypatch.setattr("recipes.chaos.plots.save", lambda figure, path: figures.append(figure))
+    truth = np.sin(np.arange(300.0))[:, None]
+    runs = np.stack([truth[start : start + 40] for start in (0, 50, 100)])
+    wild = runs.copy()
+    wild[:, 20:] = np.inf
+    wild[:, 15:20] = 1e200
+    answers = Answers(truth, truth, np.array([0, 50, 100]), runs, wild)
+    plots.forecast(answers, Scoring(True, 30, 40, 3, 0.4, None, False), ["x"], tmp_path)
+    plots.return_map(truth, np.concatenate([truth[:200], wild[0]]), ["x"], tmp_path)
+    plots.tracking(Answers(truth, 1e9 * truth, *([truth[:0]] * 3)), ["x"], tmp_path)
+    forecast, error = figures[0].axes
+    assert forecast.get_ylim() == pytest.approx((-1.4, 1.4), abs=0.01)
+    assert error.get_ylim()[1] <= 10
+    for figure in figures[1:]:
+        for axes in figure.axes:
+            assert -2 < axes.get_ylim()[0] < axes.get_ylim()[1] < 2
+
+
+def test_what_is_said_of_runs_that_diverge() -> None:
+    truth = np.sin(np.arange(400.0))[:, None]
+    true_runs = np.stack([truth[start : start + 10] for start in range(50)])
+    runs = true_runs.copy()
+    runs[7, 4:] = np.inf
+    scoring = Scoring(True, 10, 10, 50, 0.4, None, False)
+    judgement = judged(Answers(truth, truth, np.arange(50), true_runs, runs), scoring)
+    (note,) = judgement.notes
+    assert note.startswith("1 of 50 free runs diverged: nrmse_10 ")
+    first = judgement.rows[0]
+    assert (first["input"], first["valid_steps"], first["diverged"]) == ({"step": 7}, 4, True)
+    assert judgement.count == len(judgement.rows) == 50
+    low, high = judgement.statistics.intervals()["diverged_runs"]
+    assert low == 0 and high in (3, 4)
 
 
 def test_free_runs_start_where_they_are_said_to() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from recipe_corpus import answer_rows
 
 import zoo
 from recipes.forecasting import recipe
@@ -97,6 +98,11 @@ def test_it_learns_and_says_so(trained: Path) -> None:
     assert {"series", "steps", "clock", "missing", "season", "windows", "calendar"} <= {*topics}
     header, *rows = (trained / "errors.csv").read_text().splitlines()
     assert header.startswith("target,step,mae of model") and len(rows) == 3
+    answers = answer_rows(trained, "mase")
+    assert np.mean([row["mase"] for row in answers]) == pytest.approx(test["mase"], rel=0.05)
+    errors = np.subtract(answers[0]["truth"], answers[0]["answer"])
+    assert errors.shape == (3, 1) and {*answers[0]["input"]} == {"series", "step", "time"}
+    assert metrics["interval_unit"] == "stretches of 3 steps"
 
 
 def test_evaluate(trained: Path, series: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Literal
 
 import keras
@@ -183,3 +185,76 @@ def test_history_is_a_table(tmp_path):
     lines = (tmp_path / "history.csv").read_text().splitlines()
     assert lines[0].startswith("epoch,loss,val_score,gradient_norm,gradient_norm_max,clipped_frac")
     assert len(lines) == 3
+
+
+def clock(monkeypatch) -> None:
+    """A second passes whenever the training looks at the time: once in each step, and thrice in an
+    epoch."""
+    seconds = count()
+    monkeypatch.setattr(
+        "recipes.kit.fit.time", SimpleNamespace(perf_counter=lambda: float(next(seconds)))
+    )
+
+
+def test_a_time_limit_stops_within_an_epoch_and_validates(tmp_path, monkeypatch, capsys):
+    whole, history = train(FitConfig(epochs=5), tmp_path / "whole")
+    clock(monkeypatch)
+    _, stopped = train(FitConfig(epochs=5, time_limit="8s"), tmp_path / "stopped")
+    assert [row["epoch"] for row in stopped] == [1, 2]
+    assert stopped[0]["loss"] == history[0]["loss"]
+    assert stopped[1]["loss"] != history[1]["loss"]  # of some of its steps
+    assert np.isfinite(stopped[1]["val_score"])
+    err = capsys.readouterr().err
+    assert "the time was over after step 2 of 4" in err
+    assert "stopped after 2 by --time-limit 8s" in err
+
+
+def test_even_the_shortest_time_is_enough_for_a_validation(tmp_path, monkeypatch):
+    clock(monkeypatch)
+    _, history = train(FitConfig(epochs=5, time_limit="0.1s"), tmp_path)
+    assert [row["epoch"] for row in history] == [1]
+    assert np.isfinite(history[0]["val_score"])
+
+
+def test_time_before_an_interruption_counts(tmp_path, monkeypatch):
+    clock(monkeypatch)
+    config = FitConfig(epochs=5, time_limit="8s")
+    whole, history = train(config, tmp_path / "whole")
+
+    def stop_in_the_second_epoch(epoch: int) -> tf.data.Dataset:
+        if epoch == 1:
+            raise Interrupted
+        return original(epoch)
+
+    original = batches
+    monkeypatch.setitem(globals(), "batches", stop_in_the_second_epoch)
+    with pytest.raises(Interrupted):
+        train(config, tmp_path / "state")
+    monkeypatch.setitem(globals(), "batches", original)
+    resumed, second = train(config, tmp_path / "state", problem(seed=5))
+    assert second == history
+    again, third = train(config, tmp_path / "state", problem(seed=6))
+    assert third == history  # the time is over: nothing is left to do
+
+
+def test_a_limit_that_is_not_reached_changes_nothing(tmp_path):
+    free, history = train(FitConfig(epochs=2), tmp_path / "free")
+    limited, rows = train(FitConfig(epochs=2, time_limit="1h"), tmp_path / "limited")
+    for a, b in zip(free.get_weights(), limited.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    for row in (*history, *rows):
+        del row["seconds"]
+    assert rows == history
+
+
+@pytest.mark.parametrize(
+    ("limit", "seconds"), [("90s", 90), ("10m", 600), ("1.5h", 5400), (None, float("inf"))]
+)
+def test_times(limit, seconds):
+    assert FitConfig(time_limit=limit).most_seconds == seconds
+
+
+@pytest.mark.parametrize("limit", ["10", "0s", "m", "-1m", "1e3s", "10 m", ""])
+def test_what_is_no_time_is_refused(limit):
+    with pytest.raises(UserError, match="--time-limit must be a time such as 90s, 10m or 1.5h"):
+        FitConfig(time_limit=limit)

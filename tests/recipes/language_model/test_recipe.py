@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from recipe_corpus import answer_rows
 
 from recipes.kit.cli import main
 from recipes.kit.config_file import read_config
@@ -94,6 +95,12 @@ def test_it_learns_more_than_pairs_tell(trained: Path) -> None:
     samples = (trained / "samples.txt").read_text().split("<|end|>")
     assert len(samples) == 2 and "abcd" in samples[0]
     assert set(json.loads((trained / "tokens.json").read_text())) == {"level", "tokens"}
+    answers = answer_rows(trained, "nats_per_token")
+    blocks = sorted(answers, key=lambda row: row["input"]["token"])
+    assert [row["input"] for row in blocks] == [
+        {"document": 0, "token": start} for start in (0, 256, 512)
+    ]
+    assert [len(row["truth"]) for row in blocks] == [256, 256, 238]
 
 
 def test_the_score_is_that_of_one_pass_over_the_whole_text(

@@ -12,6 +12,7 @@ import keras
 import keras_tuner
 import numpy as np
 import pytest
+from recipe_corpus import answer_rows
 
 import zoo
 from recipes.kit.cli import main
@@ -63,6 +64,10 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_what_a_run_leaves(trained: Path) -> None:
     metrics = json.loads((trained / "metrics.json").read_text())
     assert set(metrics["test"]) == {"mse", "mae", "accuracy"}
+    answers = answer_rows(trained, "mse")
+    assert len(answers) == 1000 and "1,000 worst of 2,000" in (trained / "README.md").read_text()
+    for row in answers[:5]:
+        assert row["mse"] == pytest.approx((row["truth"] - row["answer"]) ** 2, rel=1e-3)
     assert metrics["baseline"]["mse"] == pytest.approx(1 / 6)
     compared = {f"mse_{name}" for name in ("simple", "irnn-1.3", "clip-norm")}
     assert compared <= set(metrics["baseline"])

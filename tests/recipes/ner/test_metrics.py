@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
+from seqeval.metrics import classification_report
+from seqeval.scheme import IOB2
 
 from recipes.ner.metrics import entity_spans, tagging_metrics
 
@@ -19,6 +22,26 @@ def test_entities():
     assert metrics["entity_f1_LOC"] == pytest.approx(1 / 2)
     assert metrics["token_accuracy"] == pytest.approx(6 / 8)
     assert metrics["sequence_accuracy"] == pytest.approx(1 / 3)
+
+
+def test_against_seqeval():
+    generator, tags = np.random.default_rng(0), ["O", "B-PER", "I-PER", "B-LOC", "I-LOC", "I-X"]
+    truth, guess = (
+        [[tags[i] for i in generator.integers(0, kinds, size)] for size in range(1, 40)]
+        for kinds in (5, 6)
+    )
+    report = classification_report(
+        truth, guess, scheme=IOB2, mode="strict", output_dict=True, zero_division=0
+    )
+    found = tagging_metrics(truth, guess, entities=True)
+    micro = report.pop("micro avg")
+    assert found["entity_f1"] == pytest.approx(micro["f1-score"])
+    assert found["entity_precision"] == pytest.approx(micro["precision"])
+    assert found["entity_recall"] == pytest.approx(micro["recall"])
+    kinds = {kind for kind in report if not kind.endswith(" avg")}
+    assert kinds == {name.removeprefix("entity_f1_") for name in found if "_f1_" in name}
+    for kind in kinds:
+        assert found[f"entity_f1_{kind}"] == pytest.approx(report[kind]["f1-score"])
 
 
 def test_boundaries_count():

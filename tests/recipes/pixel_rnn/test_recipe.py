@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
+from recipe_corpus import answer_rows
 
 import zoo
 from recipes.kit.cli import main
@@ -85,6 +86,10 @@ def test_what_a_run_leaves(trained: Path, capsys: pytest.CaptureFixture) -> None
     assert metrics["test"]["bits_per_dim"] == pytest.approx(per_dim)
     names = {path.name for path in (trained / "plots").iterdir()}
     assert names == {"curves.png", "samples.png", "completions.png", "likelihood.png"}
+    answers = answer_rows(trained, "nats_per_image")
+    mean = np.mean([row["nats_per_image"] for row in answers])
+    assert mean == pytest.approx(metrics["test"]["nats_per_image"])
+    assert sorted(row["input"] for row in answers) == [*range(len(answers))]
     capsys.readouterr()
     assert main(["evaluate", str(trained)]) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[-1]) == metrics["test"]

@@ -12,20 +12,24 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from recipe_corpus import answer_rows
 
 import zoo
+from recipes.kit import calibration
 from recipes.kit.cli import main
 from recipes.kit.config_file import read_config
+from recipes.kit.data.batches import padded_batches
 from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
 from recipes.kit.metrics import class_metrics
+from recipes.kit.output import run_record, write_json
 from recipes.kit.recipe import Run
 from recipes.kit.text import TokenVocabulary
 from recipes.sentiment import data as text_data
 from recipes.sentiment import embedded, recipe
 from recipes.sentiment.data import Data
 from recipes.sentiment.options import Config
-from recipes.sentiment.serve import TextClassifier
+from recipes.sentiment.serve import ClassifierPredictor, TextClassifier
 
 QUICK = ["--units", "8", "--word-dim", "8", "--learning-rate", "0.05", "--dropout", "0"]
 
@@ -78,8 +82,13 @@ def trained(texts: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_learns_and_says_so(trained: Path) -> None:
     metrics = json.loads((trained / "metrics.json").read_text())
     assert metrics["test"]["accuracy"] >= 0.9
-    assert set(metrics["test"]) == {"accuracy", "macro_f1"}  # three classes have no single AUC
+    # Three classes have no single AUC.
+    assert set(metrics["test"]) == {"accuracy", "macro_f1", "calibration_error"}
     assert metrics["baseline"]["accuracy"] > metrics["baseline"]["accuracy_of_commonest"]
+    answers = answer_rows(trained, "probability_of_truth", lowest_first=True)
+    right = [row["truth"] == row["answer"] for row in answers]
+    assert np.mean(right) == pytest.approx(metrics["test"]["accuracy"])
+    assert all(isinstance(row["input"], str) for row in answers)
     for name in ("attention", "confusion", "curves"):
         assert (trained / "plots" / f"{name}.png").stat().st_size > 5_000
 
@@ -100,6 +109,41 @@ def test_predict_and_evaluate(
     assert json.loads(capsys.readouterr().out.splitlines()[-1])["accuracy"] >= 0.9
     assert main(["predict", str(trained), ""]) == 2
     assert json.loads(capsys.readouterr().out)["error"].startswith("is empty")
+
+
+def test_probabilities_are_calibrated(texts: Path, tmp_path: Path, monkeypatch) -> None:
+    """Those of a model that is far too sure."""
+    monkeypatch.setattr(calibration, "FEWEST", 40)
+    run = run_of(texts, tmp_path, units=8, word_dim=8)
+    model = recipe.build(run)
+    kernel = model.layers[-1].kernel
+    kernel.assign(30 * kernel)
+    recipe.export(run, model)
+    write_json(tmp_path / "config.json", run_record("sentiment", run.config))
+    predictor = ClassifierPredictor(tmp_path)
+    assert predictor.calibration is not None and predictor.calibration.temperature > 2
+    asked = [example.text for example in run.data.test]
+    plain = TextClassifier(model, run.data.vocabulary, run.data.labels, run.config.max_tokens)
+    unscaled = plain.classify(tf.constant(asked))["probabilities"].numpy().astype("float64")
+    found = predictor.probabilities(asked)
+    expected = unscaled ** (1 / predictor.calibration.temperature)
+    expected /= expected.sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
+    np.testing.assert_array_equal(found.argmax(axis=1), unscaled.argmax(axis=1))
+    decoder = recipe.portable(model, tmp_path)
+    batch, _ = next(iter(padded_batches(plain.encode(asked), np.zeros(len(asked)), len(asked))))
+    np.testing.assert_allclose(
+        decoder.predict_on_batch(batch)["probabilities"],
+        found,
+        rtol=1e-4,
+    )
+    judgement = predictor.judge(run.data.test)
+    truth = [example.label for example in run.data.test]
+    before = class_metrics(truth, unscaled, predictor.labels)
+    assert judgement.metrics["calibration_error"] < before["calibration_error"]
+    assert judgement.facts["calibration"]["temperature"] == predictor.calibration.temperature
+    assert judgement.notes == (predictor.calibration.note,)
+    assert "calibration_error" not in judgement.statistics.intervals()
 
 
 def test_one_answer_for_each_text(trained: Path) -> None:
@@ -258,3 +302,35 @@ def test_data_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such file"):
         run_of("/nowhere", tmp_path)
     assert zoo.model_info("text_classifier_base").shape == "many-to-one"
+
+
+def test_balanced_classes_are_found_however_rare_they_are(tmp_path: Path) -> None:
+    """A word that most rare texts have, and some common ones: weighed as they come, the common
+    class is always the better answer."""
+    dice = np.random.default_rng(0)
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    for split, common, rare in (("train", 380, 20), ("valid", 76, 4), ("test", 10, 10)):
+        share = {"common": 0.2, "rare": 0.8}
+        labels = ["common"] * common + ["rare"] * rare
+        lines = [
+            f"{label} {'odd' if dice.random() < share[label] else 'even'} {dice.integers(10**9)}"
+            for label in labels
+        ]
+        (texts / f"{split}.txt").write_text("\n".join(lines))
+
+    def answers(**options: Any) -> dict[str, str]:
+        sizes = {"units": 4, "word_dim": 4, "pooling": "mean", "bidirectional": False}
+        rates = {"learning_rate": 0.02, "word_dropout": 0.0, "dropout": 0.0, "epochs": 4}
+        run = run_of(texts, tmp_path / f"run{len(options)}", **sizes, **rates, **options)
+        keras.utils.set_random_seed(0)
+        model = recipe.build(run)
+        history = recipe.train(run, model)
+        assert {"val_accuracy", "val_macro_f1"} < set(history.rows[0])
+        classifier = TextClassifier(model, run.data.vocabulary, run.data.labels, 10)
+        texts_asked = tf.constant(["odd 123456789", "even 987654321"])
+        labels = classifier.classify(texts_asked)["label"].numpy()
+        return dict(zip(("odd", "even"), (label.decode() for label in labels), strict=True))
+
+    assert answers() == {"odd": "common", "even": "common"}
+    assert answers(class_weight="balanced") == {"odd": "rare", "even": "common"}

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from recipe_corpus import answer_rows
 
 import zoo
 from recipes.kit.cli import main
@@ -104,8 +105,12 @@ def echo_state(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_it_learns_and_says_so(trained: Path) -> None:
     metrics = json.loads((trained / "metrics.json").read_text())
     assert metrics["test"]["accuracy"] >= 0.9
-    assert set(metrics["test"]) == {"accuracy", "macro_f1"}  # three classes have no single AUC
+    # Three classes have no single AUC.
+    assert set(metrics["test"]) == {"accuracy", "macro_f1", "calibration_error"}
     assert metrics["baseline"]["accuracy_of_commonest"] == pytest.approx(1 / 3)
+    answers = answer_rows(trained, "probability_of_truth", lowest_first=True)
+    right = [row["truth"] == row["answer"] for row in answers]
+    assert np.mean(right) == pytest.approx(metrics["test"]["accuracy"])
     names = {path.name for path in (trained / "plots").iterdir()}
     assert names == {"confusion.png", "curves.png", "series.png", "unfolding.png"}
     model = keras.models.load_model(trained / "model.keras")

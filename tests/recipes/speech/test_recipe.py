@@ -9,12 +9,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jiwer
 import keras
 import keras_tuner
 import numpy as np
 import pytest
 import soundfile
 import tensorflow as tf
+from recipe_corpus import answer_rows
 
 from recipes.kit.cli import main
 from recipes.kit.config_file import read_config, to_json
@@ -102,6 +104,10 @@ def test_it_learns_and_says_so(trained: Path) -> None:
     names = {"cer", "wer", "sequence_accuracy"}
     assert set(metrics["test"]) == names | {f"greedy_{name}" for name in names}
     assert metrics["test"]["cer"] <= 0.1 < 0.4 < metrics["baseline"]["cer"]
+    answers = answer_rows(trained, "cer")
+    right = [row["truth"] == row["answer"] for row in answers]
+    assert np.mean(right) == pytest.approx(metrics["test"]["sequence_accuracy"])
+    assert right == [row["cer"] == 0 for row in answers]
     card = (trained / "README.md").read_text()
     assert "- left out: 1 file in all; --strict refuses them" in card
     assert "empty.wav: expected sound, found 0 bytes" in (trained / "data.json").read_text()
@@ -306,6 +312,10 @@ def test_strict(manifest: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_metrics() -> None:
+    truth, texts = ["a b c", "xyz", "one two"], [" a  c d", "", "one two"]
+    metrics = speech_metrics(truth, texts)
+    assert metrics["cer"] == pytest.approx(jiwer.cer(truth, texts))
+    assert metrics["wer"] == pytest.approx(jiwer.wer(truth, texts))
     metrics = speech_metrics(["one two", "three"], ["one too", "three"])
     assert metrics == {
         "cer": pytest.approx(1 / 12),

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from recipe_corpus import answer_rows
 
 from recipes.kit.cli import main
 from recipes.kit.config_file import read_config, to_json
@@ -105,6 +106,9 @@ def test_it_learns_and_says_so(trained: Path) -> None:
     assert baseline["fixed_vector_bleu"] < test["bleu"]
     assert {"fixed_vector_exact_match", "fixed_vector_greedy_bleu"} < set(baseline)
     assert baseline["exact_match"] < 0.5 * test["exact_match"]
+    answers = answer_rows(trained, "chrf", lowest_first=True)
+    right = [row["answer"] in row["truth"] for row in answers]
+    assert np.mean(right) == pytest.approx(test["exact_match"])
     for name in ("alignment", "curves", "quality_by_length"):
         assert (trained / "plots" / f"{name}.png").stat().st_size > 5_000
 

@@ -86,6 +86,19 @@ def test_decoder() -> None:
     assert set(apply(zoo.class_decoder(build(pooling="max")), {"words": ids})) == {"probabilities"}
 
 
+def test_a_temperature_scales_the_logits() -> None:
+    ids, model = words(), build()
+    logits = to_numpy(apply(model, {"words": ids})).astype("float64")
+    for temperature in (0.1, 1, 4.0):
+        decoder = zoo.class_decoder(model, temperature)
+        found = to_numpy(apply(decoder, {"words": ids})["probabilities"])
+        shares = np.exp(logits / temperature)
+        shares /= shares.sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(found, shares, rtol=1e-4, atol=1e-6)
+    with pytest.raises(ValueError, match="`temperature` must be above 0"):
+        zoo.class_decoder(model, temperature=0)
+
+
 @pytest.mark.parametrize("pooling", POOLINGS)
 def test_every_variable_is_trained_and_it_learns(pooling: str) -> None:
     """Whether word 1 comes before word 2, which only order tells."""
