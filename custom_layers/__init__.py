@@ -52,6 +52,8 @@ Connectionist temporal classification (`custom_layers.chains`)
 Conditional random field (`custom_layers.chains`)
     CRF                  potentials[t, i, j] = A[i, j] + x[t, j]      a linear chain
     CRFLoss              loss = -log p(y)                             negative log-likelihood
+    CRFTagAccuracy       right tags / tags                            a metric for `compile`
+    CRFEntityF1          2 right / (predicted + true entities)        a metric for `compile`
     CRFMarginals         m[t, j] = p(y_t = j)
     ViterbiDecode        y = argmax_y' sum_t potentials[t, y'_{t-1}, y'_t]
     crf_log_partition    log Z = log sum_y exp(sum_t potentials[t, y_{t-1}, y_t])
@@ -71,6 +73,7 @@ from custom_layers.around.initial_state import InitialState
 from custom_layers.around.residual import ResidualRNN
 from custom_layers.chains.crf import CRF, CRFMarginals, ViterbiDecode
 from custom_layers.chains.crf_loss import CRFLoss
+from custom_layers.chains.crf_metrics import CRFEntityF1, CRFTagAccuracy
 from custom_layers.chains.ctc import (
     CTCLoss,
     blank_where_masked,
@@ -109,8 +112,10 @@ __all__ = [
     "AnyMaskGRU",
     "AnyMaskLSTM",
     "AttentionPooling1D",
+    "CRFEntityF1",
     "CRFLoss",
     "CRFMarginals",
+    "CRFTagAccuracy",
     "CTCLoss",
     "Cepstra",
     "DelayCell",

@@ -15,7 +15,8 @@ from custom_layers.engine.tensor import Tensor
 class CRFLoss(keras.losses.Loss):
     """Negative log-likelihood of tag sequences under the log potentials of a `CRF`.
 
-    `loss_b = -log p(y_b)`, in nats per sentence, averaged over the batch.
+    `loss_b = -log p(y_b)`, in nats per sentence, averaged over the batch. Its metrics are
+    `CRFTagAccuracy` and `CRFEntityF1`; those of Keras (`"accuracy"`) cannot read potentials.
 
     Args:
         reduction: Reduction over the batch, as in `keras.losses.Loss`. Defaults to

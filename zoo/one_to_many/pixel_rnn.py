@@ -53,11 +53,11 @@ def pixel_rnn(
     channels: int = 1,
     levels: int = 2,
     layer: Body = "diagonal_bilstm",
-    units: int = 16,
+    units: int | None = None,
     depth: int = 1,
     first_kernel_size: int = 7,
     kernel_size: int = 3,
-    head_units: int = 32,
+    head_units: int | None = None,
     name: str = "pixel_rnn",
 ) -> keras.Model:
     """PixelRNN: the distribution of each pixel (and colour) given all those before it.
@@ -75,11 +75,12 @@ def pixel_rnn(
             triangle of them and is faster; or `"masked_conv"`, blocks of masked convolutions
             (PixelCNN), which see a small neighbourhood and are faster still.
         units: Features of each layer; the residual path has twice as many. A multiple of 3 with 3
-            channels.
+            channels. Defaults to 16, with 3 channels to 18.
         depth: Number of layers.
         first_kernel_size: Height and width of the first convolution, odd.
         kernel_size: Width of the convolutions in a Row LSTM or a block, odd.
-        head_units: Features of the 1x1 convolutions. A multiple of 3 with 3 channels.
+        head_units: Features of the 1x1 convolutions. A multiple of 3 with 3 channels. Defaults to
+            32, with 3 channels to 33.
         name: Name of the model.
 
     Returns:
@@ -99,6 +100,8 @@ def pixel_rnn(
     require_one_of("channels", channels, (1, 3))
     require_integer("levels", levels, least=2)
     require_integer("depth", depth)
+    units = {1: 16, 3: 18}[channels] if units is None else units
+    head_units = {1: 32, 3: 33}[channels] if head_units is None else head_units
     images = keras.Input((height, width, channels), dtype="int32", name="images")
     outputs = 1 if levels == 2 else levels
 

@@ -182,3 +182,16 @@ def test_weights_of_images_and_levels_that_are_not_there(levels: int) -> None:
     images[1, 0, 0] = levels
     with pytest.raises(ValueError, match=f"`y_true` must be below {levels}, found {levels}"):
         loss(images, logits)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("layer", LAYERS)
+def test_the_defaults_fit_the_channels(layer: Any, channels: int) -> None:
+    model = zoo.pixel_rnn(height=4, width=4, channels=channels, layer=layer)
+    assert model.output_shape == (None, 4, 4, channels)
+    units = {1: 16, 3: 18}[channels]
+    assert model.get_layer("first").filters == 2 * units
+
+
+def test_the_parameters_by_default_are_those_of_the_catalogue() -> None:
+    assert zoo.pixel_rnn().count_params() == zoo.model_info("pixel_rnn_diagonal").parameters
