@@ -18,7 +18,7 @@ from recipes.kit.errors import UserError
 from recipes.kit.export import load_keras, uncompiled
 from recipes.kit.metrics import spread_of
 from recipes.kit.options import RunConfig
-from recipes.kit.output import CHECKPOINTS, CONFIG, MODEL, STATE, write_json
+from recipes.kit.output import CHECKPOINTS, CONFIG, MODEL, STATE
 from recipes.kit.recipe import History, Recipe, Row, Run
 
 #: In the folder of a seed: its exported model, while it is tested.
@@ -113,7 +113,7 @@ def _train_and_test(recipe: Recipe[Any, Any, Any], run: Run[Any, Any], config: P
         "rows": history.rows,
     }
     finished = run.folder / f"{STATE}.new"
-    write_json(finished, json.loads(json.dumps(record, default=float)))
+    finished.write_text(json.dumps(record, default=float), encoding="utf-8")
     finished.replace(run.folder / STATE)
 
 
