@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,7 @@ from recipes.kit.export import load_keras, uncompiled
 from recipes.kit.metrics import spread_of
 from recipes.kit.options import RunConfig
 from recipes.kit.output import CHECKPOINTS, CONFIG, MODEL, STATE
-from recipes.kit.recipe import History, Recipe, Row, Run
+from recipes.kit.recipe import History, Objective, Recipe, Row, Run
 
 #: In the folder of a seed: its exported model, while it is tested.
 _TESTED = "tested"
@@ -32,8 +32,8 @@ class Trained(NamedTuple):
         run: The run, of several seeds with that of the model.
         model: The model: of one seed, or the one of several that is best on the validation part.
         history: Its history, with the spread over the seeds.
-        seeds: For each of several seeds the `seed`, its best figure on the validation part, its
-            `test` metrics and `seconds`.
+        seeds: For each of several seeds the `seed`, its best figures on the validation part,
+            its `test` metrics and `seconds`.
         seconds: How long it all took.
     """
 
@@ -65,7 +65,7 @@ def train_models(recipe: Recipe[Any, Any, Any], run: Run[Any, Any]) -> Trained:
         if not (own.folder / STATE).exists():
             _train_and_test(recipe, own, run.folder / CONFIG)
     records = [read_json(own.folder / STATE) for own in runs]
-    best = objective.best(range(count), key=lambda index: records[index][objective.name])
+    best = records.index(_best(objective, records))
     for path in folders[best].iterdir():  # tables and curves that the training left
         if path.name not in (CHECKPOINTS, STATE, _TESTED):
             if path.is_dir():
@@ -103,10 +103,10 @@ def _train_and_test(recipe: Recipe[Any, Any, Any], run: Run[Any, Any], config: P
     shutil.copy2(config, tested / CONFIG)
     uncompiled(model).save(tested / MODEL)
     recipe.export(replace(run, folder=tested), model)
-    name = run.data.objective.name
+    best = _best(run.data.objective, history.rows)
     record = {
         "seed": run.config.seed,
-        name: run.data.objective.best(row[name] for row in history.rows),
+        **{name: best[name] for name in (run.data.objective.name, "val_loss") if name in best},
         "test": recipe.load(tested).evaluate(run.data.test),
         "seconds": _seconds(history),
         "rows": history.rows,
@@ -114,6 +114,12 @@ def _train_and_test(recipe: Recipe[Any, Any, Any], run: Run[Any, Any], config: P
     finished = run.folder / f"{STATE}.new"
     finished.write_text(json.dumps(record, default=float), encoding="utf-8")
     finished.replace(run.folder / STATE)
+
+
+def _best(objective: Objective, rows: Sequence[Row]) -> Row:
+    """The row that is best on the validation part."""
+    best: Row = objective.best(rows, key=lambda row: row[objective.name])
+    return best
 
 
 def _seconds(history: History) -> float:
