@@ -32,8 +32,8 @@ class Trained(NamedTuple):
         run: The run, of several seeds with that of the model.
         model: The model: of one seed, or the one of several that is best on the validation part.
         history: Its history, with the spread over the seeds.
-        seeds: For each of several seeds the `seed`, its best figure on the validation part, its
-            `test` metrics and `seconds`.
+        seeds: For each of several seeds the `seed`, its best figures on the validation part,
+            its `test` metrics and `seconds`.
         seconds: How long it all took.
     """
 

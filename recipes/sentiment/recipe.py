@@ -82,7 +82,8 @@ def train(run: Run[Config, Data], model: keras.Model) -> History:
         for batch, classes in valid:
             truth += [data.labels[index] for index in classes]
             logits.append(model.predict_on_batch(batch))
-        metrics = class_metrics(truth, np.concatenate(logits), data.labels)
+        probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(np.concatenate(logits)))
+        metrics = class_metrics(truth, probabilities, data.labels)
         chosen = {f"val_{name}": metrics[name] for name in ("accuracy", "macro_f1")}
         return {"val_loss": loss, **chosen}
 
