@@ -61,6 +61,9 @@ class Config(StackConfig, InitialStateConfig, FitConfig):
     cell: str = "gru"
     units: int = 64
 
+    #: Sequences are generated without end.
+    for_little: ClassVar[Mapping[int, Mapping[str, Any]]] = {}
+
     retired: ClassVar[Mapping[str, Any]] = {
         **RunConfig.retired,
         "bidirectional": False,

@@ -228,5 +228,4 @@ RECIPE = Recipe(
     tables=tables,
     draw=draw,
     space=space,
-    amount=lambda data, config: None,  # generated without end
 )
