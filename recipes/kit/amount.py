@@ -21,7 +21,7 @@ C = TypeVar("C", bound=FitConfig)
 LEAST_UPDATES = 300
 
 #: With little data, an epoch has about so many batches, as long as they hold `_LEAST_BATCH`.
-_BATCHES = 12
+_BATCHES = 25
 _LEAST_BATCH = 4
 
 
@@ -98,6 +98,23 @@ def changed_by_hand(config: RunConfig) -> frozenset[str]:
         for option in options_of(type(config))
     }
     return frozenset(name for name, value in usual.items() if getattr(config, name) != value)
+
+
+def described(kind: type[Any]) -> str:
+    """What little data changes, for the help of a recipe; empty where nothing depends on it."""
+    if not issubclass(kind, FitConfig) or not kind.for_little:
+        return ""
+    tables = sorted(kind.for_little.items(), reverse=True)
+    text = (
+        f"With fewer than {tables[0][0]:,} training examples, options that are not given follow "
+        f"their number: smaller batches, and epochs and patience for {LEAST_UPDATES} updates"
+    )
+    return (
+        "; ".join(
+            [text, *(f"below {limit:,} {as_words(table)}" for limit, table in tables if table)]
+        )
+        + "."
+    )
 
 
 def as_words(options: Mapping[str, Any]) -> str:

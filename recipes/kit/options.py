@@ -82,7 +82,7 @@ class FitConfig(RunConfig):
     heading: ClassVar[str] = "training"
 
     #: Options in place of the defaults where there is less to train on than so many examples, see
-    #: `recipes.kit.amount`. The largest number says what is little.
+    #: `recipes.kit.amount`. The largest number says what is little; without any, nothing changes.
     for_little: ClassVar[Mapping[int, Mapping[str, Any]]] = {1000: {}}
 
     epochs: int = option(

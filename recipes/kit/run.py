@@ -142,7 +142,10 @@ def suited_to(
 ) -> tuple[C, dict[str, Any]]:
     """The config for the amount of data, said to the user where there is little, and what
     `config.json` notes about it. `given` as for `train_recipe`."""
-    if not isinstance(config, FitConfig) or (amount := recipe.amount(data, config)) is None:
+    if not isinstance(config, FitConfig) or not config.for_little:
+        return config, {}
+    amount = recipe.amount(data, config)
+    if amount is None:
         return config, {}
     kept = {*(changed_by_hand(config) if given is None else given)}
     if config.from_ is not None:

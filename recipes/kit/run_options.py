@@ -8,6 +8,7 @@ from textwrap import indent
 from typing import Any, Literal
 
 from recipes.kit import output
+from recipes.kit.amount import described
 from recipes.kit.config_file import OptionFile, read_options
 from recipes.kit.earlier import kept_options
 from recipes.kit.errors import UserError
@@ -44,7 +45,7 @@ def read_run_options(
     """The config and the flags; what `--config` holds takes the place of the defaults."""
     file = _option_file(name, kind, words)
     defaults = {**_kept(name, kind, words, file), **({} if file is None else file.values)}
-    about = _about(name)
+    about = "\n\n".join(part for part in (_about(name), described(kind)) if part)
     values, given = parse_values(
         words, kind, flags, prog=prog, description=about, defaults=defaults
     )

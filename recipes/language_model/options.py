@@ -14,9 +14,17 @@ from recipes.kit.options import FitConfig, Schedule, StackConfig
 class Config(StackConfig, FitConfig):
     """Options of the language_model recipe."""
 
+    for_little: ClassVar[Mapping[int, Mapping[str, Any]]] = {
+        2500: {},
+        100: {"epochs": 50, "units": 64, "dropout": 0.5},
+    }
+
     epochs: int = 8
     batch_size: int = option(
-        64, "Passages of the text that are read side by side.", heading="training", at_least=1
+        64,
+        "Passages of the text that are read side by side; fewer with little data.",
+        heading="training",
+        at_least=1,
     )
     learning_rate: float = 5e-3
     schedule: Schedule = "cosine"

@@ -63,6 +63,9 @@ class Config(StackConfig, InitialStateConfig, FitConfig):
 
     kept: ClassVar[tuple[str, ...]] = (*RunConfig.kept, "task")
 
+    #: Sequences are generated without end.
+    for_little: ClassVar[Mapping[int, Mapping[str, Any]]] = {}
+
     retired: ClassVar[Mapping[str, Any]] = {
         **RunConfig.retired,
         "bidirectional": False,

@@ -229,5 +229,4 @@ RECIPE = Recipe(
     tables=tables,
     draw=draw,
     space=space,
-    amount=lambda data, config: None,  # generated without end
 )

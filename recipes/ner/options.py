@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from recipes.kit.option import option
 from recipes.kit.options import (
@@ -25,6 +25,11 @@ class Config(
     StackConfig, DirectionConfig, InitialStateConfig, WordConfig, ClassWeightConfig, FitConfig
 ):
     """Options of the ner recipe."""
+
+    for_little: ClassVar[Mapping[int, Mapping[str, Any]]] = {
+        1000: {"epochs": 30},
+        500: {"epochs": 30, "dropout": 0.5, "units": 50, "word_dim": 32},
+    }
 
     epochs: int = 10
     learning_rate: float = 3e-3

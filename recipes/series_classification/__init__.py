@@ -15,4 +15,5 @@ Series may have several channels, any lengths and missing values. They are scale
 a recurrent stack reads them, and one vector pooled from its states decides. Or an echo state
 network does, whose readout is found in closed form. It is compared with classifiers that take a
 series as one long row of numbers: logistic regression, and the nearest series of the training part.
+Only series of at least eight channels get another width and dropout where they are few.
 """

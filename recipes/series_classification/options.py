@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from recipes.kit.option import Group, option
 from recipes.kit.options import (
@@ -27,6 +27,8 @@ Pooling = Literal["last", "mean", "max", "attention", "snapshots"]
 @dataclass(frozen=True)
 class Config(StackConfig, DirectionConfig, InitialStateConfig, ClassWeightConfig, FitConfig):
     """Options of the series_classification recipe."""
+
+    for_little: ClassVar[Mapping[int, Mapping[str, Any]]] = {1000: {"dropout": 0.5, "units": 128}}
 
     epochs: int = option(
         40,

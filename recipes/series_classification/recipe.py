@@ -45,19 +45,28 @@ CARD = Card(
 _RESERVOIR = {"input_scaling": 0.2, "bias_scaling": 0.2}
 
 
+#: From so many channels on, little data is met with dropout and a wider layer.
+_MANY_CHANNELS = 8
+
+
 def load_data(source: Source, config: Config) -> Data:
     """Read the series."""
     return series_data.load(source, config)
 
 
 def amount(data: Data, config: Config) -> Amount:
-    """The training series, which an epoch goes through several times where they are few."""
+    """The training series, which an epoch goes through several times where they are few.
+
+    Dropout takes whole values from the input, and a series of few channels has none to spare.
+    """
     count = len(data.train)
+    narrow = data.train[0].channels < _MANY_CHANNELS
 
     def updates(batch_size: int) -> int:
         return steps(rounds(count, batch_size) * count, batch_size)
 
-    return Amount(count, "series", updates)
+    limits = {"dropout": 0.0, "units": config.units} if narrow else {}
+    return Amount(count, "series", updates, limits)
 
 
 def build(run: Run[Config, Data]) -> keras.Model:

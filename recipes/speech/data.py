@@ -15,7 +15,6 @@ too short for their transcript.
 
 from __future__ import annotations
 
-import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
@@ -180,16 +179,6 @@ def too_short(samples: int, text: str, sampling_rate: int, config: Config) -> st
         f"is too short: {samples / sampling_rate:.2f} seconds are {samples // step} steps, and its "
         f"transcript {text[:40]!r} needs {len(text) + blanks}"
     )
-
-
-def longest_reduction(data: Data, config: Config) -> int:
-    """How many frames a step may hold for every clip to have enough steps, as far as 6."""
-    clips = (*data.clips.train, *data.clips.valid, *data.clips.test)
-    for reduction in range(6, config.time_reduction, -1):
-        other = dataclasses.replace(config, time_reduction=reduction)
-        if not any(too_short(len(c.samples), c.text, data.sampling_rate, other) for c in clips):
-            return reduction
-    return config.time_reduction
 
 
 class _Reader:

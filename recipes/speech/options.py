@@ -132,6 +132,12 @@ class Config(
 ):
     """Options of the speech recipe."""
 
+    for_little: ClassVar[Mapping[int, Mapping[str, Any]]] = {
+        1000: {},
+        400: {"epochs": 40, "dropout": 0.4},
+        100: {"epochs": 60, "dropout": 0.4},
+    }
+
     epochs: int = 30
     learning_rate: float = option(
         None,
@@ -146,8 +152,8 @@ class Config(
     units: int = 96
     dropout: float = option(
         None,
-        "Share of non-recurrent connections dropped in training. By default 0.2; 0 for Morse code, "
-        "which is generated without end.",
+        "Share of non-recurrent connections dropped in training. By default 0.2, more with little "
+        "data; 0 for Morse code, which is generated without end.",
         heading="model",
         at_least=0,
         below=1,

@@ -58,8 +58,7 @@ def amount(data: Data, config: Config) -> Amount | None:
     """The clips of an epoch; None for Morse code, which is generated without end."""
     if data.generate is not None:
         return None
-    reduction = corpora.longest_reduction(data, config)
-    return Amount(len(data.train(0)), "clips", limits={"time_reduction": reduction})
+    return Amount(len(data.train(0)), "clips")
 
 
 def build(run: Run[Config, Data]) -> keras.Model:

@@ -22,6 +22,8 @@ from recipes.kit.vocabulary import Level
 class Config(StackConfig, DirectionConfig, InitialStateConfig, FitConfig):
     """Options of the translation recipe. Direction and initial state are those of the encoder."""
 
+    for_little: ClassVar[Mapping[int, Mapping[str, Any]]] = {1500: {}}
+
     epochs: int = 15
     batch_size: int = 64
     learning_rate: float = 2e-3

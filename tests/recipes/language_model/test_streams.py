@@ -7,6 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from recipes.kit.vocabulary import Vocabulary
+from recipes.language_model import recipe
+from recipes.language_model.data import Data
+from recipes.language_model.options import Config
 from recipes.language_model.streams import Streams
 
 BOUNDARY = 2
@@ -76,3 +80,12 @@ def test_more_rows_than_documents(rows: int) -> None:
     streams = Streams([np.array([5]), np.array([6])], rows, 4, BOUNDARY)
     found = sorted(part for row in read(streams) for part in row)
     assert found == [((2, 5), (5, 2)), ((2, 6), (6, 2))]
+
+
+@pytest.mark.parametrize("documents", [("a" * 95,), ("a" * 9, "bc", "d" * 30)])
+def test_the_amount_of_text_is_that_of_the_batches(documents: tuple[str, ...]) -> None:
+    config = Config(steps=10)
+    amount = recipe.amount(Data(documents, (), (), (), "", Vocabulary("character", ())), config)
+    ids = [np.zeros(len(document), "int32") for document in documents]
+    assert amount.steps(1) == Streams(ids, 1, 10, BOUNDARY).count
+    assert str(amount) == f"{amount.examples} passages of text"

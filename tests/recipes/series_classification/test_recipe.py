@@ -15,10 +15,12 @@ import pytest
 from recipe_corpus import answer_rows
 
 import zoo
+from recipes.kit.amount import suited
 from recipes.kit.cli import main
 from recipes.kit.output import read_run_config
 from recipes.series_classification import recipe
 from recipes.series_classification.baseline import baseline_metrics
+from recipes.series_classification.data import Data
 from recipes.series_classification.labelled import LabelledSeries
 from recipes.series_classification.options import Config, Predict
 from recipes.series_classification.serve import SeriesClassifier, SeriesPredictor
@@ -356,3 +358,16 @@ def test_the_digits_that_are_asked_for() -> None:
         for name, config in shapes.items()
     }
     assert found == {"--pixels 2": (32, 2), "--permuted": (64, 1), "": (8, 8)}
+
+
+def test_few_series_get_dropout_only_where_channels_are_many() -> None:
+    def few(channels: int) -> Any:
+        values = np.zeros((9, channels), "float32")
+        series = tuple(LabelledSeries(values, "ab"[i % 2], str(i)) for i in range(48))
+        return recipe.amount(Data(series, series, series, (), "", ("a", "b")), Config())
+
+    config, options = suited(Config(), few(1), ())
+    assert options == {"batch_size": 4} and config.dropout == 0
+    _, options = suited(Config(), few(8), ())
+    assert options == {"batch_size": 4, "dropout": 0.5, "units": 128}
+    assert few(1).steps(4) == 36  # three times 48 series

@@ -1,13 +1,21 @@
-"""What a transcriber writes while its model is still unsure."""
+"""What a transcriber writes while its model is still unsure, and what few clips call for."""
 
 from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
 import zoo
-from recipes.speech import serve
+from recipes.kit.amount import suited
+from recipes.kit.data.readers import Splits
+from recipes.kit.data.source import Source
+from recipes.speech import recipe, serve
+from recipes.speech.clips import Clip
+from recipes.speech.data import Data
 from recipes.speech.options import Config
 from recipes.speech.serve import Transcriber, texts_of, transcribe_all
 
@@ -37,3 +45,11 @@ def test_it_writes_no_more_than_the_likeliest_path(monkeypatch: pytest.MonkeyPat
     assert greedy == "" and len(beam) <= 1
     monkeypatch.setattr(serve, "_LEAST_SHARE", 0.0)
     assert len(written()[0]) > 5
+
+
+def test_only_clips_that_come_to_an_end_are_few() -> None:
+    clips = tuple(Clip(np.ones(RATE, "int16"), "ab", str(i), "") for i in range(48))
+    data = Data(Splits(clips, clips, clips, (), ""), RATE, ("a", "b"), (), Config())
+    config, options = suited(Config(data=Source.of(Path("x"))), recipe.amount(data, Config()), ())
+    assert options == {"batch_size": 4, "epochs": 60, "dropout": 0.4, "patience": 25}
+    assert recipe.amount(dataclasses.replace(data, generate=lambda epoch: clips), Config()) is None
