@@ -15,6 +15,7 @@ Recurrent layers, each with its cell (`custom_layers.recurrent`)
                                                                                    Orvieto 2023
     MinGRU            h_t = (1 - z_t) h_{t-1} + z_t U x_t,  z_t = sigmoid(U_z x_t) Feng 2024
     MinLSTM           h_t = f'_t h_{t-1} + i'_t U x_t,  f' + i' = 1                Feng 2024
+    AnyMaskLSTM, AnyMaskGRU    those of Keras, on a GPU with any mask as well
 
 Around any recurrent layer (`custom_layers.around`, `custom_layers.pooling`)
     ResidualRNN         y = F(N(x)) + P x, or [x, F(N(x))]                         He 2016
@@ -51,6 +52,8 @@ Connectionist temporal classification (`custom_layers.chains`)
 Conditional random field (`custom_layers.chains`)
     CRF                  potentials[t, i, j] = A[i, j] + x[t, j]      a linear chain
     CRFLoss              loss = -log p(y)                             negative log-likelihood
+    CRFTagAccuracy       right tags / tags                            a metric for `compile`
+    CRFEntityF1          2 right / (predicted + true entities)        a metric for `compile`
     CRFMarginals         m[t, j] = p(y_t = j)
     ViterbiDecode        y = argmax_y' sum_t potentials[t, y'_{t-1}, y'_t]
     crf_log_partition    log Z = log sum_y exp(sum_t potentials[t, y_{t-1}, y_t])
@@ -68,7 +71,9 @@ from __future__ import annotations
 
 from custom_layers.around.initial_state import InitialState
 from custom_layers.around.residual import ResidualRNN
-from custom_layers.chains.crf import CRF, CRFLoss, CRFMarginals, ViterbiDecode
+from custom_layers.chains.crf import CRF, CRFMarginals, ViterbiDecode
+from custom_layers.chains.crf_loss import CRFLoss
+from custom_layers.chains.crf_metrics import CRFEntityF1, CRFTagAccuracy
 from custom_layers.chains.ctc import (
     CTCLoss,
     blank_where_masked,
@@ -88,6 +93,7 @@ from custom_layers.initializers import PerGateOrthogonal, SparseUniform, Spectra
 from custom_layers.pooling.attention import AttentionPooling1D
 from custom_layers.pooling.sequence import SequencePooling1D
 from custom_layers.pooling.snapshots import SequenceSnapshots1D
+from custom_layers.recurrent.any_mask import AnyMaskGRU, AnyMaskLSTM
 from custom_layers.recurrent.base import RecurrentCell, RecurrentLayer
 from custom_layers.recurrent.delay import DelayCell, DelayRNN
 from custom_layers.recurrent.leaky import LeakyCell, LeakyRNN
@@ -103,9 +109,13 @@ from custom_layers.sound.frames import SequenceNormalization, SpecAugment, Stack
 __all__ = [
     "CRF",
     "LRU",
+    "AnyMaskGRU",
+    "AnyMaskLSTM",
     "AttentionPooling1D",
+    "CRFEntityF1",
     "CRFLoss",
     "CRFMarginals",
+    "CRFTagAccuracy",
     "CTCLoss",
     "Cepstra",
     "DelayCell",

@@ -183,6 +183,10 @@ class SpectralRadius(_Seeded):
         self.topology = topology
 
     def __call__(self, shape: tuple[int, ...], dtype: Any = None) -> Any:
+        return _to_tensor(self.drawn(shape), dtype)
+
+    def drawn(self, shape: tuple[int, ...]) -> Array:
+        """The kernel in NumPy, in float64, for a layer whose weights depend on what is drawn."""
         shape = tuple(shape)
         if len(shape) != 2 or shape[0] != shape[1] or shape[0] < 1:
             raise ValueError(f"`shape` must be (units, units), found {shape}.")
@@ -191,7 +195,7 @@ class SpectralRadius(_Seeded):
         else:
             density = self.density if self.topology == "random" else None
             unit = _unit_radius(shape[0], density, self._entropy())
-        return _to_tensor(self.radius * unit, dtype)
+        return self.radius * unit
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -134,6 +134,11 @@ class IgnoresMask(Scale):
         return super().call(inputs - ops.mean(inputs, axis=1, keepdims=True))
 
 
+class Coarse(Scale):
+    def quantize(self, *_: Any, **__: Any) -> None:
+        self.gain = 0.0
+
+
 class EmptyRows(Scale):
     """Honours the mask, but divides by the number of steps."""
 
@@ -187,6 +192,10 @@ def test_sound_layer_passes(case: LayerCase, name: str) -> None:
         ("mixed_precision", Overflows, "mixed precision: output 0 differs"),
         ("masking", IgnoresMask, r"masking \(right\): output 0 differs"),
         ("masking", EmptyRows, r"masking \(whole rows\): output is not finite"),
+        ("one_at_a_time", RowsMeet, r"one at a time \(length 9\): output 0 differs"),
+        ("lazy", OneWeightMore, r"lazy \(alone\): 3 weights, expected 2"),
+        ("copies", ForgetsArgument, "clone: output 0 differs"),
+        ("quantized", Coarse, "quantized: output 0 differs"),
     ],
 )
 def test_broken_layer_is_caught(name: str, layer_class: type, message: str) -> None:

@@ -76,14 +76,16 @@ def token_features(
     real = ops.expand_dims(ops.not_equal(letters, 0), -1)
     y = token_embedding(character_vocabulary_size, character_dim, "character_embedding")(letters)
     y = ops.where(real, y, ops.zeros_like(y))
-    # A two-dimensional convolution of height one is a one-dimensional one at every time step.
+    # A two-dimensional convolution of height one is a one-dimensional one at every time step. There
+    # is always a row more, as TensorFlow's convolution of no rows has the wrong shape on a CPU.
+    y = ops.pad(y, ((1, 0), (0, 0), (0, 0), (0, 0)))
     y = keras.layers.Conv2D(
         character_filters,
         (1, character_width),
         padding="same",
         activation="relu",
         name="character_convolution",
-    )(y)
+    )(y)[1:, :]
     y = ops.max(ops.where(real, y, ops.zeros_like(y)), axis=2)
     return inputs, keras.layers.Concatenate(name="token_features")([x, y]), mask
 

@@ -8,9 +8,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 import keras
+import numpy as np
 
 from custom_layers import (
     LRU,
+    AnyMaskGRU,
+    AnyMaskLSTM,
     DelayRNN,
     LeakyRNN,
     LegendreMemory,
@@ -23,11 +26,12 @@ from custom_layers.engine.checks import require_one_of
 
 RecurrentInitializer = Literal["orthogonal", "glorot", "identity"]
 
-#: Layers by the names for `cell=`. Keras's own if it has one, as they use cuDNN where possible.
+#: Layers by the names for `cell=`. Keras's own if it has one, as they use cuDNN where possible:
+#: `AnyMaskLSTM` and `AnyMaskGRU` are these, whatever the mask.
 CELLS: dict[str, Callable[..., keras.layers.Layer]] = {
     "simple": keras.layers.SimpleRNN,
-    "lstm": keras.layers.LSTM,
-    "gru": keras.layers.GRU,
+    "lstm": AnyMaskLSTM,
+    "gru": AnyMaskGRU,
     "leaky": LeakyRNN,
     "delay": DelayRNN,
     "reservoir": Reservoir,
@@ -145,3 +149,10 @@ def _weights(cell: str, initializer: RecurrentInitializer, l2: float) -> dict[st
     if own is None:
         options["recurrent_initializer"] = PerGateOrthogonal()
     return options  # orthogonal is the default of the layers of this package
+
+
+def layer_seeds(seed: int | None, count: int) -> list[int | None]:
+    """A seed for each layer of a stack, derived from one; `None` for each if it is `None`."""
+    if seed is None:
+        return [None] * count
+    return [int(s) for s in np.random.SeedSequence(seed).generate_state(count)]

@@ -11,8 +11,13 @@ import keras
 
 from custom_layers import InitialState, ResidualRNN
 from custom_layers.around.initial_state import state_sizes
-from custom_layers.engine.checks import require_integer, require_number, require_one_of
-from zoo.cells import CELLS, RecurrentInitializer, recurrent_layer
+from custom_layers.engine.checks import (
+    require_integer,
+    require_normalizable,
+    require_number,
+    require_one_of,
+)
+from zoo.cells import CELLS, RecurrentInitializer, layer_seeds, recurrent_layer
 
 Connection = Literal["none", "residual", "dense"]
 MergeMode = Literal["concat", "sum"]
@@ -69,6 +74,8 @@ def recurrent_stack(
         residual  y = F(N(x)) + P x     (P = identity if the widths are equal, else a projection)
         dense     y = [x, F(N(x))]      (every layer sees all earlier outputs)
 
+    The first layer reads the inputs as they are, whatever N is.
+
     Args:
         inputs: Features (batch, time, features).
         mask: Booleans (batch, time), true at valid steps, passed explicitly to every layer. Masked
@@ -83,8 +90,10 @@ def recurrent_stack(
             causal tasks.
         merge_mode: `"concat"` (width 2 * units) or `"sum"` (width units).
         connection: Skip connections: `"none"`, `"residual"` or `"dense"`.
-        layer_norm: Whether to normalise the input of each recurrent layer (pre-layer-norm), and
-            with skip connections also the output of the stack.
+        layer_norm: Whether to normalise what each recurrent layer reads from the one before, and
+            the output of the stack. The inputs of the first layer are never normalised: of a series
+            with one channel a constant would be left, of two channels only their order. Needs at
+            least 3 units.
         dropout: Share of the non-recurrent connections to drop, before each layer and after the
             last one (Zaremba et al. 2014).
         recurrent_dropout: Share of the recurrent connections to drop, the same at all steps (Gal
@@ -97,6 +106,7 @@ def recurrent_stack(
         l2: Weight of the squared norm of input and recurrent kernels in the loss.
         cell_options: Further arguments of the recurrent layer, by name, such as
             `{"time_constant": 8.0}` with `cell="leaky"` or `{"delays": [1, 8]}` with `"delay"`.
+            Every layer and direction draws from a seed of its own, derived from `"seed"`.
         variational_dropout: Whether `dropout` drops the same features at all steps of a sequence,
             as `recurrent_dropout` does (Gal and Ghahramani 2016).
         name: Prefix of the layers' names.
@@ -240,6 +250,7 @@ def _stack(
     )
     dropout, connection = options["dropout"], options["connection"]
     x, rest, after = inputs, list(states or ()), []
+    cell_options = _by_layer(options["cell_options"], options["depth"])
     for index in range(options["depth"]):
         layer = recurrent_layer(
             options["cell"],
@@ -247,7 +258,7 @@ def _stack(
             recurrent_dropout=options["recurrent_dropout"],
             recurrent_initializer=options["recurrent_initializer"],
             l2=options["l2"],
-            cell_options=options["cell_options"],
+            cell_options=cell_options[index],
             return_state=states is not None,
             name=f"{name}_{index}",
         )
@@ -263,8 +274,9 @@ def _stack(
                 layer, options["initial_state"], name=f"{layer.name}_start"
             )
             before = start(x)
+        normalise = options["layer_norm"] and index > 0
         if connection == "none":
-            if options["layer_norm"]:
+            if normalise:
                 x = keras.layers.LayerNormalization(name=f"{layer.name}_norm")(x)
             if dropout:
                 x = dropping(dropout, name=f"{layer.name}_dropout")(x)
@@ -272,7 +284,7 @@ def _stack(
             layer = ResidualRNN(
                 layer,
                 connection,
-                options["layer_norm"],
+                normalise,
                 dropout,
                 options["variational_dropout"],
                 name=f"{layer.name}_{connection}",
@@ -281,11 +293,20 @@ def _stack(
         if states is not None:
             x, *new = x
             after += new
-    if options["layer_norm"] and connection != "none":
+    if options["layer_norm"]:
         x = keras.layers.LayerNormalization(name=f"{name}_norm")(x)
     if dropout:
         x = dropping(dropout, name=f"{name}_dropout")(x)
     return x, after
+
+
+def _by_layer(cell_options: Mapping[str, Any] | None, depth: int) -> list[dict[str, Any]]:
+    """The options of each layer's cell. With one seed all would draw the same weights."""
+    cell_options = cell_options or {}
+    if "seed" not in cell_options:
+        return [dict(cell_options)] * depth
+    seeds = layer_seeds(cell_options["seed"], depth)
+    return [{**cell_options, "seed": seed} for seed in seeds]
 
 
 def _check(options: StackOptions) -> None:
@@ -301,6 +322,8 @@ def _check(options: StackOptions) -> None:
     require_number("dropout", options["dropout"], least=0, below=1)
     require_number("recurrent_dropout", options["recurrent_dropout"], least=0, below=1)
     require_number("l2", options["l2"], least=0)
+    if options["layer_norm"]:
+        require_normalizable("units", options["units"])
     if options["recurrent_initializer"] == "identity" and options["cell"] != "simple":
         raise ValueError(
             "`recurrent_initializer='identity'` makes an IRNN, a ReLU network without gates, and "

@@ -8,7 +8,12 @@ from typing import Any
 import keras
 from keras import ops
 
-from custom_layers.engine.checks import require_number, require_one_of, require_sequences
+from custom_layers.engine.checks import (
+    require_normalizable,
+    require_number,
+    require_one_of,
+    require_sequences,
+)
 from custom_layers.engine.tensor import Tensor
 
 Shape = tuple[int | None, ...]
@@ -37,7 +42,8 @@ class ResidualRNN(keras.layers.Wrapper):
             and dtype policy are kept.
         connection: `"residual"` or `"dense"`. Defaults to `"residual"`.
         layer_norm: Whether `N` is a `keras.layers.LayerNormalization`. Defaults to `False`, the
-            identity.
+            identity. Needs at least 3 features: of one a constant would be left, and of two only
+            their order. Leave it out of the first layer on raw data.
         dropout: Share of `N(x)` to drop in training before `F`, but not on the skip connection.
             Defaults to `0.0`.
         variational_dropout: Whether to drop the same features at all steps. Defaults to `False`.
@@ -131,6 +137,7 @@ class ResidualRNN(keras.layers.Wrapper):
     def build(self, input_shape: Shape) -> None:
         features = require_sequences(input_shape)
         if self.normalization is not None:
+            require_normalizable("features", features)
             self.normalization.build(input_shape)
         super().build(input_shape)
         width = self._layer_shapes(input_shape)[0][-1]

@@ -21,7 +21,6 @@ from keras import ops
 
 from custom_layers.chains.linear_chain import (
     check_potentials,
-    crf_log_likelihood,
     crf_marginals,
     viterbi_decode,
 )
@@ -91,6 +90,7 @@ class CRF(keras.layers.Layer):
     Example:
 
     >>> import keras, numpy as np
+    >>> from custom_layers import crf_log_likelihood
     >>> emissions = np.array([[[2.0, 0.0], [0.0, 1.0], [0.0, 9.0]]], dtype="float32")
     >>> mask = np.array([[True, True, False]])
     >>> potentials = CRF(num_tags=2)(emissions, mask=mask)
@@ -318,60 +318,6 @@ class CRFMarginals(_ChainLayer):
 
     def call(self, inputs: Tensor) -> Tensor:
         return crf_marginals(inputs)
-
-
-@keras.saving.register_keras_serializable(package="rnn_zoo")
-class CRFLoss(keras.losses.Loss):
-    """Negative log-likelihood of tag sequences under the log potentials of a `CRF`.
-
-    `loss_b = -log p(y_b)`, in nats per sentence, averaged over the batch.
-
-    Args:
-        reduction: Reduction over the batch, as in `keras.losses.Loss`. Defaults to
-            `"sum_over_batch_size"`, the mean.
-        name: Name of the loss. Defaults to `"crf_loss"`.
-        dtype: Dtype of the computation. Defaults to `"float32"`.
-
-    Call arguments:
-        y_true: Integer tags of shape `(batch, time)`, negative at exactly those steps that were
-            masked for the `CRF` layer.
-        y_pred: Log potentials of shape `(batch, time, num_tags, num_tags)`.
-        sample_weight: Optional weights of the sentences, of shape `(batch,)`.
-
-    Input shape:
-        See the call arguments.
-
-    Output shape:
-        A scalar, or `(batch,)` with `reduction=None`.
-
-    Masking:
-        By negative tags. A sentence without any tag has loss 0 and counts towards the mean.
-
-    Raises:
-        ValueError: If the shapes are inconsistent.
-
-    Example:
-
-    >>> import keras, numpy as np
-    >>> potentials = CRF(num_tags=3)(np.zeros((2, 4, 3), dtype="float32"))
-    >>> tags = np.array([[0, 1, 2, 0], [2, 2, 1, 0]])
-    >>> print(np.round(keras.ops.convert_to_numpy(CRFLoss()(tags, potentials)), 3))  # 4 log(3)
-    4.394
-
-    Reference:
-        [Lafferty et al., 2001](https://repository.upenn.edu/handle/20.500.14332/6188).
-    """
-
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str = "crf_loss",
-        dtype: Any = "float32",
-    ) -> None:
-        super().__init__(name=name, reduction=reduction, dtype=dtype)
-
-    def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
-        return -crf_log_likelihood(y_pred, y_true)
 
 
 def _penalty(allowed: Any) -> Tensor:

@@ -17,6 +17,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from custom_layers.engine.checks import require_classes, require_example_weights
 from custom_layers.engine.precision import IMPOSSIBLE
 from custom_layers.engine.tensor import Tensor
 
@@ -65,7 +66,8 @@ def ctc_log_likelihood(logits: Tensor, labels: Tensor) -> Tensor:
 
     Returns:
         `(batch,)` in nats, float32. Minus infinity, without a gradient, if there are too few frames
-        for the labels, or if logits of minus infinity rule one of them out.
+        for the labels, or if logits of minus infinity rule one of them out; NaN if there is a label
+        beyond the classes.
 
     Raises:
         ValueError: If the shapes are inconsistent.
@@ -86,7 +88,9 @@ def ctc_log_likelihood(logits: Tensor, labels: Tensor) -> Tensor:
     likelihood, occupancy = ops.stop_gradient(likelihood), ops.stop_gradient(occupancy)
     # Its value is 0, and its gradient that of the likelihood.
     change = occupancy * (log_probs - ops.stop_gradient(log_probs))
-    return likelihood + ops.sum(change, axis=(1, 2))
+    likelihood = likelihood + ops.sum(change, axis=(1, 2))
+    beyond = ops.any(labels >= log_probs.shape[-1], axis=1)
+    return ops.where(beyond, float("nan"), likelihood)
 
 
 def ctc_occupancy(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
@@ -137,7 +141,8 @@ def _occupancy(log_probs: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
     counts = ops.logical_and(place <= 2 * count[:, None], feasible[:, None])
     posterior = ops.where(counts[None], ops.exp(ops.minimum(posterior, 0.0)), 0.0)
     blank = ops.transpose(ops.sum(posterior[:, :, ::2], axis=-1))
-    spoken = ops.one_hot(labels, log_probs.shape[-1])
+    classes = log_probs.shape[-1]
+    spoken = ops.one_hot(ops.minimum(labels, classes - 1), classes)  # PyTorch knows no others
     occupancy = ops.einsum("tbl,blc->btc", posterior[:, :, 1::2], spoken)
     occupancy = ops.concatenate([blank[:, :, None], occupancy[:, :, 1:]], axis=-1)
     return ops.where(feasible, likelihood, -float("inf")), occupancy
@@ -211,6 +216,13 @@ class CTCLoss(keras.losses.Loss):
             negative numbers.
         y_pred: Logits `(batch, frames, classes)`, blank first, certainly blank at masked frames
             (see `blank_where_masked`; `zoo.acoustic_model` applies it).
+        sample_weight: Optional weights of the clips, `(batch,)`. `class_weight` of `fit` is not for
+            sequences of labels: Keras would weight a clip by the place of its largest label.
+
+    Raises:
+        ValueError: If the shapes are inconsistent; if there is a weight for each step, as the
+            likelihood of a clip is no sum over its steps; if labels in NumPy are beyond the
+            classes. (In tensors these make the loss NaN.)
 
     Example:
 
@@ -226,6 +238,11 @@ class CTCLoss(keras.losses.Loss):
     def __init__(self, zero_infinity: bool = False, name: str = "ctc_loss", **kwargs: Any) -> None:
         super().__init__(name=name, **kwargs)
         self.zero_infinity = zero_infinity
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        require_classes("y_true", y_true, y_pred.shape[-1])
+        require_example_weights(sample_weight)
+        return super().__call__(y_true, y_pred, sample_weight)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         loss = -ctc_log_likelihood(y_pred, y_true)
@@ -274,6 +291,8 @@ def _emissions(log_probs: Tensor, labels: Tensor) -> Tensor:
     """Log-probability of each state's class at each frame, `(frames, batch, 2 length + 1)`."""
     batch, frames = ops.shape(log_probs)[0], ops.shape(log_probs)[1]
     length = ops.shape(labels)[1]
+    # Gathering what is not there would be an error on one device, and any number on another.
+    labels = ops.minimum(labels, log_probs.shape[-1] - 1)
     index = ops.broadcast_to(labels[:, None, :], (batch, frames, length))
     spoken = ops.take_along_axis(log_probs, index, axis=2)
     blank = ops.broadcast_to(log_probs[:, :, :1], (batch, frames, length))

@@ -81,7 +81,7 @@ def crf_log_likelihood(potentials: Tensor, tags: Tensor) -> Tensor:
     num_tags = potentials.shape[-1]
     tags = ops.cast(tags, "int32")
     out_of_range = ops.greater_equal(tags, num_tags)
-    carried = _carry_forward(ops.where(out_of_range, 0, tags))
+    carried = carry_forward(ops.where(out_of_range, 0, tags))
     previous = ops.pad(carried[:, :-1], ((0, 0), (1, 0)))  # every path starts from tag 0
     flat = ops.reshape(potentials, (*ops.shape(potentials)[:2], num_tags * num_tags))
     index = previous * num_tags + carried
@@ -110,7 +110,8 @@ def viterbi_decode(potentials: Tensor) -> Tensor:
     Reference:
         [Viterbi, 1967](https://doi.org/10.1109/TIT.1967.1054010).
     """
-    steps = _time_major(ops.stop_gradient(check_potentials(potentials)))
+    potentials = ops.convert_to_tensor(check_potentials(potentials))
+    steps = _time_major(ops.stop_gradient(potentials))
     before, last, _ = _filter(steps, _max_step)
     best_previous = ops.cast(ops.argmax(before[..., None] + steps, axis=-2), "int32")
     best_last = ops.cast(ops.argmax(last, axis=-1), "int32")
@@ -247,7 +248,7 @@ def _softmax(x: Tensor, axis: int) -> Tensor:
     return weights / ops.sum(weights, axis=axis, keepdims=True)
 
 
-def _carry_forward(tags: Tensor) -> Tensor:
+def carry_forward(tags: Tensor) -> Tensor:
     """Replace negative tags by the last non-negative tag before, or by 0."""
     valid = ops.greater_equal(tags, 0)
     count = ops.cumsum(ops.cast(valid, "int32"), axis=1)

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
 from typing import Any
 
+import numpy as np
+
 
 def is_integer(value: Any, least: int | None = None) -> bool:
     """Whether a value is an integer, of Python or NumPy, of at least `least`. A bool is not."""
@@ -106,6 +108,45 @@ def require_sequences(shape: Sequence[int | None]) -> int:
             f"found {tuple(shape)}."
         )
     return shape[-1]
+
+
+def require_normalizable(name: str, features: int) -> None:
+    """Check that layer normalisation of so many features leaves something of them.
+
+    Of one feature it leaves a constant, and of two only their order.
+
+    Example:
+
+    >>> require_normalizable("units", 2)
+    Traceback (most recent call last):
+    ValueError: `units` must be at least 3 with `layer_norm=True`, found 2: layer normalisation ...
+    """
+    if features < 3:
+        raise ValueError(
+            f"`{name}` must be at least 3 with `layer_norm=True`, found {features}: layer "
+            "normalisation leaves a constant of one feature, and of two only their order."
+        )
+
+
+def require_example_weights(weights: Any) -> None:
+    """Check that weights are one for each example, `(batch,)` or `(batch, 1)`.
+
+    Weights for each step, `(batch, time)`, would be broadcast wrongly where batch equals time.
+    """
+    shape = tuple(getattr(weights, "shape", ()))
+    if len(shape) > 1 and shape[1:] != (1,):
+        raise ValueError(
+            f"`sample_weight` must have a weight for each example, shape (batch,), found {shape}."
+        )
+
+
+def require_classes(name: str, labels: Any, classes: int) -> None:
+    """Check that labels are below a number of classes, where they are a NumPy array or a list.
+
+    The values of a tensor may be unknown, or on a device that would have to be waited for.
+    """
+    if isinstance(labels, np.ndarray | list | tuple) and np.max(labels, initial=-1) >= classes:
+        raise ValueError(f"`{name}` must be below {classes}, found {np.max(labels)}.")
 
 
 def require_mask(mask: Any) -> None:

@@ -52,7 +52,7 @@ def delay_loop(
     """
     depth, units = past.shape[1:]
     tensors = [inputs] if extra is None else [inputs, extra]
-    time = ops.shape(inputs)[1]
+    batch, time = ops.shape(inputs)[0], ops.shape(inputs)[1]
     widths, block, blocks = _plan(sorted(kernels), inputs.shape[1], time)
 
     def iteration(x: Tensor, history: Sequence[Tensor]) -> Tensor:
@@ -61,13 +61,13 @@ def delay_loop(
 
     tensors = [pad(x, blocks * block - time) for x in tensors]
     if isinstance(blocks, int) and blocks == 1:
-        x = side_by_side([ops.reshape(x, (-1, block * units)) for x in tensors])
-        after = iteration(x, [ops.reshape(past, (-1, depth * units))])
+        x = side_by_side([ops.reshape(x, (batch, block * units)) for x in tensors])
+        after = iteration(x, [ops.reshape(past, (batch, depth * units))])
     else:
         kept = -(-depth // block)
         past = pad(past, kept * block - depth, front=True)
         carry = [
-            ops.reshape(past[:, i * block : (i + 1) * block], (-1, block * units))
+            ops.reshape(past[:, i * block : (i + 1) * block], (batch, block * units))
             for i in range(kept)
         ]
 
@@ -75,11 +75,11 @@ def delay_loop(
             y = iteration(x, carry)
             return y, [*carry[1:], y]
 
-        x = side_by_side([ops.reshape(x, (-1, blocks, block * units)) for x in tensors])
+        x = side_by_side([ops.reshape(x, (batch, blocks, block * units)) for x in tensors])
         cell = Iteration(step, [block * units] * kept)
         loop = keras.layers.RNN(cell, return_sequences=True, name="loop")
         _, after, _ = loop.inner_loop(x, carry, mask=None)
-    return ops.reshape(after, (-1, blocks * block, units))[:, :time]
+    return ops.reshape(after, (batch, blocks * block, units))[:, :time]
 
 
 def _block(
@@ -162,7 +162,8 @@ def product_per_step(x: Tensor, kernel: Tensor, steps: int) -> Tensor:
     if steps == 1:
         return ops.matmul(x, kernel)
     units = kernel.shape[-1]
-    return ops.reshape(ops.matmul(ops.reshape(x, (-1, units)), kernel), (-1, steps * units))
+    product = ops.matmul(ops.reshape(x, (-1, units)), kernel)
+    return ops.reshape(product, (ops.shape(x)[0], steps * units))
 
 
 def times_per_step(x: Tensor, factor: Tensor | None, steps: int) -> Tensor:

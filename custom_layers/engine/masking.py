@@ -24,6 +24,26 @@ def valid_steps(inputs: Tensor, mask: Tensor | None) -> Tensor:
     return ops.cast(mask, "bool")
 
 
+def right_padded(mask: Tensor) -> Tensor:
+    """Whether the valid steps of every sequence come first, and there is at least one: a boolean.
+
+    Args:
+        mask: Booleans `(batch, time)`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> bool(right_padded(np.array([[True, False], [True, True]])))
+    True
+    >>> bool(right_padded(np.array([[True, False], [False, False]])))
+    False
+    """
+    mask = ops.cast(mask, "bool")
+    resumed = ops.logical_and(mask[:, 1:], ops.logical_not(mask[:, :-1]))
+    started = ops.logical_and(ops.all(mask[:, 0]), ops.any(mask))  # the latter for no rows at all
+    return ops.logical_and(started, ops.logical_not(ops.any(resumed)))
+
+
 def zero_masked(x: Tensor, mask: Tensor) -> Tensor:
     """`x` with zeros where the mask is false, even in place of NaN.
 

@@ -1,4 +1,4 @@
-"""The type of a tensor of whichever backend Keras runs on."""
+"""The type of a tensor of whichever backend Keras runs on, and the sum of two of unlike shapes."""
 
 from __future__ import annotations
 
@@ -34,3 +34,14 @@ class Tensor(Protocol):
     def __le__(self, other: Any, /) -> Tensor: ...
     def __gt__(self, other: Any, /) -> Tensor: ...
     def __ge__(self, other: Any, /) -> Tensor: ...
+
+
+def broadcast_sum(x: Tensor, y: Tensor) -> Tensor:
+    """`x + y` for symbolic tensors whose shapes differ.
+
+    `keras.ops.add`, which `+` means between symbolic tensors, takes `y` for a bias on TensorFlow if
+    all its axes but one have size 1, and adds it along the last axis of `x`, or the second, if its
+    length fits there (Keras 3.15): `(1, 3, 1, 3) + (1, 3, 1, 1)` comes out wrong. Subtracting does
+    not.
+    """
+    return x - (-y)

@@ -67,7 +67,7 @@ class SequenceSnapshots1D(keras.layers.Layer):
         steps = ops.take_along_axis(ops.cast(valid_first(mask), "int32"), among_valid, axis=1)
         chosen = take_steps(inputs, steps)
         chosen = ops.where(length[:, :, None] > 0, chosen, ops.zeros_like(chosen))
-        return ops.reshape(chosen, (-1, self.count * inputs.shape[-1]))
+        return ops.reshape(chosen, (ops.shape(chosen)[0], self.count * inputs.shape[-1]))
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
         return None

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypedDict
 
 import keras
+import numpy as np
 from keras import ops
 
 from custom_layers.engine.checks import require_integer, require_number
@@ -63,6 +64,17 @@ class RecurrentOptions(UnseededOptions, total=False):
     """Options that all recurrent layers share: of the cell's weights and of `RecurrentLayer`."""
 
     seed: int | None
+
+
+def seed_of_direction(seed: int | None, go_backwards: bool) -> int | None:
+    """Another seed for a layer that reads backwards.
+
+    `keras.layers.Bidirectional` makes its second layer from the config of the first one, the seed
+    included.
+    """
+    if seed is None or not go_backwards:
+        return seed
+    return int(np.random.SeedSequence([seed % 2**64, 1]).generate_state(1)[0])
 
 
 class RecurrentCell(keras.layers.Layer):
@@ -206,7 +218,8 @@ class RecurrentLayer(keras.layers.RNN):
             (Gal and Ghahramani, 2016). Defaults to `0.0`.
         recurrent_dropout: Share of the states to drop at the recurrent connections, likewise.
             Defaults to `0.0`.
-        seed: Integer seed of the dropout. Defaults to `None`, a random seed.
+        seed: Integer seed of the dropout. Defaults to `None`, a random seed. A layer that reads
+            backwards draws other numbers from it, as the two of a `Bidirectional` share a seed.
         **kwargs: Keyword arguments of `keras.layers.RNN`: `return_sequences`, `return_state`,
             `go_backwards`, `zero_output_for_mask`, and those of `keras.layers.Layer`. `stateful`
             behaves differently on each backend and is not supported: pass states explicitly, with
@@ -241,7 +254,8 @@ class RecurrentLayer(keras.layers.RNN):
             )
         self.seed = seed
         if dropout or recurrent_dropout:
-            self.seed_generator = keras.random.SeedGenerator(seed)
+            drawn_from = seed_of_direction(seed, self.go_backwards)
+            self.seed_generator = keras.random.SeedGenerator(drawn_from)
 
     @staticmethod
     def split_options(

@@ -132,7 +132,7 @@ class DelayCell(RecurrentCell):
         """The states of the last steps in the order of time, `(batch, depth, units)`."""
         if self.depth == 1:
             return states[0][:, None]
-        older = ops.reshape(states[1], (-1, self.depth - 1, self.units))
+        older = ops.reshape(states[1], (ops.shape(states[1])[0], self.depth - 1, self.units))
         return ops.concatenate([ops.flip(older, axis=1), states[0][:, None]], axis=1)
 
     def _as_states(self, past: Tensor) -> list[Tensor]:
@@ -140,7 +140,8 @@ class DelayCell(RecurrentCell):
         if self.depth == 1:
             return [past[:, -1]]
         older = ops.flip(past[:, :-1], axis=1)
-        return [past[:, -1], ops.reshape(older, (-1, (self.depth - 1) * self.units))]
+        width = (self.depth - 1) * self.units
+        return [past[:, -1], ops.reshape(older, (ops.shape(past)[0], width))]
 
     def get_config(self) -> dict[str, Any]:
         config = {

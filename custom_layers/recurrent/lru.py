@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import random
 from typing import Any, ClassVar, Unpack
 
 import keras
@@ -14,6 +15,7 @@ from custom_layers.engine.linear import complex_linear_recurrence
 from custom_layers.engine.loops import project
 from custom_layers.engine.masking import take_steps, valid_first
 from custom_layers.engine.tensor import Tensor
+from custom_layers.initializers import fixed_values
 from custom_layers.recurrent.base import (
     CellOptions,
     RecurrentCell,
@@ -71,8 +73,9 @@ class LRUCell(RecurrentCell):
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
         features, width = input_shape[-1], self._width
-        uniform = keras.initializers.RandomUniform(0.0, 1.0)
-        draws = ops.convert_to_numpy(uniform((2, width))).astype("float64")
+        # In NumPy, as a tensor would be symbolic in a layer that `fit` builds; seeded from the
+        # generator that `keras.utils.set_random_seed` seeds, as Keras does.
+        draws = np.random.default_rng(random.randint(1, 2**31 - 1)).random((2, width))
         # With |lambda|^2 uniform between the squared radii, lambda is uniform on the ring.
         square = draws[0] * (self.r_max**2 - self.r_min**2) + self.r_min**2
         square = np.clip(square, 1e-8, 1 - 1e-8)
@@ -96,7 +99,7 @@ class LRUCell(RecurrentCell):
         return self.add_weight(
             name=name,
             shape=values.shape,
-            initializer=lambda shape, dtype=None: ops.convert_to_tensor(values, dtype),
+            initializer=fixed_values(values),
         )
 
     def _eigenvalues(self) -> tuple[Tensor, Tensor]:

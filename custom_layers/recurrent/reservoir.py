@@ -19,6 +19,7 @@ from custom_layers.recurrent.base import (
     RecurrentCell,
     RecurrentLayer,
     UnseededOptions,
+    seed_of_direction,
 )
 
 _CONNECTIONS = 10
@@ -74,15 +75,15 @@ class ReservoirCell(RecurrentCell):
         seeds = [int(s) for s in np.random.SeedSequence(drawn).generate_state(4)]
         self._initializers = {
             "kernel": SparseUniform(input_scaling, input_density, seed=seeds[0]),
-            "recurrent_kernel": SpectralRadius(
-                spectral_radius,
-                min(1.0, _CONNECTIONS / units) if density is None else density,
-                topology,
-                seed=seeds[1],
-            ),
             "bias": SparseUniform(bias_scaling, seed=seeds[2]),
             "feedback_kernel": SparseUniform(feedback_scaling, seed=seeds[3]),
         }
+        self._recurrent_initializer = SpectralRadius(
+            spectral_radius,
+            min(1.0, _CONNECTIONS / units) if density is None else density,
+            topology,
+            seed=seeds[1],
+        )
 
     def build(self, input_shape: tuple[Any, ...]) -> None:
         features = input_shape[-1] - self.feedback_units
@@ -103,11 +104,12 @@ class ReservoirCell(RecurrentCell):
     def _add_recurrent_kernel(self) -> None:
         """Add a square matrix, or, if it is sparse, the entries of each column and their rows."""
         square = (self.units, self.units)
-        kernel = ops.convert_to_numpy(self._initializers["recurrent_kernel"](square))
+        # Not a tensor, which in a layer that `fit` builds would be symbolic.
+        kernel = self._recurrent_initializer.drawn(square)
         connections = int((kernel != 0).sum(axis=0).max())
         self._sparse = connections * _SPARSE <= self.units
         if not self._sparse:
-            self._kernel = self._fixed("recurrent_kernel", square)
+            self._kernel = self._fixed("recurrent_kernel", square, fixed_values(kernel))
             return
         sources = np.argsort(kernel == 0, axis=0, kind="stable")[:connections]
         self._values = self.add_weight(
@@ -144,8 +146,8 @@ class ReservoirCell(RecurrentCell):
         values = ops.convert_to_tensor(self._values)[:, :, None]
         return ops.transpose(ops.sum(values * seen, axis=0))
 
-    def _fixed(self, name: str, shape: tuple[int, ...]) -> Any:
-        initializer = self._initializers[name]
+    def _fixed(self, name: str, shape: tuple[int, ...], initializer: Any = None) -> Any:
+        initializer = initializer or self._initializers[name]
         return self.add_weight(name=name, shape=shape, initializer=initializer, trainable=False)
 
     def call(
@@ -239,7 +241,8 @@ class Reservoir(RecurrentLayer):
             predicted ones in a free run. Defaults to `0`.
         feedback_scaling: As `input_scaling`, but for `V`. Defaults to `1.0`.
         seed: Integer seed of all weights and of dropout. The same seed gives the same weights on
-            every backend. Defaults to `None`, a random seed.
+            every backend, and others with `go_backwards`, so that the two reservoirs of a
+            `Bidirectional` differ. Defaults to `None`, a random seed.
         **kwargs: `dropout` and `recurrent_dropout`, the shares of the inputs and of the states
             entering `W` to drop in training (defaults `0.0`); `return_sequences`, `return_state`,
             `go_backwards` and `zero_output_for_mask` as in `keras.layers.RNN` (defaults `False`);
@@ -311,7 +314,7 @@ class Reservoir(RecurrentLayer):
             activation=activation,
             feedback_units=feedback_units,
             feedback_scaling=feedback_scaling,
-            seed=seed,
+            seed=seed_of_direction(seed, loop_options.get("go_backwards", False)),
             **cell_options,
         )
         super().__init__(cell, seed=seed, **loop_options)

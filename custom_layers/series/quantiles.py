@@ -95,9 +95,12 @@ class ForecastLoss(keras.losses.Loss):
     Call arguments:
         y_true: `(batch, horizon, targets)`, NaN where the truth is missing.
         y_pred: `(batch, horizon, targets, levels)`; without levels the last axis has size 1.
+        sample_weight: Optional weights of the windows, `(batch,)`, of their steps, `(batch,
+            horizon)`, or of every value, `(batch, horizon, targets)`.
 
     Raises:
-        ValueError: If a level is invalid, or their number is not the size of the last axis.
+        ValueError: If a level is invalid, or their number is not the size of the last axis; if
+            weights have another shape.
 
     Reference:
         [Koenker and Bassett, 1978](https://doi.org/10.2307/1913643);
@@ -107,6 +110,11 @@ class ForecastLoss(keras.losses.Loss):
     def __init__(self, quantiles: Sequence[float] = (), **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.quantiles = checked_quantiles(quantiles)
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        if sample_weight is not None:
+            sample_weight = _for_every_value(sample_weight, ops.convert_to_tensor(y_true))
+        return super().__call__(y_true, y_pred, sample_weight)
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         if y_pred.shape[-1] != (len(self.quantiles) or 1):
@@ -124,6 +132,25 @@ class ForecastLoss(keras.losses.Loss):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "quantiles": list(self.quantiles)}
+
+
+def _for_every_value(weights: Any, values: Tensor) -> Tensor:
+    """Weights of windows, of their steps or of values, as one for each value.
+
+    Keras would align `(batch,)` with the last axis of the values.
+    """
+    weights = ops.convert_to_tensor(weights)
+    leading, whole = tuple(weights.shape), tuple(values.shape)
+    if len(leading) > len(whole) or any(
+        None not in (a, b) and a not in (1, b) for a, b in zip(leading, whole, strict=False)
+    ):
+        raise ValueError(
+            "`sample_weight` must have shape (batch,), (batch, horizon) or (batch, horizon, "
+            f"targets) for values of shape {whole}, found {leading}."
+        )
+    for _ in whole[len(leading) :]:
+        weights = ops.expand_dims(weights, -1)
+    return ops.broadcast_to(weights, ops.shape(values))
 
 
 def checked_quantiles(quantiles: Sequence[float]) -> tuple[float, ...]:

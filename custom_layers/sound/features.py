@@ -175,6 +175,9 @@ class LogMel(keras.layers.Layer):
         x = ops.pad(x, ((0, 0), (0, self._window)))[:, :, None]
         kernel = ops.cast(ops.convert_to_tensor(self._kernel[:, None, :]), precise)
         both = ops.conv(x, kernel, strides=self._step, padding="valid", data_format="channels_last")
+        # For no rows, TensorFlow's convolution on a CPU returns the shape of its inputs.
+        batch, samples = ops.shape(inputs)
+        both = ops.reshape(both, (batch, samples // self._step + 1, kernel.shape[-1]))
         real, imaginary = ops.split(both, 2, axis=-1)
         power = ops.square(real) + ops.square(imaginary)
         filters = ops.cast(ops.convert_to_tensor(self._filters), precise)

@@ -25,7 +25,7 @@ from recipes.chaos.series import Examples, Part, Scaling, Scoring
 from recipes.kit.data.readers import OWNERS_LICENCE, Fact
 from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
-from recipes.kit.recipe import Objective
+from recipes.kit.objective import Objective
 
 #: By default: steps of a generated series to train on, to validate on, and to test on.
 _STEPS = 3000

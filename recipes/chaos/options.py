@@ -233,6 +233,7 @@ class Config(SeriesConfig, ReservoirConfig, ForecastConfig):
 
     def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
         yield from super().without_effect()
+        yield "with a readout that is found in closed form", ("from_",)
         if self.embedded:
             yield f"with --data {self.data}", ("columns", "target")
             if self.task != "mackey_glass":
@@ -244,6 +245,8 @@ class Config(SeriesConfig, ReservoirConfig, ForecastConfig):
         if not self.continues:
             driven = f"with --task {self.task}" if self.embedded else "with --target"
             yield driven, ("horizon", "run_steps", "starts", "threshold", "lyapunov")
+        if self.seeds > 1:
+            yield "with --seeds, which draws as many reservoirs", ("reservoirs",)
         if self.topology != "random":
             yield f"with --topology {self.topology}", ("density",)
 

@@ -14,6 +14,7 @@ from recipes.chaos.metrics import scored
 from recipes.chaos.options import Config
 from recipes.chaos.series import Scaling
 from recipes.kit.console import say
+from recipes.kit.metrics import spread_of
 from recipes.kit.recipe import History, Metrics, Row, Run
 
 Weights = list[np.ndarray]
@@ -53,7 +54,7 @@ def fit_reservoirs(
         each has the metrics on the test part too, for their spread: nothing is chosen by them.
     """
     config, data = run.config, run.data
-    name, better = data.objective.name, data.objective.best
+    name = data.objective.name
     rows: list[Row] = []
     kept: list[tuple[Row, Weights]] = []
     for index in range(config.reservoirs):
@@ -61,7 +62,7 @@ def fit_reservoirs(
         if index:
             model.set_weights(redrawn(seed))
         fits = [*_fits(model, config, data)]
-        best, readout = better(fits, key=lambda fit: fit[0][name])
+        best, readout = max(fits, key=lambda fit: data.objective.rank(fit[0]))
         best["kept"] = 1
         model.get_layer("readout").set_weights(readout)
         if config.reservoirs > 1:
@@ -74,11 +75,11 @@ def fit_reservoirs(
         )
         rows += [{"reservoir": index + 1, "seed": seed, **row} for row, _ in fits]
         kept.append((best, model.get_weights()))
-    model.set_weights(better(kept, key=lambda fit: fit[0][name])[1])
+    model.set_weights(max(kept, key=lambda fit: data.objective.rank(fit[0]))[1])
     columns = dict.fromkeys(column for row in rows for column in row)
     return History(
         [{column: row.get(column) for column in columns} for row in rows],
-        _spread([best for best, _ in kept]),
+        spread_of([_tested(best) for best, _ in kept]) if config.reservoirs > 1 else {},
     )
 
 
@@ -112,17 +113,10 @@ def _fits(model: keras.Model, config: Config, data: Data) -> Iterator[tuple[Row,
         yield row, model.get_layer("readout").get_weights()
 
 
-def _spread(best: list[Row]) -> dict[str, dict[str, float]]:
-    """Mean and standard deviation over the reservoirs of each metric on the test part."""
-    return {
-        name.removeprefix("test_"): {
-            "mean": float(np.mean([row[name] for row in best])),
-            "std": float(np.std([row[name] for row in best], ddof=1)),
-            "models": len(best),
-        }
-        for name in best[0]
-        if name.startswith("test_")
-    }
+def _tested(row: Row) -> Metrics:
+    """The metrics on the test part in a row."""
+    marked = {n: value for n, value in row.items() if n.startswith("test_")}
+    return {name.removeprefix("test_"): value for name, value in marked.items()}
 
 
 def prefixed(prefix: str, metrics: Metrics) -> Metrics:

@@ -31,7 +31,7 @@ from recipes.forecasting.windows import Part, Windows
 from recipes.kit.data.readers import Fact
 from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
-from recipes.kit.recipe import Objective
+from recipes.kit.objective import Objective
 
 PartName = Literal["train", "valid", "test"]
 
@@ -127,17 +127,27 @@ def load(source: Source, config: Config) -> Data:
             exactly, or no window fits.
         DataError: If a file is malformed; names file and line.
     """
-    series, borders = cut(read(source, config), source, config)
+    contents = read(source, config)
+    earlier = None if config.from_ is None else Record.read(config.from_)
+    if earlier:
+        earlier.check_names(contents, str(source), any_names=True)
+        earlier.check_clock(contents.clock, str(source))
+    series, borders = cut(contents, source, config)
     training, clock = _training(series, borders), series.clock
     longest = max(len(values) for values in training)
-    season = config.season or likely_season(training, clock, config.horizon)
-    window = config.window or _default_window(longest, season, config.horizon)
+    if earlier:
+        season, window = earlier.season, earlier.window
+    else:
+        season = config.season or likely_season(training, clock, config.horizon)
+        window = config.window or _default_window(longest, season, config.horizon)
     if config.anchor == "season" and season > 1 and window < season:
         raise UserError(
             f"--window {window}: is shorter than a season of {season} steps; expected at least "
             "that, another --season, or --anchor level."
         )
     periods = tuple(clock.periods(longest)) if config.calendar and clock else ()
+    if earlier:
+        periods = earlier.periods
     data = Data(series, borders, season, window, config.horizon, config.stride, periods)
     _check_scale(source, data)
     for part in ("train", "valid", "test"):
@@ -146,7 +156,7 @@ def load(source: Source, config: Config) -> Data:
                 f"--data {source}: no window of {window} steps and {config.horizon} steps after it "
                 f"in the {part} part; expected a smaller --window or --horizon."
             )
-    chosen = "" if config.season else "chosen on the training part; --season overrides"
+    chosen = "" if config.season or earlier else "chosen on the training part; --season overrides"
     facts = (
         *_sizes(source, data),
         *series.understood,

@@ -148,6 +148,11 @@ class Config(SeriesConfig, StackConfig, DirectionConfig, InitialStateConfig, Fit
     units: int = 64
     bidirectional: bool = False
 
+    kept: ClassVar[tuple[str, ...]] = (
+        *RunConfig.kept,
+        *("horizon", "window", "season", "calendar"),
+    )
+
     def __post_init__(self) -> None:
         super().__post_init__()
         ascending = all(low < high for low, high in itertools.pairwise(self.quantiles))

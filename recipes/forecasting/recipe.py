@@ -20,6 +20,7 @@ from recipes.forecasting.metrics import Answers
 from recipes.forecasting.options import Config, Predict
 from recipes.forecasting.serve import Forecaster, ForecastPredictor
 from recipes.forecasting.train import Training, solve_readout
+from recipes.kit.amount import Amount
 from recipes.kit.data.source import Source
 from recipes.kit.export import for_serving, save_saved_model
 from recipes.kit.fit import fit
@@ -41,6 +42,12 @@ CARD = Card(
 def load_data(source: Source, config: Config) -> Data:
     """Read the series; choose season, window and calendar by their training part."""
     return series_data.load(source, config)
+
+
+def amount(data: Data, config: Config) -> Amount:
+    """The windows of the training part; batches that would not be full are left out."""
+    count = len(data.windows("train"))
+    return Amount(count, "windows", updates=lambda batch_size: max(1, count // batch_size))
 
 
 def build(run: Run[Config, Data]) -> keras.Model:
@@ -184,6 +191,7 @@ RECIPE = Recipe(
     load_test=load_test,
     draw=draw,
     space=space,
+    amount=amount,
     predicting=Predict,
     tables=tables,
 )

@@ -24,14 +24,20 @@ class FitState:
 
     epoch: int = 0
     best: float | None = None
+    best_loss: float | None = None
     best_epoch: int = 0
     wait: int = 0
     rate_scale: float = 1.0
+    seconds: float = 0.0
     history: list[dict[str, float]] = field(default_factory=list)
 
     def finished(self, config: FitConfig) -> bool:
         """Whether there is nothing left to do."""
-        return self.epoch >= config.epochs or self.wait >= config.patience
+        return (
+            self.epoch >= config.epochs
+            or self.wait >= config.patience
+            or self.seconds >= config.most_seconds
+        )
 
 
 class Checkpoint:

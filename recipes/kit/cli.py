@@ -18,13 +18,14 @@ Recurrent networks from data to an exported model.
   rnn-zoo predict DIR INPUT...               run a trained model: one JSON line per input;
                                              INPUT is text, a file with one text per line,
                                              or - for stdin; for images, sound and series: a file
+  rnn-zoo compare DIR DIR...                 finished runs side by side, the best first
   rnn-zoo tune RECIPE --trials N [options]   search depth, direction, clipping threshold and more
   rnn-zoo export DIR --format FORMAT         savedmodel, onnx or litert
 
 `rnn-zoo COMMAND --help` explains a command, `rnn-zoo train RECIPE --help` a recipe's options.
 """
 
-_COMMANDS = ("list", "train", "evaluate", "predict", "tune", "export")
+_COMMANDS = ("list", "train", "evaluate", "predict", "compare", "tune", "export")
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_WRITE = {errno.EACCES, errno.EPERM, errno.EROFS}
 

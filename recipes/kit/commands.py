@@ -6,43 +6,24 @@ import json
 import shlex
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from textwrap import indent
 from typing import Any, Literal
 
 from recipes.kit import output
-from recipes.kit.config_file import OptionFile, read_options
 from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
-from recipes.kit.finding import check_name, description_of, load_options, recipe_names
+from recipes.kit.finding import check_name, load_options, recipe_names
 from recipes.kit.inputs import texts
-from recipes.kit.option import Group, flag, option
-from recipes.kit.parse import parse, parse_values, split_words, value_of
-
-_HELP = {"-h", "--help"}
-
-
-@dataclass(frozen=True)
-class RunFlags(Group):
-    """Where a run goes, and how it starts; no part of the config."""
-
-    out: Path | None = option(None, "Output folder; by default in saved_models/.")
-    config: Path | None = option(
-        None, "JSON file of options, such as config.json; options given here override it."
-    )
-    resume: bool = option(False, "Continue an interrupted run.")
-    overwrite: bool = option(False, "Replace an existing run.")
-
-
-@dataclass(frozen=True)
-class TuneFlags(RunFlags):
-    """How a search goes."""
-
-    trials: int = option(10, "Number of configurations to try.", at_least=1)
-    tuner: Literal["random", "bayesian", "hyperband"] = option(
-        "bayesian", "How the next configuration is chosen."
-    )
+from recipes.kit.option import Group, option
+from recipes.kit.parse import HELP, parse, split_words
+from recipes.kit.run_options import (
+    RunFlags,
+    TuneFlags,
+    given_by_hand,
+    read_resumed,
+    read_run_options,
+)
 
 
 @dataclass(frozen=True)
@@ -89,6 +70,17 @@ class Export(Group):
 
 
 @dataclass(frozen=True)
+class Compare(Group):
+    """Compare finished runs of a recipe: options that differ, test metrics, baseline, size, time.
+
+    The best run by the recipe's own metric comes first. Runs must have been tested on the same
+    examples: `data.json` keeps a fingerprint of the test part, whatever its files are called.
+    """
+
+    json: bool = option(False, "Print one JSON object.")
+
+
+@dataclass(frozen=True)
 class List(Group):
     """Recipes, models and layers."""
 
@@ -99,10 +91,11 @@ def train_command(words: list[str]) -> int:
     """`rnn-zoo train RECIPE [options]`."""
     name, rest = _recipe_word("train", words)
     prog, kind = f"rnn-zoo train {name}", load_options(name).Config
-    if "--resume" in rest and not _HELP & {*rest}:
-        config, flags = _resumed(name, kind, rest, prog)
+    if "--resume" in rest and not HELP & {*rest}:
+        config, flags = read_resumed(name, kind, rest, prog)
     else:
-        config, flags = _read_options(name, kind, RunFlags, rest, prog)
+        config, flags = read_run_options(name, kind, RunFlags, rest, prog)
+    given = given_by_hand(name, kind, rest)
     out = flags.out or output.default_folder(name)
     output.check_free(out, overwrite=flags.overwrite, resume=flags.resume)
     typed = [word for word in rest if word not in ("--resume", "--overwrite")]
@@ -118,6 +111,7 @@ def train_command(words: list[str]) -> int:
             command=shlex.join(["rnn-zoo", "train", name, *typed]),
             resume=flags.resume,
             overwrite=flags.overwrite,
+            given=given,
         )
     except BaseException as error:
         if output.resumable(out) and not isinstance(error, UserError):
@@ -177,6 +171,21 @@ def _is_run(word: str) -> bool:
         return False
 
 
+def compare_command(words: list[str]) -> int:
+    """`rnn-zoo compare DIR DIR... [--json]`."""
+    folders, rest = split_words(words, Compare)
+    usage = "rnn-zoo compare DIR DIR..."
+    (options,) = parse(rest, Compare, prog=usage, description=_doc(Compare))
+    from recipes.kit.compare import compare, table
+
+    compared = compare([*map(Path, folders)])
+    if options.json:
+        print(json.dumps(compared, indent=2, ensure_ascii=False))
+    else:
+        _print_table(table(compared), width=1000)
+    return 0
+
+
 def export_command(words: list[str]) -> int:
     """`rnn-zoo export DIR --format FORMAT [--to PATH]`."""
     folder, _, options = _folder_and_options("export", words, Export)
@@ -202,9 +211,8 @@ def export_command(words: list[str]) -> int:
 def tune_command(words: list[str]) -> int:
     """`rnn-zoo tune RECIPE --trials N [options]`."""
     name, rest = _recipe_word("tune", words)
-    config, flags = _read_options(
-        name, load_options(name).Config, TuneFlags, rest, f"rnn-zoo tune {name}"
-    )
+    kind = load_options(name).Config
+    config, flags = read_run_options(name, kind, TuneFlags, rest, f"rnn-zoo tune {name}")
     out = flags.out or output.default_folder(f"{name}-tune")
     recipe = _start(name)
     from recipes.kit.search import search
@@ -220,6 +228,7 @@ def tune_command(words: list[str]) -> int:
             tuner=flags.tuner,
             resume=flags.resume,
             overwrite=flags.overwrite,
+            given=given_by_hand(name, kind, rest),
         )
     except KeyboardInterrupt:
         if (out / TRIALS).is_file():
@@ -243,7 +252,6 @@ def list_command(words: list[str]) -> int:
     if options.json:
         print(json.dumps(catalogue, indent=2, ensure_ascii=False))
         return 0
-    from rich.console import Console
     from rich.table import Table
 
     for title, entries in catalogue.items():
@@ -252,8 +260,15 @@ def list_command(words: list[str]) -> int:
         )
         for name, text in entries.items():
             table.add_row(f"  {name}", f"{parameters[name]:,}" if name in parameters else "", text)
-        Console(width=None if sys.stdout.isatty() else 140).print(table)
+        _print_table(table)
     return 0
+
+
+def _print_table(table: Any, width: int = 140) -> None:
+    """Print a table, at most so wide where it goes to a file; a terminal has its own width."""
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else width).print(table)
 
 
 def _start(name: str) -> Any:
@@ -276,55 +291,13 @@ def _recipe_word(command: str, words: list[str]) -> tuple[str, list[str]]:
     if words and not words[0].startswith("-"):
         check_name(words[0])
         return words[0], words[1:]
-    if _HELP & {*words}:
+    if HELP & {*words}:
         names = "\n".join(f"  rnn-zoo {command} {name} --help" for name in recipe_names())
         print(
             f"usage: rnn-zoo {command} RECIPE [options]\n\nOptions depend on the recipe:\n{names}"
         )
         raise SystemExit(0)
     raise UserError(f"{command}: no recipe given; expected one of: {', '.join(recipe_names())}.")
-
-
-def _read_options(
-    name: str, kind: type[Any], flags: type[Any], words: list[str], prog: str
-) -> tuple[Any, Any]:
-    """The config and the flags; what `--config` holds takes the place of the defaults."""
-    file = _option_file(name, kind, words)
-    defaults = None if file is None else file.values
-    about = _about(name)
-    values, given = parse_values(
-        words, kind, flags, prog=prog, description=about, defaults=defaults
-    )
-    return kind(**values) if file is None else file.config(values), flags(**given)
-
-
-def _option_file(name: str, kind: type[Any], words: list[str]) -> OptionFile[Any] | None:
-    path = value_of("--config", words)
-    return None if path is None else read_options(kind, Path(path), name)
-
-
-def _about(name: str) -> str:
-    """What the help of a recipe says first."""
-    first, facts, rest = description_of(name).split("\n\n", 2)
-    return "\n\n".join((first, indent(facts, "    "), rest))
-
-
-def _resumed(name: str, kind: type[Any], words: list[str], prog: str) -> tuple[Any, RunFlags]:
-    """The config of the interrupted run, and the flags; options that differ are refused."""
-    out = Path(value_of("--out", words) or output.default_folder(name))
-    output.check_free(out, overwrite="--overwrite" in words, resume=True)
-    before = output.read_run_config(kind, output.unfinished_folder(out), name)
-    values = {field.name: getattr(before, field.name) for field in fields(before)}
-    file = _option_file(name, kind, words)
-    defaults = values if file is None else {**values, **file.values}
-    now, given = parse_values(words, kind, RunFlags, prog=prog, defaults=defaults)
-    for field, value in values.items():
-        if now[field] != value:
-            raise UserError(
-                f"--resume: the interrupted run has {flag(field)} {value}, not {now[field]}; "
-                "leave it out, or start again with --overwrite."
-            )
-    return before, RunFlags(**given)
 
 
 def _folder_and_options(
@@ -334,7 +307,7 @@ def _folder_and_options(
     usage = f"rnn-zoo {command} DIR {more}".rstrip()
     plain, rest = split_words(words, kind)
     folder = Path(plain[0]) if plain else None
-    if folder is not None and not _HELP & {*rest}:
+    if folder is not None and not HELP & {*rest}:
         output.recipe_of(folder)  # a wrong folder is said before options that depend on it
     (options,) = parse(rest, kind, prog=usage, description=_doc(kind))
     if folder is None:

@@ -21,7 +21,12 @@ C = TypeVar("C", bound=RunConfig)
 def to_json(config: RunConfig) -> dict[str, Any]:
     """The options as plain JSON values."""
     values = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
-    return {name: _plain(value) for name, value in values.items()}
+    return {_key(name): _plain(value) for name, value in values.items()}
+
+
+def _key(name: str) -> str:
+    """The name of an option in a file: `from` for the field `from_`."""
+    return name.rstrip("_")
 
 
 def _plain(value: Any) -> Any:
@@ -98,11 +103,11 @@ def read_options(kind: type[C], path: Path, recipe: str) -> OptionFile[C]:
     options = content.get("options", {k: v for k, v in content.items() if k != "recipe"})
     if not isinstance(options, dict):
         raise DataError(path, f"expected an object of options, found {options!r}")
-    known = {option.name: option for option in options_of(kind)}
+    known = {_key(option.name): option for option in options_of(kind)}
     values: dict[str, Any] = {}
     for name, value in options.items():
         if name in known:
-            values[name] = _typed(path, name, known[name].hint, value)
+            values[known[name].name] = _typed(path, name, known[name].hint, value)
         elif name not in kind.retired:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""

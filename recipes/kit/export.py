@@ -136,7 +136,7 @@ def export_folder(
             _replace(path, lambda new: shutil.copytree(own, new))
         return path
     _check_packages(kind)
-    model = recipe.portable(_load_keras(folder / MODEL), folder)
+    model = recipe.portable(load_keras(folder / MODEL), folder)
     fixed = kind == "litert"
     signature = {
         name: keras.InputSpec(
@@ -174,7 +174,12 @@ def _replace(path: Path, write: Callable[[Path], Any]) -> None:
             new.unlink()
 
 
-def _load_keras(path: Path) -> keras.Model:
+def load_keras(path: Path) -> keras.Model:
+    """The Keras model in a file.
+
+    Raises:
+        DataError: If it is missing or damaged.
+    """
     try:
         return keras.models.load_model(path, compile=False)
     except Exception:  # So does Keras.

@@ -1,9 +1,9 @@
 """Training by gradient descent, an epoch at a time, in a way that can be interrupted and resumed.
 
 The state of a training is everything the next epoch depends on: weights, optimizer, dropout seeds,
-the best epoch so far, the learning rate. It is written after every epoch; batches and shuffling
-depend on (seed, epoch) alone. So a resumed run goes through the same epochs as one that was never
-interrupted.
+the best epoch so far, the learning rate, the time taken. It is written after every epoch; batches
+and shuffling depend on (seed, epoch) alone. So a resumed run goes through the same epochs as one
+that was never interrupted.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from recipes.kit.checkpoint import Checkpoint, FitState
 from recipes.kit.console import progress_bar, say
 from recipes.kit.errors import UserError
 from recipes.kit.interrupt import DeferredInterrupt
+from recipes.kit.objective import Objective
 from recipes.kit.optimizer import make_optimizer
 from recipes.kit.options import FitConfig
 from recipes.kit.output import CHECKPOINTS
@@ -50,7 +51,8 @@ def fit(
         batches: From the number of an epoch (0 first) to its batches `(inputs, targets)`.
         steps: Batches per epoch.
         loss: Loss to minimise; the model's own regularisation is added.
-        validate: Called after each epoch; returns what to log and to choose the best epoch by.
+        validate: Called after each epoch; returns what to log: the objective, by which the best
+            epoch is chosen, and `val_loss`, which breaks ties.
         name: Name of this training within the run.
 
     Returns:
@@ -81,7 +83,7 @@ def fit(
             task = bar.add_task(
                 f"{title} {state.epoch + 1}/{config.epochs}", total=steps, status=""
             )
-            watch = _Watch(bar, task, interrupt)
+            watch = _Watch(bar, task, interrupt, started + config.most_seconds - state.seconds)
             logs = model.fit(
                 batches(state.epoch),
                 steps_per_epoch=steps,
@@ -94,7 +96,7 @@ def fit(
             if watch.diverged_at is not None or not math.isfinite(report.mean_norm):
                 raise UserError(_divergence(config, state.epoch, watch.diverged_at))
             figures = {"loss": logs["loss"][0], **validate()}
-            improved = _keep_score(state, figures[objective.name], objective.mode)
+            improved = _keep_score(state, figures, objective)
             if improved:
                 best_weights = model.get_weights()
             state.epoch += 1
@@ -110,6 +112,9 @@ def fit(
                 "seconds": round(time.perf_counter() - started, 2),
             }
             state.history.append(row)
+            state.seconds += time.perf_counter() - started
+            if watch.late and watch.done < steps:
+                say(f"{title}: the time was over after step {watch.done} of {steps}")
             say(_line(title, config.epochs, row, improved))
             if curves:
                 curves.write(row)
@@ -118,35 +123,50 @@ def fit(
 
     model.set_weights(best_weights)
     stopped = f", stopped after {state.epoch}" if state.epoch < config.epochs else ""
+    if stopped and state.seconds >= config.most_seconds:
+        stopped += f" by --time-limit {config.time_limit}"
     say(f"{title}: best epoch {state.best_epoch} ({objective.name} {state.best:.4f}){stopped}")
     return History(state.history)
 
 
-def _keep_score(state: FitState, value: float, mode: str) -> bool:
-    """Note the value of an epoch; whether it is the best so far."""
-    if math.isnan(value):
-        value = -math.inf if mode == "max" else math.inf
-    better = state.best is None or (value > state.best if mode == "max" else value < state.best)
+def _keep_score(state: FitState, figures: Mapping[str, float], objective: Objective) -> bool:
+    """Note the figures of an epoch; whether they are the best so far.
+
+    A lower loss at the same score is better, too. Patience starts anew for it only where the score
+    is at its worst: one that rests at its best has nothing more to learn.
+    """
+    rank, best = objective.rank(figures), None
+    if state.best is not None:
+        best = objective.rank({objective.name: state.best, "val_loss": state.best_loss})
+    better = best is None or rank > best
+    progress = best is None or rank[0] > best[0] or (better and objective.is_worst(figures))
     if better:
-        state.best, state.best_epoch, state.wait = value, state.epoch + 1, 0
-    else:
-        state.wait += 1
+        state.best, state.best_loss = figures[objective.name], figures["val_loss"]
+        state.best_epoch = state.epoch + 1
+    state.wait = 0 if progress else state.wait + 1
     return better
 
 
 class _Watch(keras.callbacks.Callback):
-    """Moves the bar, and stops at Ctrl-C and at the first loss that is not a number."""
+    """Moves the bar, and stops at Ctrl-C, at the first loss that is not a number, and when the time
+    is over."""
 
-    def __init__(self, bar: Progress, task: TaskID, interrupt: DeferredInterrupt) -> None:
+    def __init__(
+        self, bar: Progress, task: TaskID, interrupt: DeferredInterrupt, deadline: float
+    ) -> None:
         super().__init__()
-        self.bar, self.task, self.interrupt = bar, task, interrupt
+        self.bar, self.task, self.interrupt, self.deadline = bar, task, interrupt, deadline
+        self.done, self.late = 0, False
         self.diverged_at: int | None = None
 
     def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        self.done = batch + 1
         loss = float((logs or {}).get("loss", 0.0))
         if not math.isfinite(loss):
-            self.diverged_at = batch + 1
+            self.diverged_at = self.done
             self.model.stop_training = True
+        if time.perf_counter() >= self.deadline:
+            self.late = self.model.stop_training = True
         self.bar.update(self.task, advance=1, status=f"loss {loss:.4f}")
         self.interrupt.check()
 

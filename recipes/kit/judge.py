@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from recipes.kit.console import figure
-from recipes.kit.recipe import Metrics, Objective, Row
+from recipes.kit.objective import Objective
+from recipes.kit.recipe import Metrics, Row
 
 #: How often the units are drawn anew, and the fewest of which an interval is given.
 RESAMPLES, FEWEST = 1000, 10
@@ -195,9 +196,8 @@ def against_baseline(
     Returns:
         Whether one is better, and a sentence about it where the model is not better than all.
     """
-    metric, better = objective.metric, objective.best
-    if objective.shown:
-        metric, better = objective.shown, max
+    metric = objective.shown or objective.metric
+    better: Callable[..., Any] = max if objective.shown or objective.mode == "max" else min
     rivals = {
         name: value
         for name, value in baseline.items()

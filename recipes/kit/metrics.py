@@ -1,9 +1,9 @@
-"""Metrics of classification. Fractions are 0 to 1."""
+"""Metrics of classification, as fractions from 0 to 1; and the spread of any metrics."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -118,7 +118,39 @@ def class_judgement(
     )
 
 
+def spread_of(several: Sequence[Mapping[str, float]]) -> dict[str, dict[str, float]]:
+    """Of each metric of several models its `mean`, its `std` and the number of `models`.
+
+    >>> spread_of([{"cer": 0.5}, {"cer": 1.5}])
+    {'cer': {'mean': 1.0, 'std': 0.7071067811865476, 'models': 2}}
+    """
+    return {
+        name: {
+            "mean": float(np.mean([metrics[name] for metrics in several])),
+            "std": float(np.std([metrics[name] for metrics in several], ddof=1)),
+            "models": len(several),
+        }
+        for name in several[0]
+        if all(name in metrics for metrics in several)
+    }
+
+
 def accuracy_of_commonest(train: Sequence[str], test: Sequence[str]) -> float:
-    """The accuracy of always answering the most frequent label of training."""
+    """The accuracy of always answering the most frequent label of training.
+
+    >>> accuracy_of_commonest(["a", "a", "b"], ["a", "a", "a", "b"])
+    0.75
+    """
     commonest = Counter(train).most_common(1)[0][0]
     return sum(label == commonest for label in test) / len(test)
+
+
+def macro_f1_of_commonest(train: Sequence[str], test: Sequence[str]) -> float:
+    """The macro F1 of always answering the most frequent label of training.
+
+    >>> round(macro_f1_of_commonest(["a", "a", "b"], ["a", "a", "a", "b"]), 4)
+    0.4286
+    """
+    accuracy = accuracy_of_commonest(train, test)
+    classes = {*test, Counter(train).most_common(1)[0][0]}
+    return 2 * accuracy / (1 + accuracy) / len(classes)

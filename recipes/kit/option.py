@@ -102,12 +102,12 @@ class Option:
 
 
 def flag(name: str) -> str:
-    """The command-line option of a field.
+    """The command-line option of a field; a name that is a word of Python ends in an underscore.
 
-    >>> flag("batch_size")
-    '--batch-size'
+    >>> flag("batch_size"), flag("from_")
+    ('--batch-size', '--from')
     """
-    return "--" + name.replace("_", "-")
+    return "--" + name.rstrip("_").replace("_", "-")
 
 
 def options_of(kind: type[Any]) -> tuple[Option, ...]:

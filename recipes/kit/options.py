@@ -6,6 +6,8 @@ Nothing here imports Keras or TensorFlow, so `--help` answers at once.
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +15,13 @@ from typing import Any, ClassVar, Literal
 
 from recipes.kit.data.source import EMBEDDED, Source
 from recipes.kit.errors import UserError
-from recipes.kit.option import Group, flag, option
+from recipes.kit.option import Group, flag, option, options_of
 
 #: The names in `zoo.CELLS`, for the command line. Registered names are accepted too.
 CELLS = ("simple", "lstm", "gru", "leaky", "delay", "reservoir", "lmu", "lru", "mingru", "minlstm")
+
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+_TIME = re.compile(r"[0-9]+(\.[0-9]+)?[smh]")
 
 Schedule = Literal["constant", "cosine", "plateau"]
 Connection = Literal["none", "residual", "dense"]
@@ -39,9 +44,35 @@ class RunConfig(Group):
         at_most=2**32 - 1,
     )
 
+    seeds: int = option(
+        1,
+        "Train this many models, with seeds from --seed on: the best on validation is kept, and "
+        "mean and standard deviation over all are reported for each test metric. The data and its "
+        "split stay those of --seed.",
+        at_least=1,
+    )
+
+    from_: Path | None = option(
+        None,
+        "Start from the model of this finished run instead of random weights. Its vocabulary, "
+        "classes or symbols, its scaling and its options under `model` are kept: unknown words "
+        "stay unknown, and new classes, tags or symbols are refused.",
+        heading="training",
+    )
+
+    #: Options that a training which starts from an earlier run has in common with it, besides those
+    #: under "model".
+    kept: ClassVar[tuple[str, ...]] = ("mixed_precision",)
+
     #: Options of earlier versions, which old config files may still hold: the name, and the one
     #: value that means the same today; None where any value does.
     retired: ClassVar[Mapping[str, Any]] = {"out": None}
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for each in options_of(type(self)):  # A config means the same in every folder.
+            if isinstance(path := getattr(self, each.name), Path):
+                object.__setattr__(self, each.name, path.resolve())
 
 
 @dataclass(frozen=True)
@@ -50,8 +81,14 @@ class FitConfig(RunConfig):
 
     heading: ClassVar[str] = "training"
 
-    epochs: int = option(20, "Maximum number of passes over the training data.", at_least=1)
-    batch_size: int = option(32, "Examples per training step.", at_least=1)
+    #: Options in place of the defaults where there is less to train on than so many examples, see
+    #: `recipes.kit.amount`. The largest number says what is little.
+    for_little: ClassVar[Mapping[int, Mapping[str, Any]]] = {1000: {}}
+
+    epochs: int = option(
+        20, "Maximum number of passes over the training data; more with little data.", at_least=1
+    )
+    batch_size: int = option(32, "Examples per training step; fewer with little data.", at_least=1)
     optimizer: Literal["adam", "adamw", "rmsprop", "sgd"] = option(
         "adam", "Update rule; sgd has momentum 0.9."
     )
@@ -74,8 +111,15 @@ class FitConfig(RunConfig):
     )
     patience: int = option(
         5,
-        "Stop after this many epochs without improvement; the best epoch's weights are kept.",
+        "Stop after this many epochs without improvement, more with little data; the best epoch's "
+        "weights are kept.",
         at_least=1,
+    )
+    time_limit: str | None = option(
+        None,
+        "Stop training a model after this time, such as 90s, 10m or 1.5h, with the best epoch so "
+        "far. Each model of --seeds or of a comparison has as much. A cosine schedule is cut "
+        "short.",
     )
     mixed_precision: bool = option(
         False, "Compute in float16 on a GPU (bfloat16 elsewhere), with float32 weights."
@@ -89,6 +133,9 @@ class FitConfig(RunConfig):
         super().__post_init__()
         if self.clipnorm is not None and self.clipvalue is not None:
             raise UserError("--clipnorm and --clipvalue cannot be combined; give one of them.")
+        if self.time_limit is not None:
+            readable = _TIME.fullmatch(self.time_limit) and self.most_seconds > 0
+            self.require(bool(readable), "time_limit", "a time such as 90s, 10m or 1.5h")
 
     def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
         yield from super().without_effect()
@@ -106,9 +153,29 @@ class FitConfig(RunConfig):
         return {}
 
     @property
+    def most_seconds(self) -> float:
+        """The time limit in seconds; infinite without one."""
+        if self.time_limit is None:
+            return math.inf
+        return float(self.time_limit[:-1]) * _SECONDS[self.time_limit[-1]]
+
+    @property
     def pad_multiple(self) -> int:
         """What lengths are padded to a multiple of: XLA compiles each length anew."""
         return 16 if self.jit_compile else 1
+
+
+@dataclass(frozen=True)
+class ClassWeightConfig(RunConfig):
+    """How much each class counts in the loss."""
+
+    heading: ClassVar[str] = "training"
+
+    class_weight: Literal["none", "balanced"] = option(
+        "none",
+        "With balanced, rare classes count as much as frequent ones: each of the n_c training "
+        "examples of a class has weight n / (k n_c) in the loss, for n examples of k classes.",
+    )
 
 
 #: Options of `FitConfig` that a model whose readout is found in closed form does not have.
@@ -121,6 +188,8 @@ GRADIENT_OPTIONS = (
     "clipnorm",
     "clipvalue",
     "patience",
+    "time_limit",
+    "from_",
     "jit_compile",
     "tensorboard",
 )
@@ -147,7 +216,9 @@ class StackConfig(RunConfig):
     connection: Connection = option(
         "none", "Skip connections around each layer; worth having from depth 4 on."
     )
-    layer_norm: bool = option(False, "Normalise the input of each recurrent layer.")
+    layer_norm: bool = option(
+        False, "Normalise what each layer reads from the one before, and the output of the stack."
+    )
     dropout: float = option(
         0.0, "Share of non-recurrent connections dropped in training.", at_least=0, below=1
     )

@@ -26,7 +26,7 @@ HISTORY = "history.csv"
 ANSWERS = "test_answers.jsonl"
 DATA = "data.json"
 CHECKPOINTS = "checkpoints"
-#: In the folder of each training in `CHECKPOINTS`: the file that makes it one to resume.
+#: In the folder of each training below `CHECKPOINTS`: the file that makes it one to resume.
 STATE = "state.json"
 
 _PACKAGES = ("rnn-zoo", "keras", "tensorflow", "numpy")
@@ -67,7 +67,7 @@ def is_run(folder: Path) -> bool:
 
 def resumable(out: Path) -> bool:
     """Whether there is an interrupted run for `out` that can be resumed."""
-    return any((unfinished_folder(out) / CHECKPOINTS).glob(f"*/{STATE}"))
+    return any((unfinished_folder(out) / CHECKPOINTS).rglob(STATE))
 
 
 def check_free(out: Path, *, overwrite: bool, resume: bool) -> None:
@@ -110,7 +110,7 @@ def unfinished_run(
 ) -> Iterator[Path]:
     """Give a folder to work in; move it to `out` when the work is done.
 
-    `command`, what the user typed, is noted in `config.json`; a resumed run keeps its first one.
+    `command`, what the user typed, is noted in `config.json`; a resumed run keeps what was noted.
 
     When the work fails before anything could be resumed, the folder goes. When it fails or is
     interrupted later, it stays for `--resume`.
@@ -121,9 +121,8 @@ def unfinished_run(
         if folder.exists() and not resume:
             shutil.rmtree(folder)
         folder.mkdir(parents=True, exist_ok=resume)
-        if resume:
-            command = read_json(folder / CONFIG).get("command", command)
-        write_json(folder / CONFIG, {**run_record(recipe, config), "command": command})
+        before = read_json(folder / CONFIG) if resume else {"command": command}
+        write_json(folder / CONFIG, {**before, **run_record(recipe, config)})
     except OSError as error:
         raise UserError(f"--out {out}: cannot be written: {error.strerror}.") from None
     try:
@@ -136,6 +135,12 @@ def unfinished_run(
                     parent.rmdir()
         raise
     _publish(folder, out)
+
+
+def update_config(folder: Path, config: RunConfig, **notes: Any) -> None:
+    """Put other options, and notes, into the `config.json` of a run that has begun."""
+    record = {**read_json(folder / CONFIG), "options": to_json(config), **notes}
+    write_json(folder / CONFIG, record)
 
 
 def _publish(folder: Path, out: Path) -> None:

@@ -18,6 +18,9 @@ from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
 from recipes.kit.option import HEADINGS, Option, options_of
 
+#: Words that ask for help.
+HELP = {"-h", "--help"}
+
 
 def parse(
     words: Sequence[str], *kinds: type[Any], prog: str, description: str = ""
@@ -98,6 +101,19 @@ def value_of(flag: str, words: Sequence[str]) -> str | None:
     return value
 
 
+def given_options(words: Sequence[str], kind: type[Any]) -> frozenset[str]:
+    """Names of the options of a kind that are among the words, whatever their values.
+
+    >>> from recipes.kit.options import FitConfig
+    >>> sorted(given_options(["--epochs", "20", "--no-tensorboard", "--seed=3"], FitConfig))
+    ['epochs', 'seed', 'tensorboard']
+    """
+    flags = {word.partition("=")[0].replace("_", "-") for word in words if word.startswith("--")}
+    names = {option.flag: option.name for option in options_of(kind)}
+    names |= {option.flag.replace("--", "--no-", 1): option.name for option in options_of(kind)}
+    return frozenset(names[flag] for flag in flags & {*names})
+
+
 def split_words(words: Sequence[str], kind: type[Any]) -> tuple[list[str], list[str]]:
     """Plain words, and options with their values, wherever they stand; after `--` all are plain.
 
@@ -116,7 +132,7 @@ def split_words(words: Sequence[str], kind: type[Any]) -> tuple[list[str], list[
             plain.append(word)
             continue
         options.append(word)
-        alone = word in ("-h", "--help") or "=" in word or word.replace("--no-", "--", 1) in flags
+        alone = word in HELP or "=" in word or word.replace("--no-", "--", 1) in flags
         if not alone and (value := next(remaining, None)) is not None:
             options.append(value)
     return plain, options
@@ -153,7 +169,10 @@ def _annotated(option: Option) -> Any:
     if option.default is None:
         metavar = metavar or _metavar(hint)
     argument = tyro.conf.arg(
-        help=option.help, metavar=metavar, help_behavior_hint="" if unset else None
+        name=option.flag.removeprefix("--") if option.name.endswith("_") else None,
+        help=option.help,
+        metavar=metavar,
+        help_behavior_hint="" if unset else None,
     )
     if hint is bool and option.heading == "run":
         return Annotated[hint, argument, tyro.conf.FlagCreatePairsOff]
@@ -186,7 +205,7 @@ def _as_typed(hint: Any) -> Any:
 
 def _run_tyro(view: type, words: Sequence[str], prog: str, description: str) -> Any:
     errors = io.StringIO()
-    asks = bool({"-h", "--help"} & {*words})
+    asks = bool(HELP & {*words})
     try:
         with contextlib.redirect_stderr(errors), _wide_terminal(not asks):
             return tyro.cli(view, args=list(words), prog=prog, description=description)

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
+from recipes.kit.amount import Amount
 from recipes.kit.data.readers import Fact
 from recipes.kit.data.source import Source
+from recipes.kit.objective import Objective
 from recipes.kit.option import Group
 from recipes.kit.options import RunConfig
 
@@ -27,31 +29,6 @@ Examples = TypeVar("Examples", contravariant=True)
 Metrics = dict[str, float]
 Row = dict[str, Any]
 Rows = Sequence[Mapping[str, Any]]
-
-
-@dataclass(frozen=True)
-class Objective:
-    """What the best epoch and the best trial are chosen by.
-
-    Attributes:
-        metric: A metric of the validation part, which `train` logs as `val_METRIC`.
-        mode: Whether more or less of it is better.
-        shown: The metric for the picture of the training, where another one says more to a person.
-    """
-
-    metric: str
-    mode: Literal["min", "max"]
-    shown: str = ""
-
-    @property
-    def name(self) -> str:
-        """The column of the history that decides."""
-        return f"val_{self.metric}"
-
-    @property
-    def best(self) -> Callable[..., Any]:
-        """`max` or `min`."""
-        return max if self.mode == "max" else min
 
 
 class Data(Protocol):
@@ -198,6 +175,11 @@ class Predictor(Protocol[Examples]):
         return self.judge(examples).metrics
 
 
+def amount_of_train(data: Any, config: Any) -> Amount:
+    """The examples of the training part, called what the first fact about the data calls them."""
+    return Amount(len(data.train), data.understood[0].topic)
+
+
 def _nothing_to_compare(run: Run[Any, Any], model: keras.Model, history: History) -> Comparison:
     return Comparison()
 
@@ -227,6 +209,8 @@ class Recipe(Generic[C, D, E]):
             part by name: "model", and those of baseline and comparison.
         space: What `rnn-zoo tune` may change: the config of a trial.
         portable: The part of the Keras model that ONNX and LiteRT can hold, given the folder.
+        amount: How much there is to train on, from the data and the options, which depend on it
+            where it is little; None where examples are generated without end.
         predicting: Options of `predict`.
         compare: Trains other models beside the one of the run, where the config asks for it;
             that one and its history are given.
@@ -245,6 +229,7 @@ class Recipe(Generic[C, D, E]):
     draw: Callable[[Run[C, D], Any, Mapping[str, Any]], None]
     space: Callable[[keras_tuner.HyperParameters, C], C]
     portable: Callable[[keras.Model, Path], keras.Model]
+    amount: Callable[[D, C], Amount | None] = amount_of_train
     predicting: type[Group] = NoOptions
     compare: Callable[[Run[C, D], keras.Model, History], Comparison] = _nothing_to_compare
     tables: Callable[[Run[C, D], Any, Mapping[str, Any]], Mapping[str, Rows | str]] = _no_tables

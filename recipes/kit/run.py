@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import keras
 
 from recipes.kit import output, plots
+from recipes.kit.amount import as_words, changed_by_hand, suited
 from recipes.kit.card import model_card
 from recipes.kit.config_file import read_json
 from recipes.kit.console import note, say
+from recipes.kit.data.fingerprint import fingerprint
 from recipes.kit.data.readers import Fact
-from recipes.kit.errors import UserError
+from recipes.kit.earlier import check_kept, started_from
 from recipes.kit.export import uncompiled
 from recipes.kit.judge import against_baseline
+from recipes.kit.models import precision, train_models
 from recipes.kit.optimizer import clipping_hint
 from recipes.kit.options import FitConfig, RunConfig, StackConfig
 from recipes.kit.recipe import Data, History, Recipe, Run
 from recipes.kit.stack import check_layer
+
+C = TypeVar("C", bound=RunConfig)
 
 
 def train_recipe(
@@ -32,36 +36,44 @@ def train_recipe(
     command: str,
     resume: bool = False,
     overwrite: bool = False,
+    given: Collection[str] | None = None,
 ) -> dict[str, Any]:
     """Run a recipe from data to a folder with everything in it.
 
     Args:
         recipe: The recipe.
         name: Its name.
-        config: An instance of its `config`.
+        config: An instance of its `config`; a resumed run has that of its beginning.
         out: Folder to make.
         command: What the user typed, for the model card.
         resume: Go on with the interrupted run for `out`.
         overwrite: Replace what is in `out`.
+        given: Names of the options that the user gave, which stay with little data. By default
+            those that are not at their defaults.
 
     Returns:
         What `metrics.json` holds.
     """
     output.check_free(out, overwrite=overwrite, resume=resume)
+    check_kept(config, name)
+    if resume:
+        config = output.read_run_config(recipe.config, output.unfinished_folder(out), name)
     with output.unfinished_run(out, name, config, command=command, resume=resume) as folder:
         data = load_data(recipe, config)
+        if not resume:
+            config, little = suited_to(recipe, config, data, given)
+            output.update_config(folder, config, **little)
         output.write_json(folder / output.DATA, data_record(config, data))
         run = Run(config, data, folder, name.replace("_", " "))
+        trained = train_models(recipe, run)
+        model, history = trained.model, trained.history
         with precision(config):
-            model = build(recipe, run)
-            say(f"{model.name}: {model.count_params():,} parameters")
-            history = recipe.train(run, model)
             if isinstance(config, FitConfig) and (hint := clipping_hint(config, history.rows)):
                 note(hint)
             keras.utils.set_random_seed(config.seed)
             baseline = recipe.baseline(run)
             keras.utils.set_random_seed(config.seed)
-            compared = recipe.compare(run, model, history)
+            compared = recipe.compare(trained.run, model, history)
         output.write_rows(folder / output.HISTORY, history.rows)
         uncompiled(model).save(folder / output.MODEL)
         recipe.export(run, model)
@@ -81,10 +93,12 @@ def train_recipe(
             "notes": [*verdict, *judgement.notes],
             **judgement.facts,
             "parameters": model.count_params(),
-            "seconds": round(sum(row["seconds"] for row in history.rows), 1),
+            "seconds": trained.seconds,
         }
         if history.spread:
             metrics["spread"] = history.spread
+        if trained.seeds:
+            metrics["seeds"] = trained.seeds
         output.write_lines(folder / output.ANSWERS, judgement.rows)
         answers = {"model": judgement.answers, **baseline.answers, **compared.answers}
         for file, content in recipe.tables(run, predictor, answers).items():
@@ -95,7 +109,7 @@ def train_recipe(
             recipe.card,
             recipe=name,
             command=read_json(folder / output.CONFIG)["command"],
-            understood=data.understood,
+            understood=_understood(config, data),
             licence=data.licence,
             metrics=metrics,
             pictures=sorted(p.name for p in (folder / output.PLOTS).glob("*.png")),
@@ -115,20 +129,27 @@ def load_data(recipe: Recipe[Any, Any, Any], config: RunConfig) -> Any:
         check_layer(config)
     keras.utils.set_random_seed(config.seed)
     data = recipe.load_data(config.data, config)
-    show_understood(data.understood)
+    show_understood(_understood(config, data))
     return data
 
 
-def build(recipe: Recipe[Any, Any, Any], run: Run[Any, Any]) -> keras.Model:
-    """The model of a run.
+def _understood(config: RunConfig, data: Data) -> list[Fact]:
+    return [*started_from(config), *data.understood]
 
-    Raises:
-        UserError: If options do not fit each other.
-    """
-    try:
-        return recipe.build(run)
-    except ValueError as error:
-        raise UserError(f"the model cannot be built: {error}") from None
+
+def suited_to(
+    recipe: Recipe[Any, Any, Any], config: C, data: Data, given: Collection[str] | None = None
+) -> tuple[C, dict[str, Any]]:
+    """The config for the amount of data, said to the user where there is little, and what
+    `config.json` notes about it. `given` as for `train_recipe`."""
+    if not isinstance(config, FitConfig) or (amount := recipe.amount(data, config)) is None:
+        return config, {}
+    kept = changed_by_hand(config) if given is None else given
+    config, options = suited(config, amount, kept)
+    if not options:
+        return config, {}
+    say(f"little data ({amount}): {as_words(options)}; an option given by hand wins")
+    return config, {"little_data": {"examples": amount.examples, "options": options}}
 
 
 def show_understood(understood: Sequence[Fact]) -> None:
@@ -139,9 +160,19 @@ def show_understood(understood: Sequence[Fact]) -> None:
 
 
 def data_record(config: RunConfig, data: Data) -> dict[str, Any]:
-    """What `data.json` holds."""
-    understood = [{"topic": fact.topic, "text": fact.text} for fact in data.understood]
-    return {"data": str(config.data), "licence": data.licence, "understood": understood}
+    """What `data.json` holds; by its `objective` and `test`, runs are compared."""
+    objective = data.objective
+    metric, mode = (
+        (objective.shown, "max") if objective.shown else (objective.metric, objective.mode)
+    )
+    understood = [{"topic": fact.topic, "text": fact.text} for fact in _understood(config, data)]
+    return {
+        "data": str(config.data),
+        "licence": data.licence,
+        "understood": understood,
+        "objective": {"metric": metric, "mode": mode},
+        "test": fingerprint(data.test),
+    }
 
 
 def _draw(
@@ -159,17 +190,3 @@ def _draw(
         recipe.draw(run, predictor, answers)
     except Exception as error:  # A picture is not worth losing a trained model for.
         note(f"a picture could not be drawn: {error}")
-
-
-@contextmanager
-def precision(config: RunConfig) -> Iterator[None]:
-    """Build layers for mixed precision where a config asks for it: float16 where there is a GPU,
-    bfloat16 elsewhere."""
-    before = keras.config.dtype_policy()
-    if getattr(config, "mixed_precision", False):
-        gpu = any("gpu" in device for device in keras.distribution.list_devices())
-        keras.config.set_dtype_policy("mixed_float16" if gpu else "mixed_bfloat16")
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)

@@ -8,6 +8,7 @@ import io
 import shutil
 import sys
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,14 +16,16 @@ import keras
 import keras_tuner
 from keras_tuner.oracles import BayesianOptimizationOracle, HyperbandOracle, RandomSearchOracle
 
+from recipes.kit.amount import changed_by_hand
 from recipes.kit.config_file import read_json, to_json
 from recipes.kit.errors import UserError
-from recipes.kit.option import flag
+from recipes.kit.models import precision
+from recipes.kit.option import NoEffect, flag
 from recipes.kit.options import FitConfig, RunConfig
 from recipes.kit.output import CHECKPOINTS, run_record, write_json
 from recipes.kit.recipe import Data, Recipe, Row, Run
-from recipes.kit.run import load_data, precision
-from recipes.kit.trials import TRIALS, report_trials, rows_of
+from recipes.kit.run import load_data, suited_to
+from recipes.kit.trials import TRIALS, best_of, report_trials, rows_of
 
 TunerName = Literal["random", "bayesian", "hyperband"]
 
@@ -41,6 +44,7 @@ def search(
     tuner: TunerName,
     resume: bool = False,
     overwrite: bool = False,
+    given: Collection[str] | None = None,
 ) -> Row:
     """Try configs of a recipe and keep the best.
 
@@ -56,6 +60,7 @@ def search(
             best.
         resume: Go on with the search in `out`.
         overwrite: Discard the search in `out`.
+        given: As for `train_recipe`. A resumed search has those of its beginning.
 
     Returns:
         The best trial as a row of `trials.csv`.
@@ -63,15 +68,23 @@ def search(
     Raises:
         UserError: If `out` is not free, or no trial could be completed.
     """
+    if config.seeds > 1:
+        raise NoEffect("seeds", "in a search; train its best config with several")
+    if config.from_ is not None:
+        raise NoEffect("from_", "in a search, which tries models of other shapes")
     record = {**run_record(name, config), "tuner": tuner}
     _check(out, record, resume=resume, overwrite=overwrite)
+    given = changed_by_hand(config) if given is None else given
+    if resume:
+        given = read_json(out / SEARCH).get("given", record["options"])
     data = load_data(recipe, config)
+    config, _ = suited_to(recipe, config, data, given)
     hp = keras_tuner.HyperParameters()
     recipe.space(hp, config)
     objective = keras_tuner.Objective(data.objective.name, data.objective.mode)
     oracle = _oracle(tuner, objective, hp, trials, config)
     if not resume:
-        _make(out, record)
+        _make(out, {**record, "given": sorted(given)})
     with contextlib.redirect_stdout(sys.stderr):  # keras-tuner prints; stdout is for results.
         searcher = _Search(
             recipe, config, data, trials, oracle, directory=out, project_name="trials"
@@ -80,10 +93,10 @@ def search(
         with searcher.mute:
             searcher.search()
     rows = rows_of(oracle)
-    done = [row for row in rows if row["status"] == "completed"]
-    if not done:
+    best = best_of([row for row in rows if row["status"] == "completed"], data.objective)
+    if best is None:
         raise UserError(f"None of {len(rows)} trials completed; {out / TRIALS} has the reasons.")
-    return data.objective.best(done, key=lambda row: row["objective"])
+    return best
 
 
 def _check(out: Path, record: dict[str, Any], *, resume: bool, overwrite: bool) -> None:
@@ -201,9 +214,9 @@ class _Search(keras_tuner.Tuner):
         with precision(config):
             model = self.recipe.build(run)
             rows = self.recipe.train(run, model).rows
-        name = self.data.objective.name
+        best = max(rows, key=self.data.objective.rank)
         return {
-            name: self.data.objective.best(row[name] for row in rows),
+            **{name: best[name] for name in (self.data.objective.name, "val_loss") if name in best},
             "parameters": model.count_params(),
             "seconds": round(time.perf_counter() - started, 1),
         }
@@ -229,9 +242,8 @@ class _Search(keras_tuner.Tuner):
         """Write what is known so far, and show it."""
         folder = Path(self.directory)
         report_trials(self.oracle, self.data.objective, folder)
-        done = [trial for trial in self.oracle.trials.values() if trial.score is not None]
-        if done:
-            best = self.data.objective.best(done, key=lambda trial: trial.score)
-            config = self.config_of(best, whole=True)
+        best = best_of(rows_of(self.oracle), self.data.objective)
+        if best is not None:
+            config = self.config_of(self.oracle.trials[best["trial"]], whole=True)
             record = {"recipe": read_json(folder / SEARCH)["recipe"], "options": to_json(config)}
             write_json(folder / BEST, record)

@@ -36,12 +36,14 @@ def stack_space(
         cells = [stack.cell]  # what is asked for fits no other
     elif stack.cell not in cells:
         cells.append(stack.cell)
+    # Around 64, or around a width that little data, or the user, set below that.
+    least = max(1, min(64, stack.units) // 2)
     return clip_space(
         hp,
         config,
         depth=hp.Int("depth", 1, 4, default=min(stack.depth, 4)),
         cell=hp.Choice("cell", cells, default=stack.cell),
-        units=hp.Int("units", 32, 256, step=2, sampling="log", default=64),
+        units=hp.Int("units", least, 8 * least, step=2, sampling="log", default=2 * least),
         connection=hp.Choice("connection", ["none", "residual", "dense"], default=stack.connection),
         dropout=round(hp.Float("dropout", 0.0, 0.5, step=0.1), 1),
         **options,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -122,6 +122,11 @@ class TokenVocabulary:
             words=tuple(known | dict.fromkeys(extra_words)),
             characters=most_frequent(letters, repeated=True),
         )
+
+    @classmethod
+    def kept(cls, record: Mapping[str, Any]) -> TokenVocabulary:
+        """The vocabulary in what a run left beside its model."""
+        return cls(tuple(record["words"]), tuple(record["characters"]))
 
     @property
     def sizes(self) -> dict[str, int]:

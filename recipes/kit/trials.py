@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,9 @@ from rich.table import Table
 
 from recipes.kit import plots
 from recipes.kit.console import console
+from recipes.kit.objective import Objective
 from recipes.kit.output import PLOTS, write_rows
-from recipes.kit.recipe import Objective, Row
+from recipes.kit.recipe import Row
 
 TRIALS = "trials.csv"
 
@@ -27,7 +29,7 @@ _TITLES = {
 }
 
 #: Columns that are not options.
-_MEASURED = ("trial", "status", "objective", "parameters", "seconds", "reason")
+_MEASURED = ("trial", "status", "objective", "val_loss", "parameters", "seconds", "reason")
 
 
 def rows_of(oracle: keras_tuner.Oracle) -> list[Row]:
@@ -36,13 +38,25 @@ def rows_of(oracle: keras_tuner.Oracle) -> list[Row]:
     return [_row(trial, names) for _, trial in sorted(oracle.trials.items())]
 
 
+def best_of(rows: Sequence[Row], objective: Objective) -> Row | None:
+    """The best trial among those that have a score; the validation loss breaks ties."""
+    scored = [row for row in rows if row["objective"] is not None]
+    return max(
+        scored,
+        key=lambda row: objective.rank(
+            {"val_loss": row["val_loss"], objective.name: row["objective"]}
+        ),
+        default=None,
+    )
+
+
 def _row(trial: Any, names: list[str]) -> Row:
     values = dict(trial.hyperparameters.values)
     if values.get("clip") == "none":
         values["global_clipnorm"] = None
     measured = {
         name: trial.metrics.get_best_value(name) if trial.metrics.exists(name) else None
-        for name in ("parameters", "seconds")
+        for name in ("val_loss", "parameters", "seconds")
     }
     return {
         "trial": trial.trial_id,
@@ -84,14 +98,13 @@ def _table(rows: list[Row], objective: Objective) -> Table:
         titles = {name: name for name in options}
     titles = {"objective": objective.name, **titles, "seconds": "s"}
     table = Table("trial", *titles.values(), "status", title="trials", title_justify="left")
-    scores = [row["objective"] for row in rows if row["objective"] is not None]
-    best = objective.best(scores, default=None)
+    best = best_of(rows, objective)
     for row in rows:
         table.add_row(
             row["trial"],
             *(_cell(name, row.get(name)) for name in titles),
             row["status"] + (f": {row['reason']}" if row["reason"] else ""),
-            style="bold" if best is not None and row["objective"] == best else None,
+            style="bold" if row is best else None,
         )
     return table
 

@@ -21,11 +21,18 @@ from recipes.kit.data.files import read_text
 from recipes.kit.data.readers import Fact, Found, Readers, Splits
 from recipes.kit.data.source import Source
 from recipes.kit.data.splits import SPLITS, complete_splits, find_splits
+from recipes.kit.earlier import read_earlier
 from recipes.kit.errors import DataError, UserError
-from recipes.kit.recipe import Objective
-from recipes.kit.vocabulary import Vocabulary
+from recipes.kit.objective import Objective
+from recipes.kit.vocabulary import BOUNDARY, Vocabulary
 from recipes.language_model.options import Config
 from recipes.language_model.tokens import learn_tokens
+
+#: The tokens behind the ids, beside the model.
+TOKENS = "tokens.json"
+
+#: What stands first among them: padding, unknown, boundary.
+RESERVED = ("", "[UNK]", BOUNDARY)
 
 #: Shares of a single document, where there are no such files.
 _HELD_OUT = {"test": 0.1, "valid": 0.02}
@@ -54,7 +61,10 @@ def load(source: Source, config: Config) -> Data:
         DataError: If a file is malformed or empty; names file and line.
     """
     splits = _readers(config).load(source, seed=config.seed)
-    tokens = learn_tokens(splits.train, config.level, config.vocabulary_size)
+    if earlier := read_earlier(config, TOKENS, ("level", "tokens")):
+        tokens = Vocabulary(earlier["level"], tuple(earlier["tokens"][len(RESERVED) :]))
+    else:
+        tokens = learn_tokens(splits.train, config.level, config.vocabulary_size)
     sizes = ", ".join(f"{sum(map(len, getattr(splits, split))):,} {split}" for split in SPLITS)
     vocabulary = f"{len(tokens.pieces):,} kinds of {config.level}s"
     facts = (Fact("characters", sizes), Fact("vocabulary", vocabulary))

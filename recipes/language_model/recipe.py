@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 import zoo
+from recipes.kit.amount import Amount
 from recipes.kit.data.source import Source
 from recipes.kit.export import for_serving, save_saved_model
 from recipes.kit.fit import fit
@@ -21,7 +22,7 @@ from recipes.kit.space import stack_space
 from recipes.kit.stack import stack_of
 from recipes.kit.vocabulary import BOUNDARY, BOUNDARY_ID
 from recipes.language_model import data as corpora
-from recipes.language_model.data import Data
+from recipes.language_model.data import RESERVED, TOKENS, Data
 from recipes.language_model.metrics import likelihood_metrics
 from recipes.language_model.options import Config, Predict
 from recipes.language_model.plots import surprise
@@ -36,9 +37,6 @@ CARD = Card(
     "answers that anybody relies on.",
 )
 
-#: The tokens behind the ids, beside the model.
-TOKENS = "tokens.json"
-
 #: Characters of the test part in the picture.
 _SHOWN = 900
 
@@ -51,6 +49,12 @@ _LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_clas
 def load_data(source: Source, config: Config) -> Data:
     """Read the documents; collect the tokens of their training part."""
     return corpora.load(source, config)
+
+
+def amount(data: Data, config: Config) -> Amount:
+    """The passages that the gradient goes back through; none goes over the end of a document."""
+    lengths = [len(split_text(document, config.level)) + 1 for document in data.train]
+    return Amount(sum(-(-length // config.steps) for length in lengths), "passages of text")
 
 
 def build(run: Run[Config, Data]) -> keras.Model:
@@ -136,8 +140,8 @@ def export(run: Run[Config, Data], model: keras.Model) -> None:
     tokens = run.data.tokens
     generator = Generator(for_serving(model), TextTokens(tokens))
     save_saved_model(generator.endpoints, generator.resources, run.folder / SAVED_MODEL)
-    ids = ["", "[UNK]", BOUNDARY, *tokens.pieces]
-    write_json(run.folder / TOKENS, {"level": tokens.level, "tokens": ids})
+    record = {"level": tokens.level, "tokens": [*RESERVED, *tokens.pieces]}
+    write_json(run.folder / TOKENS, record)
 
 
 def portable(model: keras.Model, folder: Path) -> keras.Model:
@@ -193,4 +197,5 @@ RECIPE = Recipe(
     draw=draw,
     tables=tables,
     space=space,
+    amount=amount,
 )

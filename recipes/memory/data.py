@@ -11,7 +11,7 @@ import numpy as np
 from recipes.kit.data.readers import Fact
 from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
-from recipes.kit.recipe import Objective
+from recipes.kit.objective import Objective
 from recipes.memory.options import Config
 from recipes.memory.tasks import SIZES, TASKS, Task
 

@@ -61,6 +61,8 @@ class Config(StackConfig, InitialStateConfig, FitConfig):
     cell: str = "gru"
     units: int = 64
 
+    kept: ClassVar[tuple[str, ...]] = (*RunConfig.kept, "task")
+
     retired: ClassVar[Mapping[str, Any]] = {
         **RunConfig.retired,
         "bidirectional": False,
@@ -78,5 +80,7 @@ class Config(StackConfig, InitialStateConfig, FitConfig):
 
     def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
         yield from super().without_effect()
+        if self.from_ is not None:
+            yield "with --from, as the others would start from nothing", ("compare",)
         if self.cell in UNGAINED:
             yield f"with --cell {self.cell}, which has no recurrent kernel", ("recurrent_gain",)

@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 import zoo
+from recipes.kit import models
 from recipes.kit.console import note
 from recipes.kit.data.batches import array_batches
 from recipes.kit.data.source import Source
@@ -84,7 +85,7 @@ def _model(config: Config, task: Task, *, every_step: bool) -> keras.Model:
 def train(run: Run[Config, Data], model: keras.Model, name: str = "model") -> History:
     """Train a model on new sequences at every step; it is left with its best weights."""
     config, task = run.config, run.data.task
-    x, y = task.part("valid", config.seed)
+    x, y = task.part("valid", run.data.seed)
 
     def batches(epoch: int) -> tf.data.Dataset:
         count = config.epoch_steps * config.batch_size
@@ -153,7 +154,7 @@ def _start(run: Run[Config, Data]) -> tuple[keras.Model, list[zoo.GradientFlow]]
     """A model before its training, and the gradients in it."""
     config, task = run.config, run.data.task
     keras.utils.set_random_seed(config.seed)
-    model = build(run)
+    model = models.build(RECIPE, run)
     return model, flows(model, task, config.seed)
 
 
@@ -202,7 +203,7 @@ def draw(run: Run[Config, Data], predictor: MemoryPredictor, answers: Mapping[st
     knowing = _model(config, task, every_step=True)
     model = keras.models.load_model(run.folder / MODEL, compile=False)
     knowing.set_weights(model.get_weights())
-    x, y = task.part("test", config.seed, count=3)
+    x, y = task.part("test", run.data.seed, count=3)
     plots.knowledge(task, x, y, _outputs(knowing, x), folder / "knowledge.png")
     if {*config.compare} & {"clipping", *GROUPS["clipping"]}:
         cliff.draw(folder / "cliff.png")
@@ -228,4 +229,5 @@ RECIPE = Recipe(
     tables=tables,
     draw=draw,
     space=space,
+    amount=lambda data, config: None,  # generated without end
 )

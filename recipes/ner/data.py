@@ -18,12 +18,16 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
 
 from recipes.kit.data.readers import Fact, Found, Readers, Splits
 from recipes.kit.data.source import Source
 from recipes.kit.data.splits import find_splits
+from recipes.kit.earlier import check_known, read_earlier
 from recipes.kit.errors import UserError
-from recipes.kit.recipe import Objective
+from recipes.kit.metrics import accuracy_of_commonest
+from recipes.kit.objective import Objective
 from recipes.kit.text import TokenVocabulary
 from recipes.kit.words import Vectors, read_word_vectors
 from recipes.ner import embedded
@@ -32,6 +36,9 @@ from recipes.ner.options import Config
 from recipes.ner.sentences import Raw, Sentence
 from recipes.ner.tag_schemes import Kind, normalise
 from recipes.ner.tfds import read_tfds
+
+#: The lists behind the ids, beside the model.
+LABELS = "labels.json"
 
 #: Sizes of the embedded parts.
 SIZES = {"train": 4000, "valid": 500, "test": 800}
@@ -61,10 +68,15 @@ class Data(Splits[Sentence]):
         """Whether tags mark entities."""
         return self.kind == "entities"
 
-    @property
+    @cached_property
     def objective(self) -> Objective:
-        """What the best epoch is chosen by."""
-        return Objective("entity_f1" if self.entities else "token_accuracy", "max")
+        """What the best epoch is chosen by; without entities a constant tag is the worst."""
+        if self.entities:
+            return Objective("entity_f1", "max", worst=0.0)
+        train, valid = (
+            [tag for sentence in part for tag in sentence.tags] for part in (self.train, self.valid)
+        )
+        return Objective("token_accuracy", "max", worst=accuracy_of_commonest(train, valid))
 
 
 def load(source: Source, config: Config) -> Data:
@@ -75,19 +87,36 @@ def load(source: Source, config: Config) -> Data:
             is out of range, or training could learn nothing (only one label).
         DataError: If a file is malformed; names file and line.
     """
-    return of_splits(readers(config).load(source, seed=config.seed), source, config)
+    earlier = read_earlier(config, LABELS, ("entities", "tags", "words", "characters"))
+    kind = _kind_of_earlier(earlier)
+    return of_splits(readers(config, kind).load(source, seed=config.seed), source, config, earlier)
 
 
-def of_splits(splits: Splits[Sentence], source: Source, config: Config) -> Data:
-    """The data of a corpus in three parts."""
-    kind = kind_of((*splits.train, *splits.valid, *splits.test))
+def _kind_of_earlier(earlier: Mapping[str, Any] | None) -> Kind | None:
+    if earlier is None:
+        return None
+    return "entities" if earlier["entities"] else "labels"
+
+
+def of_splits(
+    splits: Splits[Sentence],
+    source: Source,
+    config: Config,
+    earlier: Mapping[str, Any] | None = None,
+) -> Data:
+    """The data of a corpus in three parts; tags and vocabulary those of an earlier run, if any."""
+    kind = _kind_of_earlier(earlier) or kind_of((*splits.train, *splits.valid, *splits.test))
     _check_learnable(splits.train, kind, source)
     tags = _tags(splits.train, kind)
+    if earlier:
+        check_known(config, "tags", tags, earlier["tags"])
+        tags = tuple(earlier["tags"])
     held_out = {tag for s in (*splits.valid, *splits.test) for tag in s.tags}
     facts = [*splits.understood, Fact(kind, _counts(splits.train, kind))]
     if unseen := sorted(held_out - {*tags}):
         facts.append(Fact("unseen", f"never in train, so never right: {', '.join(unseen)}"))
     vectors = read_word_vectors(config)
+    sentences = (sentence.tokens for sentence in splits.train)
     return Data(
         splits.train,
         splits.valid,
@@ -96,7 +125,9 @@ def of_splits(splits: Splits[Sentence], source: Source, config: Config) -> Data:
         licence=splits.licence,
         kind=kind,
         tags=tags,
-        vocabulary=TokenVocabulary.of((s.tokens for s in splits.train), vectors or ()),
+        vocabulary=TokenVocabulary.kept(earlier)
+        if earlier
+        else TokenVocabulary.of(sentences, vectors or ()),
         vectors=vectors,
     )
 

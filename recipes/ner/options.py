@@ -8,6 +8,7 @@ from typing import Literal
 
 from recipes.kit.option import option
 from recipes.kit.options import (
+    ClassWeightConfig,
     DirectionConfig,
     FitConfig,
     InitialStateConfig,
@@ -20,7 +21,9 @@ __all__ = ["Config", "Predict"]
 
 
 @dataclass(frozen=True)
-class Config(StackConfig, DirectionConfig, InitialStateConfig, WordConfig, FitConfig):
+class Config(
+    StackConfig, DirectionConfig, InitialStateConfig, WordConfig, ClassWeightConfig, FitConfig
+):
     """Options of the ner recipe."""
 
     epochs: int = 10
@@ -49,5 +52,10 @@ class Config(StackConfig, DirectionConfig, InitialStateConfig, WordConfig, FitCo
         yield from super().without_effect()
         if self.data.kind == "embedded":
             yield "with --data embedded", ("token_column", "tag_column")
+        if self.head == "crf":
+            reason = (
+                "with --head crf, whose loss is that of a whole sentence and not of single tags"
+            )
+            yield reason, ("class_weight",)
         if self.data.kind == "tfds":
             yield "with --data tfds", ("token_column",)

@@ -12,7 +12,13 @@ import keras_tuner
 
 import zoo
 from custom_layers import CRFLoss
-from recipes.kit.data.batches import padded_batches, shuffled_batches, steps
+from recipes.kit.data.batches import (
+    class_weights,
+    padded_batches,
+    shuffled_batches,
+    steps,
+    weighted,
+)
 from recipes.kit.data.source import Source
 from recipes.kit.export import for_serving, save_saved_model
 from recipes.kit.fit import fit
@@ -24,12 +30,12 @@ from recipes.kit.stack import stack_of
 from recipes.kit.words import with_vectors, word_dropout, word_options
 from recipes.ner import data as corpora
 from recipes.ner.confidence import calibrated
-from recipes.ner.data import Data
+from recipes.ner.data import LABELS, Data
 from recipes.ner.metrics import entity_spans, tagging_metrics
 from recipes.ner.options import Config
 from recipes.ner.plots import tagged
 from recipes.ner.sentences import Sentence
-from recipes.ner.serve import LABELS, Tagger, TaggerPredictor
+from recipes.ner.serve import Tagger, TaggerPredictor
 
 CARD = Card(
     task="Marks the named entities of a sentence (or gives each word another kind of tag).",
@@ -80,8 +86,12 @@ def train(run: Run[Config, Data], model: keras.Model, name: str = "model") -> Hi
     config, data = run.config, run.data
     tagger = Tagger(model, data.vocabulary, data.tags)
     inputs, targets = tagger.encode(data.train)
-    valid = padded_batches(
-        *tagger.encode(data.valid), config.batch_size, pad_multiple=config.pad_multiple
+    weights = class_weights(config, targets, len(data.tags))
+    valid = weighted(
+        padded_batches(
+            *tagger.encode(data.valid), config.batch_size, pad_multiple=config.pad_multiple
+        ),
+        weights,
     )
 
     def validate() -> dict[str, float]:
@@ -93,7 +103,11 @@ def train(run: Run[Config, Data], model: keras.Model, name: str = "model") -> Hi
         run,
         model,
         batches=shuffled_batches(
-            config, inputs, targets, change=word_dropout(inputs, config.word_dropout)
+            config,
+            inputs,
+            targets,
+            change=word_dropout(inputs, config.word_dropout),
+            weights=weights,
         ),
         steps=steps(len(targets), config.batch_size),
         loss=CRFLoss() if len(model.output.shape) == 4 else _TOKEN_LOSS,

@@ -19,13 +19,11 @@ from recipes.kit.output import read_record, read_run_config
 from recipes.kit.recipe import Field, Predictor
 from recipes.kit.serving import Served, answer_each, by_length, decoded, not_empty, rows_of
 from recipes.kit.text import TokenEncoder, TokenVocabulary, tokenize
+from recipes.ner.data import LABELS
 from recipes.ner.metrics import entity_spans, tagging_statistics
 from recipes.ner.options import Config
 from recipes.ner.sentences import Sentence
 from recipes.ner.tag_schemes import Kind
-
-#: The lists behind the ids, beside the model.
-LABELS = "labels.json"
 
 #: Sentences tagged at once.
 _COUNT = 128

@@ -10,8 +10,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -19,10 +20,14 @@ from PIL import Image, ImageOps
 from recipes.kit.data import tfds
 from recipes.kit.data.readers import Fact, Found, Readers
 from recipes.kit.data.source import Source
+from recipes.kit.earlier import read_earlier
 from recipes.kit.errors import DataError, UserError
-from recipes.kit.recipe import Objective
+from recipes.kit.objective import Objective
 from recipes.pixel_rnn.formats import Colour, pixels_of, read_folder, read_npz, size_of
 from recipes.pixel_rnn.options import Config
+
+#: What the images are, beside the model.
+IMAGES = "images.json"
 
 #: The greatest intensity of the embedded digits.
 _DIGITS_TOP = 16
@@ -94,6 +99,8 @@ def load(source: Source, config: Config) -> Data:
     _check_fit(config, top, train.shape[-1])
     levels = 2 if config.binarize != "none" or top == 1 else config.levels or top + 1
     sampled = config.binarize == "sample"
+    if earlier := read_earlier(config, IMAGES, ("shape", "top", "levels")):
+        _check_alike(config, earlier, (train.shape[1:], top, levels))
     kind = size_of(train.shape[1:]) + ("" if train.shape[-1] == 3 else " grey")
     how = ", white as often as bright" if sampled else ""
     facts.append(Fact("pixels", f"{kind}, intensities 0 to {top} in {levels} levels{how}"))
@@ -170,6 +177,21 @@ def _check_fit(config: Config, top: int, channels: int) -> None:
             raise UserError(
                 f"--{field} has no effect on images that are black and white already; leave it out."
             )
+
+
+def _check_alike(
+    config: Config, earlier: Mapping[str, Any], found: tuple[Sequence[int], int, int]
+) -> None:
+    """Refuse other images than the model to start from was trained on."""
+
+    def described(shape: Sequence[int], top: int, levels: int) -> str:
+        return f"images {[*shape]} with intensities to {top} in {levels} levels"
+
+    expected = described(earlier["shape"], earlier["top"], earlier["levels"])
+    if described(*found) != expected:
+        raise UserError(
+            f"--from {config.from_}: its model takes {expected}; found {described(*found)}."
+        )
 
 
 def _top(images: np.ndarray, source: Source) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from recipes.kit.option import option
 from recipes.kit.options import FitConfig, Schedule
@@ -69,6 +69,8 @@ class Config(FitConfig):
     samples: int = option(
         64, "Number of images to draw for the picture.", heading="run", at_least=1
     )
+
+    kept: ClassVar[tuple[str, ...]] = (*FitConfig.kept, "binarize", "levels", "size", "colour")
 
     def __post_init__(self) -> None:
         super().__post_init__()

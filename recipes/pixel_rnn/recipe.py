@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 import zoo
+from recipes.kit.amount import Amount
 from recipes.kit.data.batches import array_batches, steps
 from recipes.kit.data.source import Source
 from recipes.kit.export import for_serving, save_saved_model
@@ -21,10 +22,10 @@ from recipes.kit.recipe import Baseline, Card, History, Recipe, Run
 from recipes.kit.space import clip_space
 from recipes.pixel_rnn import data as images
 from recipes.pixel_rnn import plots
-from recipes.pixel_rnn.data import Data
+from recipes.pixel_rnn.data import IMAGES, Data
 from recipes.pixel_rnn.metrics import likelihood_metrics
 from recipes.pixel_rnn.options import Config
-from recipes.pixel_rnn.serve import COUNT, IMAGES, PixelPredictor, PixelServer, upper_half
+from recipes.pixel_rnn.serve import COUNT, PixelPredictor, PixelServer, upper_half
 
 CARD = Card(
     task="Says how likely an image is, draws images, and completes partly known images.",
@@ -37,6 +38,12 @@ CARD = Card(
 def load_data(source: Source, config: Config) -> Data:
     """Read the images."""
     return images.load(source, config)
+
+
+def amount(data: Data, config: Config) -> Amount:
+    """The training images; batches that would not be full are left out."""
+    count = len(data.train)
+    return Amount(count, "images", updates=lambda batch_size: max(1, count // batch_size))
 
 
 def build(run: Run[Config, Data]) -> keras.Model:
@@ -162,4 +169,5 @@ RECIPE = Recipe(
     load_test=load_test,
     draw=draw,
     space=space,
+    amount=amount,
 )

@@ -16,12 +16,10 @@ from recipes.kit.judge import Judgement, worst
 from recipes.kit.output import read_record, read_run_config
 from recipes.kit.recipe import Field, Predictor
 from recipes.kit.serving import Served, answer_each
+from recipes.pixel_rnn.data import IMAGES
 from recipes.pixel_rnn.formats import read_image
 from recipes.pixel_rnn.metrics import likelihood_metrics, likelihood_statistics
 from recipes.pixel_rnn.options import Config
-
-#: What the images are, beside the model.
-IMAGES = "images.json"
 
 #: Images whose likelihood is computed at once.
 COUNT = 256

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from recipes.kit.data import tfds
@@ -22,14 +23,19 @@ from recipes.kit.data.labels import classes_of
 from recipes.kit.data.readers import Fact, Found, Readers, Splits
 from recipes.kit.data.source import Source
 from recipes.kit.data.splits import files_of_splits, split_of
+from recipes.kit.earlier import check_known, read_earlier
 from recipes.kit.errors import DataError, UserError
+from recipes.kit.metrics import accuracy_of_commonest, macro_f1_of_commonest
+from recipes.kit.objective import Objective
 from recipes.kit.option import flag
-from recipes.kit.recipe import Objective
 from recipes.kit.text import TokenVocabulary, split_texts
 from recipes.kit.words import Vectors, read_word_vectors
 from recipes.sentiment import embedded
 from recipes.sentiment.formats import LABEL_NAMES, TEXT_NAMES, LabelledText, read_file
 from recipes.sentiment.options import Config
+
+#: The lists behind the ids, beside the model.
+LABELS = "labels.json"
 
 #: Sizes of the embedded parts.
 SIZES = {"train": 4000, "valid": 500, "test": 1000}
@@ -46,16 +52,21 @@ class Data(Splits[LabelledText]):
         labels: Every class of train: numbers by size, else by name.
         vocabulary: Words and characters of train.
         vectors: Pretrained vectors of words, if any.
+        balanced: Whether all classes count alike, however rare they are.
     """
 
     labels: tuple[str, ...]
     vocabulary: TokenVocabulary
     vectors: Vectors | None = None
+    balanced: bool = False
 
-    @property
+    @cached_property
     def objective(self) -> Objective:
-        """What the best epoch is chosen by."""
-        return Objective("accuracy", "max")
+        """What the best epoch is chosen by; what a constant answer reaches is the worst."""
+        train, valid = ([text.label for text in part] for part in (self.train, self.valid))
+        if self.balanced:
+            return Objective("macro_f1", "max", worst=macro_f1_of_commonest(train, valid))
+        return Objective("accuracy", "max", worst=accuracy_of_commonest(train, valid))
 
 
 def load(source: Source, config: Config) -> Data:
@@ -66,11 +77,13 @@ def load(source: Source, config: Config) -> Data:
             one class only, or an option has no effect on files such as these.
         DataError: If a file is malformed; names file and line.
     """
+    earlier = read_earlier(config, LABELS, ("labels", "words", "characters"))
     splits = readers(config, strict=True).load(source, seed=config.seed)
     held_out = (example.label for example in (*splits.valid, *splits.test))
-    labels, facts = classes_of(
-        [example.label for example in splits.train], held_out, source=source, what="text"
-    )
+    labels = [example.label for example in splits.train]
+    known = earlier["labels"] if earlier else ()
+    check_known(config, "classes", labels, known)
+    classes, facts = classes_of(labels, held_out, source=source, what="text", known=known)
     vectors = read_word_vectors(config)
     tokens = split_texts([example.text for example in splits.train])
     return Data(
@@ -79,13 +92,16 @@ def load(source: Source, config: Config) -> Data:
         splits.test,
         understood=(*splits.understood, *facts),
         licence=splits.licence,
-        labels=labels,
-        vocabulary=TokenVocabulary.of(
+        labels=classes,
+        vocabulary=TokenVocabulary.kept(earlier)
+        if earlier
+        else TokenVocabulary.of(
             (words[: config.max_tokens] for words in tokens),
             vectors or (),
             limit=config.vocabulary_size,
         ),
         vectors=vectors,
+        balanced=config.class_weight == "balanced",
     )
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from recipes.kit.option import option
 from recipes.kit.options import (
+    ClassWeightConfig,
     DirectionConfig,
     FitConfig,
     InitialStateConfig,
@@ -20,7 +21,9 @@ __all__ = ["Config", "Predict"]
 
 
 @dataclass(frozen=True)
-class Config(StackConfig, DirectionConfig, InitialStateConfig, WordConfig, FitConfig):
+class Config(
+    StackConfig, DirectionConfig, InitialStateConfig, WordConfig, ClassWeightConfig, FitConfig
+):
     """Options of the sentiment recipe."""
 
     epochs: int = 10

@@ -16,7 +16,13 @@ from sklearn.pipeline import make_pipeline
 
 import zoo
 from recipes.kit.calibration import calibrate_classes, temperature_of
-from recipes.kit.data.batches import padded_batches, shuffled_batches, steps
+from recipes.kit.data.batches import (
+    class_weights,
+    padded_batches,
+    shuffled_batches,
+    steps,
+    weighted,
+)
 from recipes.kit.data.source import Source
 from recipes.kit.export import for_serving, save_saved_model
 from recipes.kit.fit import fit
@@ -29,11 +35,11 @@ from recipes.kit.stack import stack_of
 from recipes.kit.text import split_texts
 from recipes.kit.words import with_vectors, word_dropout, word_options
 from recipes.sentiment import data as texts
-from recipes.sentiment.data import Data
+from recipes.sentiment.data import LABELS, Data
 from recipes.sentiment.formats import LabelledText
 from recipes.sentiment.options import Config
 from recipes.sentiment.plots import attention
-from recipes.sentiment.serve import LABELS, ClassifierPredictor, TextClassifier
+from recipes.sentiment.serve import ClassifierPredictor, TextClassifier
 
 CARD = Card(
     task="Says which class a text belongs to, such as whether a review is positive.",
@@ -64,23 +70,32 @@ def build(run: Run[Config, Data]) -> keras.Model:
 
 def train(run: Run[Config, Data], model: keras.Model) -> History:
     """Train the model; it is left with the weights of its best epoch."""
-    config = run.config
-    inputs, targets = _encoded(run, model, run.data.train)
+    config, data = run.config, run.data
+    inputs, targets = _encoded(run, model, data.train)
+    weights = class_weights(config, targets, len(data.labels))
     valid = _valid_batches(run, model)
-    accuracy = keras.metrics.SparseCategoricalAccuracy()
 
     def validate() -> dict[str, float]:
-        loss = model.evaluate(valid, verbose=0)
-        accuracy.reset_state()
-        for batch, truth in valid:
-            accuracy.update_state(truth, model.predict_on_batch(batch))
-        return {"val_loss": loss, "val_accuracy": float(accuracy.result())}
+        loss = model.evaluate(weighted(valid, weights), verbose=0)
+        truth: list[str] = []
+        logits = []
+        for batch, classes in valid:
+            truth += [data.labels[index] for index in classes]
+            logits.append(model.predict_on_batch(batch))
+        probabilities = keras.ops.convert_to_numpy(keras.ops.softmax(np.concatenate(logits)))
+        metrics = class_metrics(truth, probabilities, data.labels)
+        chosen = {f"val_{name}": metrics[name] for name in ("accuracy", "macro_f1")}
+        return {"val_loss": loss, **chosen}
 
     return fit(
         run,
         model,
         batches=shuffled_batches(
-            config, inputs, targets, change=word_dropout(inputs, config.word_dropout)
+            config,
+            inputs,
+            targets,
+            change=word_dropout(inputs, config.word_dropout),
+            weights=weights,
         ),
         steps=steps(len(targets), config.batch_size),
         loss=_LOSS,

@@ -20,11 +20,9 @@ from recipes.kit.output import read_record, read_run_config
 from recipes.kit.recipe import Field, Predictor
 from recipes.kit.serving import Served, answer_each, by_length, decoded, not_empty, rows_of
 from recipes.kit.text import TokenEncoder, TokenVocabulary, tokenize
+from recipes.sentiment.data import LABELS
 from recipes.sentiment.formats import LabelledText
 from recipes.sentiment.options import Config
-
-#: The lists behind the ids, beside the model.
-LABELS = "labels.json"
 
 #: Texts classified at once.
 _COUNT = 64

@@ -21,10 +21,11 @@ from recipes.kit.data.labels import classes_of, sort_labels
 from recipes.kit.data.readers import Fact, Found, Readers, Splits
 from recipes.kit.data.source import Source
 from recipes.kit.data.splits import SPLITS, files_of_splits, find_splits
+from recipes.kit.earlier import check_known, read_earlier
 from recipes.kit.errors import DataError, UserError
+from recipes.kit.objective import Objective
 from recipes.kit.option import NoEffect
-from recipes.kit.recipe import Objective
-from recipes.series_classification.labelled import LabelledSeries, labels_of
+from recipes.series_classification.labelled import RECORD, LabelledSeries, labels_of
 from recipes.series_classification.npz import read_npz
 from recipes.series_classification.options import Config
 from recipes.series_classification.tables import read_table
@@ -72,20 +73,25 @@ def load(source: Source, config: Config) -> Data:
     splits = readers(config).load(source, seed=config.seed)
     if source.kind == "files":
         _check_columns(source.path, config)
-    labels, classes = classes_of(
-        labels_of(splits.train),
-        labels_of((*splits.valid, *splits.test)),
-        source=source,
-        what="series",
-    )
+    earlier = read_earlier(config, RECORD, ("labels", "channels"))
+    labels, channels = labels_of(splits.train), splits.train[0].channels
+    known = earlier["labels"] if earlier else ()
+    check_known(config, "classes", sort_labels({*labels}), known)
+    if earlier and channels != earlier["channels"]:
+        raise UserError(
+            f"--from {config.from_}: its model takes {earlier['channels']} channels; found "
+            f"{channels}."
+        )
+    held_out = labels_of((*splits.valid, *splits.test))
+    classes, facts = classes_of(labels, held_out, source=source, what="series", known=known)
     shape = _shape((*splits.train, *splits.valid, *splits.test))
     return Data(
         splits.train,
         splits.valid,
         splits.test,
-        understood=(*splits.understood, *shape, *classes),
+        understood=(*splits.understood, *shape, *facts),
         licence=splits.licence,
-        labels=labels,
+        labels=classes,
     )
 
 

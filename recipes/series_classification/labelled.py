@@ -12,6 +12,9 @@ import numpy as np
 from recipes.kit.data.table import number
 from recipes.kit.errors import DataError
 
+#: Classes and channels, beside the model.
+RECORD = "series.json"
+
 
 @dataclass(frozen=True, eq=False)
 class LabelledSeries:

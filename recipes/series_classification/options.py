@@ -11,6 +11,7 @@ from recipes.kit.options import (
     CELLS,
     GRADIENT_OPTIONS,
     TRAINED_STACK_OPTIONS,
+    ClassWeightConfig,
     DirectionConfig,
     FitConfig,
     InitialStateConfig,
@@ -24,7 +25,7 @@ Pooling = Literal["last", "mean", "max", "attention", "snapshots"]
 
 
 @dataclass(frozen=True)
-class Config(StackConfig, DirectionConfig, InitialStateConfig, FitConfig):
+class Config(StackConfig, DirectionConfig, InitialStateConfig, ClassWeightConfig, FitConfig):
     """Options of the series_classification recipe."""
 
     epochs: int = option(
@@ -118,7 +119,8 @@ class Config(StackConfig, DirectionConfig, InitialStateConfig, FitConfig):
         else:
             yield "on your own files", ("permuted", "pixels")
         if self.model == "echo_state":
-            yield "with --model echo_state", (*GRADIENT_OPTIONS, *TRAINED_STACK_OPTIONS)
+            unused = (*GRADIENT_OPTIONS, *TRAINED_STACK_OPTIONS, "class_weight")
+            yield "with --model echo_state", unused
         if self.pooled != "snapshots":
             yield f"with --pooling {self.pooled}", ("snapshots",)
 

@@ -12,7 +12,9 @@ import keras_tuner
 import numpy as np
 
 import zoo
+from recipes.kit.amount import Amount
 from recipes.kit.calibration import temperature_of
+from recipes.kit.data.batches import steps
 from recipes.kit.data.source import Source
 from recipes.kit.export import for_serving, save_saved_model
 from recipes.kit.output import PLOTS, SAVED_MODEL, write_json
@@ -23,11 +25,11 @@ from recipes.kit.stack import stack_of
 from recipes.series_classification import data as series_data
 from recipes.series_classification.baseline import baseline_metrics
 from recipes.series_classification.data import Data
-from recipes.series_classification.labelled import LabelledSeries, labels_of
+from recipes.series_classification.labelled import RECORD, LabelledSeries, labels_of
 from recipes.series_classification.options import Config, Predict
 from recipes.series_classification.plots import Shown, predictions, some_of_each, unfolding
-from recipes.series_classification.serve import RECORD, SeriesClassifier, SeriesPredictor
-from recipes.series_classification.train import Training
+from recipes.series_classification.serve import SeriesClassifier, SeriesPredictor
+from recipes.series_classification.train import Training, rounds
 
 CARD = Card(
     task="Says which class a series of numbers belongs to, such as the movement behind the "
@@ -46,6 +48,16 @@ _RESERVOIR = {"input_scaling": 0.2, "bias_scaling": 0.2}
 def load_data(source: Source, config: Config) -> Data:
     """Read the series."""
     return series_data.load(source, config)
+
+
+def amount(data: Data, config: Config) -> Amount:
+    """The training series, which an epoch goes through several times where they are few."""
+    count = len(data.train)
+
+    def updates(batch_size: int) -> int:
+        return steps(rounds(count, batch_size) * count, batch_size)
+
+    return Amount(count, "series", updates)
 
 
 def build(run: Run[Config, Data]) -> keras.Model:
@@ -174,5 +186,6 @@ RECIPE = Recipe(
     load_test=load_test,
     draw=draw,
     space=space,
+    amount=amount,
     predicting=Predict,
 )

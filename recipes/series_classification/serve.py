@@ -24,11 +24,8 @@ from recipes.kit.output import read_record, read_run_config
 from recipes.kit.recipe import Field, Predictor
 from recipes.kit.serving import Served, answer_each, by_length, rows_of
 from recipes.series_classification.data import read_file
-from recipes.series_classification.labelled import LabelledSeries, labels_of
+from recipes.series_classification.labelled import RECORD, LabelledSeries, labels_of
 from recipes.series_classification.options import Config, Predict
-
-#: Classes and channels, beside the model.
-RECORD = "series.json"
 
 #: Numbers in a batch that is classified at once, and files read for one.
 _NUMBERS, _FILES = 2**17, 16

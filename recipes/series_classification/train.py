@@ -12,7 +12,7 @@ import zoo
 from recipes.kit.calibration import Calibration, calibrate_classes
 from recipes.kit.closed_form import solve
 from recipes.kit.console import say
-from recipes.kit.data.batches import padded_batches, steps
+from recipes.kit.data.batches import class_weights, padded_batches, steps, weighted
 from recipes.kit.errors import UserError
 from recipes.kit.fit import fit
 from recipes.kit.recipe import History, Run
@@ -25,6 +25,11 @@ from recipes.series_classification.serve import example_of
 _STEPS = 32
 
 _LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+def rounds(count: int, batch_size: int) -> int:
+    """How often an epoch goes through so many series."""
+    return max(1, round(_STEPS / steps(count, batch_size)))
 
 
 class Training:
@@ -55,19 +60,23 @@ class Training:
             )
 
         self._inputs, self._targets = examples(data.train)
+        self._weights = class_weights(config, self._targets, len(ids))
         self._valid = padded_batches(*examples(valid), config.batch_size)
 
     def descend(self) -> History:
         """Train by gradient descent."""
         config, count = self._run.config, len(self._targets)
-        times = max(1, round(_STEPS / steps(count, config.batch_size)))
+        times = rounds(count, config.batch_size)
 
         def batches(epoch: int) -> tf.data.Dataset:
-            return padded_batches(
-                times * self._inputs,
-                times * self._targets,
-                config.batch_size,
-                shuffle=(config.seed, epoch),
+            return weighted(
+                padded_batches(
+                    times * self._inputs,
+                    times * self._targets,
+                    config.batch_size,
+                    shuffle=(config.seed, epoch),
+                ),
+                self._weights,
             )
 
         return fit(
@@ -81,9 +90,9 @@ class Training:
 
     def _validate(self) -> dict[str, float]:
         nats, right = 0.0, 0
-        for inputs, truth in self._valid:
+        for inputs, truth, *weights in weighted(self._valid, self._weights):
             logits = self._model.predict_on_batch(inputs)
-            nats += float(_LOSS(truth, logits)) * len(logits)
+            nats += float(_LOSS(truth, logits, *weights)) * len(logits)
             right += int((logits.argmax(axis=1) == truth.numpy()).sum())
         return {"val_loss": nats / self._seen, "val_accuracy": right / self._count}
 

@@ -15,6 +15,7 @@ too short for their transcript.
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
@@ -26,8 +27,9 @@ from recipes.kit.data import audio
 from recipes.kit.data.readers import Fact, Found, Readers, Splits
 from recipes.kit.data.source import Source
 from recipes.kit.data.splits import complete_splits
+from recipes.kit.earlier import check_known, read_earlier
 from recipes.kit.errors import DataError, UserError
-from recipes.kit.recipe import Objective
+from recipes.kit.objective import Objective
 from recipes.speech.clips import Clip, Recording, join_clips
 from recipes.speech.embedded import SAMPLING_RATE, Morse
 from recipes.speech.formats import Entry, list_entries
@@ -35,6 +37,9 @@ from recipes.speech.options import Config
 from recipes.speech.tfds import read_tfds
 
 T = TypeVar("T")
+
+#: What the model expects of waveforms, and its symbols, beside the model.
+ABOUT = "speech.json"
 
 #: Files with a higher rate are brought down to this, unless the user asks for another.
 _HIGHEST_RATE = 16_000
@@ -72,7 +77,7 @@ class Data:
     @property
     def objective(self) -> Objective:
         """What the best epoch is chosen by."""
-        return Objective("cer", "min")
+        return Objective("cer", "min", worst=1.0)
 
     @property
     def licence(self) -> str:
@@ -108,6 +113,13 @@ def load(source: Source, config: Config, sampling_rate: int | None = None) -> Da
             its files can be used, or there are too few clips to join.
         DataError: If a manifest is malformed or, with `strict`, a file cannot be used; names it.
     """
+    earlier = None
+    if sampling_rate is None:  # A trained model knows its own.
+        earlier = read_earlier(config, ABOUT, ("sampling_rate", "symbols"))
+    if earlier:
+        sampling_rate = earlier["sampling_rate"]
+        fits = config.sampling_rate in (None, sampling_rate)
+        config.require(fits, "sampling_rate", f"{sampling_rate}, as of the model of --from")
     reader = _Reader(config, sampling_rate)
     clips = reader.readers().load(source, seed=config.seed)
     parts = {
@@ -116,6 +128,9 @@ def load(source: Source, config: Config, sampling_rate: int | None = None) -> Da
         "test": _strings(clips.test, config, _TEST_ROUNDS),
     }
     symbols = _letters((*clips.train, *parts["train"]))
+    if earlier:
+        check_known(config, "symbols", sorted(symbols), earlier["symbols"])
+        symbols = {*earlier["symbols"][1:]}
     samples = sum(len(c.samples) for part in (clips.train, clips.valid, clips.test) for c in part)
     hours = f"{samples / reader.sampling_rate / 3600:.2f} hours"
     facts = [*clips.understood, Fact("sound", f"{hours} at {reader.sampling_rate:,} Hz")]
@@ -165,6 +180,16 @@ def too_short(samples: int, text: str, sampling_rate: int, config: Config) -> st
         f"is too short: {samples / sampling_rate:.2f} seconds are {samples // step} steps, and its "
         f"transcript {text[:40]!r} needs {len(text) + blanks}"
     )
+
+
+def longest_reduction(data: Data, config: Config) -> int:
+    """How many frames a step may hold for every clip to have enough steps, as far as 6."""
+    clips = (*data.clips.train, *data.clips.valid, *data.clips.test)
+    for reduction in range(6, config.time_reduction, -1):
+        other = dataclasses.replace(config, time_reduction=reduction)
+        if not any(too_short(len(c.samples), c.text, data.sampling_rate, other) for c in clips):
+            return reduction
+    return config.time_reduction
 
 
 class _Reader:

@@ -22,11 +22,13 @@ from recipes.kit.output import read_record, read_run_config
 from recipes.kit.recipe import Field, Predictor
 from recipes.kit.serving import Arrays, Served, answer_each, by_length, rows_of
 from recipes.speech.clips import Clip
+from recipes.speech.data import ABOUT
 from recipes.speech.metrics import speech_statistics
 from recipes.speech.options import Config, Predict
 
-#: What the model expects of waveforms, and its symbols, beside the model.
-ABOUT = "speech.json"
+#: Of the probability of the best class at a frame, what a label needs to be written there by the
+#: beam search (`zoo.ctc_beam_search`): without it, a model that is unsure writes letters by dozens.
+_LEAST_SHARE = 0.2
 
 #: Samples transcribed at once, including padding: a minute and a half at 16 kHz.
 _BUDGET = 1_500_000
@@ -77,7 +79,9 @@ class Transcriber:
 
     def _transcribe(self, waveforms: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
         frames = self._frames(waveforms, lengths)
-        labels, scores = zoo.ctc_beam_search(frames, beam_size=self._beam_size)
+        labels, scores = zoo.ctc_beam_search(
+            frames, beam_size=self._beam_size, least_share=_LEAST_SHARE
+        )
         hypotheses = self._texts(labels)
         return {
             "texts": hypotheses[:, 0],

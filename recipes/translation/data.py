@@ -24,13 +24,18 @@ from dataclasses import dataclass
 from recipes.kit.data.readers import Fact, Found, Readers, Splits
 from recipes.kit.data.source import Source
 from recipes.kit.data.splits import complete_splits
+from recipes.kit.earlier import read_earlier
 from recipes.kit.errors import UserError
+from recipes.kit.objective import Objective
 from recipes.kit.pieces import SentencePieces, learn_pieces
-from recipes.kit.recipe import Objective
+from recipes.kit.vocabulary import Vocabulary
 from recipes.translation import embedded
 from recipes.translation.formats import Pair
 from recipes.translation.options import Config
 from recipes.translation.sources import Raw, read_files, read_tfds
+
+#: The pieces behind the ids, beside the model.
+PIECES = "pieces.json"
 
 #: Sizes of the embedded parts.
 SIZES = {"train": 20_000, "valid": 1000, "test": 2000}
@@ -53,7 +58,7 @@ class Data(Splits[Pair]):
     @property
     def objective(self) -> Objective:
         """What the best epoch is chosen by."""
-        return Objective("bleu", "max")
+        return Objective("bleu", "max", worst=0.0)
 
 
 def load(source: Source, config: Config) -> Data:
@@ -66,9 +71,12 @@ def load(source: Source, config: Config) -> Data:
     """
     pairs = load_pairs(source, config)
     sides = [pair.source for pair in pairs.train], [pair.target for pair in pairs.train]
-    source_pieces, target_pieces = (
-        SentencePieces(learn_pieces(side, config.level, config.vocabulary_size)) for side in sides
-    )
+    earlier = read_earlier(config, PIECES, ("level", "max_length", "source", "target"))
+    if earlier:
+        known = (Vocabulary(earlier["level"], tuple(earlier[s])) for s in ("source", "target"))
+    else:
+        known = (learn_pieces(side, config.level, config.vocabulary_size) for side in sides)
+    source_pieces, target_pieces = map(SentencePieces, known)
     # Of each sentence, the boundary included.
     source_lengths = [len(ids) + 1 for ids in source_pieces.encode_all(sides[0])]
     target_lengths = [len(ids) + 1 for ids in target_pieces.encode_all(sides[1])]
@@ -96,7 +104,7 @@ def load(source: Source, config: Config) -> Data:
         licence=pairs.licence,
         source=source_pieces,
         target=target_pieces,
-        max_length=longest + longest // 5 + 1,
+        max_length=max(longest + longest // 5 + 1, earlier["max_length"] if earlier else 0),
     )
 
 

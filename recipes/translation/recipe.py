@@ -25,7 +25,7 @@ from recipes.kit.space import stack_space
 from recipes.kit.stack import stack_of
 from recipes.kit.vocabulary import BOUNDARY_ID
 from recipes.translation import data as corpora
-from recipes.translation.data import Data, by_source
+from recipes.translation.data import PIECES, Data, by_source
 from recipes.translation.formats import Pair
 from recipes.translation.metrics import bleu_by_length, translation_metrics, translation_statistics
 from recipes.translation.options import Config, Predict
@@ -38,9 +38,6 @@ CARD = Card(
     limits="It leaves out words and makes some up, fluently; longer sentences are worse. What "
     "matters must be checked by somebody who knows both languages.",
 )
-
-#: The pieces behind the ids, beside the model.
-PIECES = "pieces.json"
 
 #: Most sentences translated after each epoch.
 _CHECKED = 500

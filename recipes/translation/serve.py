@@ -101,7 +101,11 @@ class Translator:
     def _run(self, search: keras.Model, texts: tf.Tensor) -> dict[str, tf.Tensor]:
         pieces, ids = self._source.split(texts), self._source.encode(texts)
         ends = tf.fill([ids.nrows(out_type=tf.int32), 1], BOUNDARY_ID)
-        best = search({"source": tf.concat([ids, ends], axis=1).to_tensor()}, training=False)
+        source = tf.concat([ids, ends], axis=1).to_tensor()
+        # No texts have no steps to run over.
+        lacking = tf.cast(tf.equal(tf.shape(source)[1], 0), tf.int32)
+        source = tf.pad(source, [[0, 0], [0, lacking]])
+        best = search({"source": source}, training=False)
         tokens = best["tokens"]
         flat = self._target.decode(tf.reshape(tokens, [-1, tokens.shape[-1]]))
         hypotheses = tf.reshape(flat, tf.shape(tokens)[:2])

@@ -65,7 +65,7 @@ def reference(model, x, mask, *, depth, bidirectional, merge_mode, connection, n
     }
     x = x.astype(np.float64)
     for index in range(depth):
-        y = layer_norm(x, *weights[f"recurrent_{index}_norm"]) if norm else x
+        y = layer_norm(x, *weights[f"recurrent_{index}_norm"]) if norm and index else x
         found = weights[f"recurrent_{index}"]
         forward = simple_rnn(y, mask, *found[:3])
         if bidirectional:
@@ -84,7 +84,7 @@ def reference(model, x, mask, *, depth, bidirectional, merge_mode, connection, n
         elif connection == "dense":
             y = np.concatenate([x, y], -1)
         x = y
-    if norm and connection != "none":
+    if norm:
         x = layer_norm(x, *weights["recurrent_norm"])
     return x
 
@@ -174,6 +174,39 @@ def test_cell_options_reach_the_layer_and_are_checked():
         zoo.recurrent_stack(x, cell="lru", units=UNITS, recurrent_dropout=0.5)
     with pytest.raises(ValueError, match="`initial_state` must be one of"):
         zoo.recurrent_stack(x, cell="gru", units=UNITS, initial_state="ones")
+
+
+def test_one_seed_gives_every_layer_and_direction_its_own_reservoir():
+    x = keras.Input((None, UNITS))
+    options = {"cell": "reservoir", "units": UNITS, "depth": 2, "bidirectional": True}
+    kernels = []
+    for _ in range(2):
+        y = zoo.recurrent_stack(x, **options, merge_mode="sum", cell_options={"seed": 7})
+        layers = [keras.Model(x, y).get_layer(f"recurrent_{index}") for index in range(2)]
+        directions = [d for both in layers for d in (both.forward_layer, both.backward_layer)]
+        kernels.append([keras.ops.convert_to_numpy(d.cell.recurrent_kernel) for d in directions])
+        again = keras.layers.Bidirectional.from_config(layers[0].get_config())
+        again.build((None, None, UNITS))
+        kernel = keras.ops.convert_to_numpy(again.backward_layer.cell.recurrent_kernel)
+        np.testing.assert_array_equal(kernel, kernels[-1][1])
+    np.testing.assert_array_equal(kernels[0], kernels[1])
+    for one, other in itertools.combinations(kernels[0], 2):
+        assert np.abs(one - other).max() > 0.01
+
+
+@pytest.mark.parametrize("connection", ["none", "residual", "dense"])
+@pytest.mark.parametrize("features", [1, 2])
+def test_layer_norm_does_not_destroy_the_inputs(features, connection):
+    """Of one channel normalisation would leave a constant, of two only their order."""
+    model = make(
+        features, masked=False, cell="gru", units=UNITS, connection=connection, layer_norm=True
+    )
+    x = np.random.default_rng(0).uniform(1, 2, (4, TIME, features)).astype("float32")
+    x.sort(axis=-1)
+    y = keras.ops.convert_to_numpy(apply(model, {"x": x}))
+    assert np.abs(y[1:] - y[:1]).max() > 1e-2
+    with pytest.raises(ValueError, match="`units` must be at least 3 with `layer_norm=True`"):
+        make(cell="gru", units=2, layer_norm=True)
 
 
 def test_identity_makes_the_irnn():

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import keras
 import numpy as np
 
-from zoo.closed_form.readout import Batches, check_alone
+from zoo.closed_form.readout import Batches, check_alone, set_readout
 from zoo.closed_form.ridge import RidgeAccumulator
 
 ALPHAS = tuple(10.0**power for power in range(-6, 4))
@@ -45,7 +45,8 @@ def fit_class_readout(
         examples), `val_loss` (the cross-entropy), `val_accuracy` and `sharpness`, its `beta`.
 
     Raises:
-        ValueError: If the model has other trainable layers, or there are no examples.
+        ValueError: If the model has other trainable layers, the output layer is quantized or has
+            LoRA, or there are no examples.
     """
     readout = model.get_layer("logits")
     check_alone(model, readout)
@@ -76,7 +77,7 @@ def fit_class_readout(
     best = max(rows, key=lambda row: (row["val_accuracy"], -row["val_loss"]))
     ridge.add(states, np.eye(classes)[truth])
     beta, solution = best["sharpness"], ridge.solve(best["alpha"])
-    readout.set_weights([beta * solution.weights, beta * solution.bias])
+    set_readout(readout, beta * solution.weights, beta * solution.bias)
     return rows
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from zoo.closed_form.readout import check_plain, set_readout
 from zoo.closed_form.ridge import RidgeAccumulator
 from zoo.closed_form.state_stream import delayed, precision_of, stream_of
 
@@ -46,8 +47,8 @@ def fit_readout(
         The mean squared error on the steps used.
 
     Raises:
-        ValueError: If shapes are inconsistent, a sequence is not longer than the washout, or a
-            number is not finite.
+        ValueError: If shapes are inconsistent, a sequence is not longer than the washout, a number
+            is not finite, or the readout is quantized or has LoRA: fit it before.
     """
     ((_, error),) = fit_readouts(model, x, y, alphas=[alpha], washout=washout)
     return error
@@ -81,10 +82,12 @@ def fit_readouts(
     """
     if not len(alphas):
         raise ValueError("`alphas` must hold at least one penalty, found none.")
+    readout = model.get_layer("readout")
+    check_plain(readout)
     ridge = _accumulated(model, x, y, min(alphas), washout)
     for alpha in alphas:
         solution = ridge.solve(alpha)
-        model.get_layer("readout").set_weights([solution.weights, solution.bias])
+        set_readout(readout, solution.weights, solution.bias)
         yield alpha, float(np.mean(solution.mean_square))
 
 

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from custom_layers import MonotoneQuantiles
-from zoo.closed_form.readout import Batches, check_alone
+from zoo.closed_form.readout import Batches, check_alone, set_readout
 from zoo.closed_form.ridge import RidgeAccumulator
 
 ALPHAS = tuple(10.0**power for power in range(-6, 5))
@@ -46,7 +46,8 @@ def fit_forecast_readout(
         s'.
 
     Raises:
-        ValueError: If the model has other trainable layers, or all windows have missing targets.
+        ValueError: If the model has other trainable layers, the output layer is quantized or has
+            LoRA, or all windows have missing targets.
     """
     _check(model)
     head = model.get_layer("head")
@@ -92,7 +93,7 @@ def fit_forecast_readout(
         weights[..., middle] = solution.weights.reshape(-1, horizon, targets)
         bias[:] = _gaps(errors, levels)
         bias[..., middle] = solution.bias.reshape(horizon, targets)
-        head.set_weights([weights.reshape(len(weights), -1), bias.reshape(-1)])
+        set_readout(head, weights.reshape(len(weights), -1), bias.reshape(-1))
     return rows
 
 

@@ -44,8 +44,9 @@ class StateStream:
         after, y = [], x
         for index, reservoir in enumerate(self.reservoirs):
             y, state = reservoir(y, initial_state=[before[index]] if before else None)
-            seen.append(y)
-            after.append(state)
+            # Under a mixed policy states are less precise; NumPy does not know bfloat16.
+            seen.append(keras.ops.cast(y, self._precision))
+            after.append(keras.ops.cast(state, self._precision))
         if len(seen) == 1:
             return seen[0], after
         return keras.layers.Concatenate(dtype=self._precision)(seen), after

@@ -7,12 +7,13 @@ compiled by XLA, and for any batch and length in a `tf.function` or a SavedModel
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from keras import ops
 
 from custom_layers.chains.ctc import INFEASIBLE, frame_log_probabilities
-from custom_layers.engine.checks import require_integer
+from custom_layers.engine.checks import require_integer, require_number
 from custom_layers.engine.masking import valid_first
 from custom_layers.engine.precision import IMPOSSIBLE
 from custom_layers.engine.tensor import Tensor
@@ -44,7 +45,9 @@ def ctc_greedy_search(logits: Tensor) -> tuple[Tensor, Tensor]:
     return labels, ops.sum(ops.max(log_probs, axis=-1), axis=-1)
 
 
-def ctc_beam_search(logits: Tensor, *, beam_size: int = 8) -> tuple[Tensor, Tensor]:
+def ctc_beam_search(
+    logits: Tensor, *, beam_size: int = 8, least_share: float = 0.0
+) -> tuple[Tensor, Tensor]:
     """The likeliest labels, by prefix beam search.
 
     A hypothesis is a prefix of labels with the probability of all its paths so far, separately for
@@ -54,9 +57,16 @@ def ctc_beam_search(logits: Tensor, *, beam_size: int = 8) -> tuple[Tensor, Tens
     holds every prefix; otherwise the probability of a hypothesis lacks the paths through dropped
     prefixes.
 
+    An unsure model gives every label a little probability at every frame. A text of many labels
+    then has so many paths that it is likelier than the empty one, although no label is ever likely:
+    the search writes far more than was said. `least_share` prunes this: a label extends a prefix
+    only at frames where its probability is at least that share of the best class's. Where a model
+    is sure of what it hears, the labels pruned are those that would hardly count.
+
     Args:
         logits: Logits `(batch, frames, classes)`.
         beam_size: Number of hypotheses.
+        least_share: From 0, where all labels extend, to 1, where only the best class does.
 
     Returns:
         Labels `(batch, beam_size, frames)` int32, padded with 0, the best hypothesis first; and
@@ -76,13 +86,19 @@ def ctc_beam_search(logits: Tensor, *, beam_size: int = 8) -> tuple[Tensor, Tens
 
     Reference:
         Hannun et al. 2014, First-Pass Large Vocabulary Continuous Speech Recognition using
-        Bi-Directional Recurrent DNNs, without the language model.
+        Bi-Directional Recurrent DNNs, without the language model. The pruning is the
+        `label_selection_margin` of TensorFlow's `CTCBeamSearchDecoder`, as a ratio.
     """
     require_integer("beam_size", beam_size)
+    require_number("least_share", least_share, least=0, most=1)
     log_probs = frame_log_probabilities(logits)
     batch, frames, _ = ops.shape(log_probs)
     classes, beam = log_probs.shape[-1], beam_size
     by_frame = ops.transpose(log_probs, (1, 0, 2))
+    extending = by_frame
+    if least_share:
+        least = ops.max(by_frame, axis=-1, keepdims=True) + math.log(least_share)
+        extending = ops.where(by_frame >= least, by_frame, IMPOSSIBLE)
     places = ops.arange(frames, dtype="int32")
 
     def go_on(t: Tensor, *_: Any) -> Tensor:
@@ -95,7 +111,8 @@ def ctc_beam_search(logits: Tensor, *, beam_size: int = 8) -> tuple[Tensor, Tens
         total = ops.logaddexp(blank, spoken)
         # Extended by a label: from any path, or, by the last label again, from one ending in blank.
         again = ops.one_hot(last, classes, dtype="bool")
-        longer = ops.where(again, blank[:, :, None], total[:, :, None]) + now[:, None]
+        added = ops.take(extending, t, axis=0)
+        longer = ops.where(again, blank[:, :, None], total[:, :, None]) + added[:, None]
         # [i, j]: prefix j is prefix i and a label, so extending i by it contributes to j.
         differ = ops.cast(prefixes[:, :, None] != prefixes[:, None], "int32")
         child = ops.logical_and(
@@ -122,10 +139,10 @@ def ctc_beam_search(logits: Tensor, *, beam_size: int = 8) -> tuple[Tensor, Tens
             select(x, parents) for x in (prefixes, lengths, last, stay_blank, stay_spoken)
         ]
         prefixes, lengths, last, stay_blank, stay_spoken = of_parents
-        added = ops.logical_and(places == lengths[:, :, None], ops.logical_not(stays)[:, :, None])
+        grows = ops.logical_and(places == lengths[:, :, None], ops.logical_not(stays)[:, :, None])
         return (
             t + 1,
-            ops.where(added, labels[:, :, None], prefixes),
+            ops.where(grows, labels[:, :, None], prefixes),
             lengths + ops.cast(ops.logical_not(stays), "int32"),
             ops.where(stays, last, labels),
             ops.where(stays, ops.maximum(stay_blank, IMPOSSIBLE), IMPOSSIBLE),

@@ -127,9 +127,9 @@ def run_on(model: keras.Model, seen: Any, steps: int) -> np.ndarray:
     if fed_back:
         raise ValueError("A network with feedback needs its last outputs: use `free_run`.")
     _check_runs_on_itself(features, targets)
-    kernel, bias = model.get_layer("readout").get_weights()
-    seen = _checked("seen", seen, (None, len(kernel)), precision_of(model))
-    first = seen @ kernel + bias
+    readout, precision = model.get_layer("readout"), precision_of(model)
+    seen = _checked("seen", seen, (None, readout.kernel.shape[0]), precision)
+    first = ops.convert_to_numpy(ops.cast(readout(ops.convert_to_tensor(seen)), precision))
     driving = np.zeros((len(seen), steps, 0), seen.dtype)
     later = _run(model, driving, _states(model, seen), first)
     return np.concatenate([first[:, None], later[:, :-1]], axis=1)[:, :steps]
@@ -178,6 +178,11 @@ class _FreeRun(keras.layers.Layer):
         self.first_too = first_too
 
     def call(self, driving: Any, states: list[Any], last: Any) -> Any:
+        # The loop runs in the precision of the network, which is less than that of its inputs under
+        # a mixed policy.
+        precision = self.readout.compute_dtype
+        driving, last, *states = (ops.cast(x, precision) for x in (driving, last, *states))
+
         def step(states: list[Any], x: Any) -> list[Any]:
             *hidden, y = states
             z = ops.concatenate([x, y], axis=-1) if self.outside else y
@@ -190,7 +195,7 @@ class _FreeRun(keras.layers.Layer):
         outputs = forward_loop(step, [*states, last], driving)[-1]
         if self.first_too:
             outputs = ops.concatenate([last[:, None], outputs], axis=1)[:, : ops.shape(driving)[1]]
-        return outputs
+        return ops.cast(outputs, self.compute_dtype)
 
     def compute_output_shape(
         self, driving_shape: Any, states_shape: Any, last_shape: Any
@@ -198,7 +203,11 @@ class _FreeRun(keras.layers.Layer):
         return (*driving_shape[:2], last_shape[-1])
 
 
-_RUNS: weakref.WeakKeyDictionary[keras.Model, keras.Model] = weakref.WeakKeyDictionary()
+_RUNS: weakref.WeakKeyDictionary[keras.Model, tuple[list[Any], keras.Model]] = (
+    weakref.WeakKeyDictionary()
+)
+"""A compiled run of each model, and the variables of the readout it was compiled with: `quantize`
+and `enable_lora` make others."""
 
 
 def _run(
@@ -209,12 +218,15 @@ def _run(
     outside = driving.shape[-1]
     if not outside:  # the loop needs inputs to iterate over
         driving = np.zeros((*driving.shape[:2], 1), precision)
-    if model not in _RUNS:
+    variables = model.get_layer("readout").variables
+    known, run = _RUNS.get(model, ([], None))
+    if run is None or list(map(id, known)) != list(map(id, variables)):
         inputs = keras.Input((None, driving.shape[-1]), dtype=precision)
         before = [keras.Input(s.shape[1:], dtype=precision) for s in (*states, last)]
         outputs = _FreeRun(model, outside)(inputs, before[:-1], before[-1])
-        _RUNS[model] = compiled(keras.Model([inputs, *before], outputs))
-    return _RUNS[model].predict_on_batch([driving, *states, last])
+        run = compiled(keras.Model([inputs, *before], outputs))
+        _RUNS[model] = variables, run
+    return run.predict_on_batch([driving, *states, last])
 
 
 def _states(model: keras.Model, seen: np.ndarray) -> list[np.ndarray]:

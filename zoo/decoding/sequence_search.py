@@ -10,12 +10,13 @@ import numpy as np
 from keras import ops
 
 from custom_layers.engine.tensor import Tensor
+from zoo._parts import LayerOfParts
 from zoo.decoding.beam import beam_search
 from zoo.encoder_decoder.decoder import AttentionDecoder
 
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
-class SequenceSearch(keras.layers.Layer):
+class SequenceSearch(LayerOfParts):
     """Beam search (`zoo.beam_search`) for the likeliest targets of a decoder.
 
     Args:
@@ -40,6 +41,8 @@ class SequenceSearch(keras.layers.Layer):
         ValueError: If an argument is invalid.
     """
 
+    parts = ("decoder",)
+
     def __init__(
         self,
         decoder: AttentionDecoder,
@@ -62,9 +65,6 @@ class SequenceSearch(keras.layers.Layer):
         self.forbidden = tuple(forbidden)
         self.impossible = np.zeros(decoder.head.output.shape[-1], "float32")
         self.impossible[list(self.forbidden)] = -np.inf
-
-    def build(self, input_shape: Any = None) -> None:
-        self.built = True  # as the decoder is
 
     def call(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         def step(tokens: Tensor, states: list[Tensor], context: list[Tensor]) -> Any:
@@ -110,14 +110,8 @@ class SequenceSearch(keras.layers.Layer):
         names = ("start_id", "end_id", "max_length", "beam_size", "length_penalty", "forbidden")
         return {
             **super().get_config(),
-            "decoder": keras.saving.serialize_keras_object(self.decoder),
             **{name: getattr(self, name) for name in names},
         }
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> SequenceSearch:
-        decoder = keras.saving.deserialize_keras_object(config["decoder"])
-        return cls(**{**config, "decoder": decoder})
 
 
 def sequence_search(

@@ -24,6 +24,7 @@ from keras import ops
 from custom_layers.engine.checks import require_one_of
 from custom_layers.engine.loops import forward_loop
 from custom_layers.engine.tensor import Tensor
+from zoo._parts import LayerOfParts
 from zoo._tokens import token_embedding
 from zoo.recurrent import StackOptions, recurrence_model
 
@@ -31,7 +32,7 @@ Attention = Literal["additive", "dot", "none"]
 
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
-class AttentionDecoder(keras.layers.Layer):
+class AttentionDecoder(LayerOfParts):
     """Logits of the next token from the tokens before it and from the encoded source.
 
     Args:
@@ -55,6 +56,8 @@ class AttentionDecoder(keras.layers.Layer):
         (batch, time, positions), which sums to 1.
     """
 
+    parts = ("embedding", "recurrence", "attend", "head")
+
     def __init__(
         self,
         embedding: keras.Model,
@@ -77,9 +80,6 @@ class AttentionDecoder(keras.layers.Layer):
     def key_width(self) -> int:
         """Width of the keys."""
         return self.attend.input["keys"].shape[-1]
-
-    def build(self, input_shape: Any = None) -> None:
-        self.built = True  # as the parts are
 
     def start(self, encoded: Mapping[str, Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """States and context for `step`, from the outputs of the encoder."""
@@ -148,19 +148,7 @@ class AttentionDecoder(keras.layers.Layer):
         return answer
 
     def get_config(self) -> dict[str, Any]:
-        parts = {
-            name: keras.saving.serialize_keras_object(getattr(self, name))
-            for name in ("embedding", "recurrence", "attend", "head")
-        }
-        return {**super().get_config(), **parts, "input_feeding": self.input_feeding}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> AttentionDecoder:
-        parts = {
-            name: keras.saving.deserialize_keras_object(config[name])
-            for name in ("embedding", "recurrence", "attend", "head")
-        }
-        return cls(**{**config, **parts})
+        return {**super().get_config(), "input_feeding": self.input_feeding}
 
 
 def attention_decoder(

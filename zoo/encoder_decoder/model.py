@@ -45,7 +45,7 @@ from zoo.recurrent import StackOptions, carried_sizes, recurrent_stack, state_na
 @register_model(
     "translator_deep",
     shape="encoder-decoder",
-    parameters=14_185_280,
+    parameters=14_184_768,
     paper="Wu et al. 2016",
     units=256,
     depth=4,

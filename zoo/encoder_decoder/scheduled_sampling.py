@@ -10,6 +10,7 @@ from keras import ops
 
 from custom_layers.engine.checks import require_integer, require_number, require_one_of
 from custom_layers.engine.tensor import Tensor
+from zoo._parts import LayerOfParts
 from zoo.decoding.sampling import draw
 from zoo.decoding.steps import search
 from zoo.encoder_decoder.decoder import AttentionDecoder
@@ -91,7 +92,8 @@ def with_own_tokens(
     return ops.concatenate([ops.cast(tokens, "int32")[:, :1], mixed], axis=1)
 
 
-class ScheduledSampling(keras.layers.Layer):
+@keras.saving.register_keras_serializable(package="rnn_zoo")
+class ScheduledSampling(LayerOfParts):
     """Trains an `encoder_decoder`, replacing teacher forcing gradually by the decoder's own tokens.
 
     In each training step, a coin toss for each input token of the decoder (Bengio et al. 2015)
@@ -101,7 +103,8 @@ class ScheduledSampling(keras.layers.Layer):
     Outside training, all input tokens are true.
 
     Args:
-        model: Model of `encoder_decoder`, shared rather than copied.
+        model: Model of `encoder_decoder`, shared rather than copied. Saving, cloning or pickling
+            the trainer copies it.
         share: Final share of own tokens.
         steps: Number of training steps until then.
         schedule: `"linear"`, `"exponential"` or `"sigmoid"`.
@@ -118,6 +121,8 @@ class ScheduledSampling(keras.layers.Layer):
         ValueError: If an option is invalid.
     """
 
+    parts = ("model",)
+
     def __init__(
         self,
         model: keras.Model,
@@ -132,7 +137,7 @@ class ScheduledSampling(keras.layers.Layer):
         require_integer("steps", steps)
         own_share(0.0, share, schedule)
         self.model = model
-        self.share, self.steps, self.schedule = share, steps, schedule
+        self.share, self.steps, self.schedule, self.seed = share, steps, schedule, seed
         self.seeds = keras.random.SeedGenerator(seed)
         self.done = self.add_weight(
             name="steps_done", shape=(), dtype="int32", initializer="zeros", trainable=False
@@ -152,6 +157,14 @@ class ScheduledSampling(keras.layers.Layer):
             tokens = ops.stop_gradient(tokens)
             self.done.assign_add(1)
         return decoder({"tokens": tokens, **encoded}, training=training)["logits"]
+
+    def compute_output_spec(self, inputs: dict[str, Any], **_: Any) -> keras.KerasTensor:
+        logits = self.model.output
+        return keras.KerasTensor((*inputs["target"].shape, logits.shape[-1]), dtype=logits.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        names = ("share", "steps", "schedule", "seed")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
     def as_model(self) -> keras.Model:
         """A model with the same inputs, to be compiled and fitted."""

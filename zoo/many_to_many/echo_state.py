@@ -11,10 +11,10 @@ in `zoo.decoding.free_running`.
 from __future__ import annotations
 
 import keras
-import numpy as np
 
 from custom_layers import Reservoir
 from zoo._registry import register_model
+from zoo.cells import layer_seeds
 
 _JAEGER, _GALLICCHIO = "Jaeger 2001", "Gallicchio et al. 2017"
 
@@ -95,7 +95,7 @@ def echo_state_network(
             f"`features` must be at least 1, or 0 with `feedback=True`, found {features!r}."
         )
     x = keras.Input((None, features + fed_back), name="x", dtype=dtype)
-    seeds = _seeds(seed, depth)
+    seeds = layer_seeds(seed, depth)
     seen = [x] if read_inputs else []
     y = x
     for index in range(depth):
@@ -123,9 +123,3 @@ def echo_state_network(
         joined = keras.layers.Concatenate(name="states", dtype=dtype)(seen)
     outputs = keras.layers.Dense(targets, name="readout", dtype=dtype)(joined)
     return keras.Model(x, outputs, name=name)
-
-
-def _seeds(seed: int | None, count: int) -> list[int | None]:
-    if seed is None:
-        return [None] * count
-    return [int(s) for s in np.random.SeedSequence(seed).generate_state(count)]

@@ -11,6 +11,7 @@ from custom_layers import MonotoneQuantiles
 from custom_layers.engine.loops import forward_loop, pad
 from custom_layers.engine.masking import last_valid
 from custom_layers.engine.tensor import Tensor
+from zoo._parts import LayerOfParts
 from zoo.recurrent import StackOptions, recurrence_model
 
 
@@ -51,7 +52,7 @@ class SeasonalAnchor(keras.layers.Layer):
         batch, time, features = ops.shape(x)
         lacking = (self.season - time % self.season) % self.season  # no negative modulo, for ONNX
         x = pad(x, lacking, axis=1, front=True)
-        return ops.reshape(x, (batch, -1, self.season, features))
+        return ops.reshape(x, (batch, (time + lacking) // self.season, self.season, features))
 
     def compute_output_spec(self, inputs: Any, known: Any) -> keras.KerasTensor:
         shape = (inputs.shape[0], self.horizon, inputs.shape[-1])
@@ -62,7 +63,7 @@ class SeasonalAnchor(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
-class FeedbackForecast(keras.layers.Layer):
+class FeedbackForecast(LayerOfParts):
     """Forecasts step by step, feeding each forecast back as an input of the next step.
 
     The loop is that of `keras.layers.RNN`: it has a gradient on every backend and can be exported.
@@ -88,6 +89,8 @@ class FeedbackForecast(keras.layers.Layer):
         `(batch, horizon, targets, levels)`, float32.
     """
 
+    parts = ("recurrence", "head")
+
     def __init__(
         self,
         recurrence: keras.Model,
@@ -105,9 +108,6 @@ class FeedbackForecast(keras.layers.Layer):
         self.middle = middle
         self.state_names = [name for name in recurrence.input if name != "x"]
         self.levels = head.output.shape[-1] // targets
-
-    def build(self, *_: Any, **__: Any) -> None:
-        self.built = True  # as the parts are
 
     def call(
         self,
@@ -153,7 +153,7 @@ class FeedbackForecast(keras.layers.Layer):
         return ops.cast(self.head(outputs), anchor.dtype) + anchor
 
     def _by_step(self, flat: Tensor) -> Tensor:
-        shape = (-1, self.horizon, self.targets, self.levels)
+        shape = (ops.shape(flat)[0], self.horizon, self.targets, self.levels)
         return ops.reshape(flat, shape)
 
     def compute_output_spec(self, inputs: Any, *_: Any, **__: Any) -> keras.KerasTensor:
@@ -162,19 +162,7 @@ class FeedbackForecast(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         names = ("horizon", "targets", "middle")
-        parts = {
-            part: keras.saving.serialize_keras_object(getattr(self, part))
-            for part in ("recurrence", "head")
-        }
-        return {**super().get_config(), **parts, **{n: getattr(self, n) for n in names}}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> FeedbackForecast:
-        parts = {
-            part: keras.saving.deserialize_keras_object(config[part])
-            for part in ("recurrence", "head")
-        }
-        return cls(**{**config, **parts})
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
 def feedback_forecast(

@@ -24,6 +24,7 @@ import numpy as np
 
 from custom_layers import MonotoneQuantiles, SequencePooling1D, SeriesScaling
 from custom_layers.engine.checks import require_integer, require_one_of
+from custom_layers.engine.tensor import broadcast_sum
 from custom_layers.pooling.sequence import PoolingMode
 from custom_layers.series.quantiles import checked_quantiles
 from custom_layers.series.scaling import ScalingMode
@@ -157,7 +158,7 @@ def forecaster(
         x = keras.layers.Reshape((horizon, targets, count), name="steps")(x)
         if levels:
             x = MonotoneQuantiles(levels, dtype="float32", name="quantiles")(x)
-        x = x + anchors[..., None]
+        x = broadcast_sum(x, anchors[..., None])
     else:
         if known is not None:
             features.append(known[:, 1 : 1 - horizon] if horizon > 1 else known[:, 1:])
@@ -165,7 +166,7 @@ def forecaster(
         loop = feedback_forecast(joined.shape[-1], horizon, targets, levels, stack)
         future = None if known is None or horizon == 1 else known[:, 1 - horizon :]
         x = loop(joined, anchors, future)
-    outputs = centre[..., None] + scale[..., None] * x
+    outputs = broadcast_sum(scale[..., None] * x, centre[..., None])
     return keras.Model(inputs, outputs, name=name)
 
 

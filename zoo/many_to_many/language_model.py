@@ -7,6 +7,8 @@ from typing import Any, Unpack
 import keras
 from keras import ops
 
+from custom_layers.engine.checks import require_integer
+from zoo._parts import LayerOfParts
 from zoo._registry import register_model
 from zoo._tokens import token_embedding, unit_norm
 from zoo.recurrent import StackOptions, carried_stack, state_inputs, state_names
@@ -126,7 +128,8 @@ def state_sizes_of(model: keras.Model) -> list[int]:
     return [model.input[f"state_{i}"].shape[-1] for i in range(len(model.input) - 1)]
 
 
-class TruncatedBPTT(keras.layers.Layer):
+@keras.saving.register_keras_serializable(package="rnn_zoo")
+class TruncatedBPTT(LayerOfParts):
     """A language model that continues where the previous batch ended.
 
     Row `i` of a batch continues row `i` of the previous one, unless it is marked as fresh. The
@@ -136,7 +139,8 @@ class TruncatedBPTT(keras.layers.Layer):
         h_0 = (1 - fresh) h_T of the previous batch          dL/dh_0 is not propagated
 
     Args:
-        model: Model of `language_model`, shared rather than copied.
+        model: Model of `language_model`, shared rather than copied. Saving, cloning or pickling
+            the trainer copies it.
         batch_size: Number of rows of every batch.
         **kwargs: Keyword arguments of `keras.layers.Layer`.
 
@@ -146,6 +150,10 @@ class TruncatedBPTT(keras.layers.Layer):
 
     Output shape:
         Logits `(batch_size, time, vocabulary_size)`.
+
+    Raises:
+        ValueError: If a batch has another number of rows. (Where TensorFlow's graph does not know
+            the number, the error is an `InvalidArgumentError`.)
 
     Example:
         >>> import numpy as np, zoo
@@ -157,13 +165,16 @@ class TruncatedBPTT(keras.layers.Layer):
         False
     """
 
+    parts = ("model",)
+
     def __init__(self, model: keras.Model, batch_size: int, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.model = model
+        self.batch_size = require_integer("batch_size", batch_size)
         self.states = [
             self.add_weight(
                 name=f"carried_{index}",
-                shape=(batch_size, size),
+                shape=(self.batch_size, size),
                 initializer="zeros",
                 trainable=False,
             )
@@ -171,18 +182,32 @@ class TruncatedBPTT(keras.layers.Layer):
         ]
 
     def call(self, inputs: dict[str, Any], training: bool | None = None) -> Any:
-        kept = 1 - ops.cast(inputs["fresh"], "float32")
+        tokens, kept = inputs["tokens"], 1 - ops.cast(inputs["fresh"], "float32")
+        rows = tokens.shape[0]
+        if rows is None:  # in a graph, where a single row would be broadcast
+            tokens = ops.reshape(tokens, (self.batch_size, ops.shape(tokens)[1]))
+        elif rows != self.batch_size:
+            raise ValueError(
+                f"`tokens` must have {self.batch_size} rows in every batch, as each continues one "
+                f"of the batch before, found {rows}. Drop a smaller last batch."
+            )
         before = [ops.convert_to_tensor(state) * kept for state in self.states]
-        outputs = self.model({"tokens": inputs["tokens"], **state_names(before)}, training=training)
+        outputs = self.model({"tokens": tokens, **state_names(before)}, training=training)
         for index, state in enumerate(self.states):
             state.assign(ops.cast(ops.stop_gradient(outputs[f"state_{index}"]), state.dtype))
         return outputs["logits"]
 
+    def compute_output_spec(self, inputs: dict[str, Any], **_: Any) -> keras.KerasTensor:
+        logits = self.model.output["logits"]
+        return keras.KerasTensor((*inputs["tokens"].shape, logits.shape[-1]), dtype=logits.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "batch_size": self.batch_size}
+
     def as_model(self) -> keras.Model:
         """A model with the same inputs, to be compiled and fitted."""
-        batch_size = self.states[0].shape[0]
         inputs = {
-            "tokens": keras.Input(batch_shape=(batch_size, None), dtype="int32", name="tokens"),
-            "fresh": keras.Input(batch_shape=(batch_size, 1), name="fresh"),
+            "tokens": keras.Input((None,), self.batch_size, dtype="int32", name="tokens"),
+            "fresh": keras.Input((1,), self.batch_size, name="fresh"),
         }
         return keras.Model(inputs, self(inputs), name=self.model.name)

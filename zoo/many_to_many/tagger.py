@@ -26,7 +26,7 @@ _HUANG, _MA = "Huang et al. 2015", "Ma and Hovy 2016"
 @register_model(
     "tagger_deep",
     shape="many-to-many",
-    parameters=2_517_876,
+    parameters=2_517_576,
     paper="Prakash et al. 2016",
     word_dim=100,
     units=128,
@@ -47,7 +47,8 @@ def tagger(
 
     Train it with `custom_layers.CRFLoss()`, or for `head="softmax"` with
     `keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)`; both take tag
-    ids (batch, time) with -1 at padding. `tag_decoder` turns the scores into tags.
+    ids (batch, time) with -1 at padding, as do the metrics `custom_layers.CRFTagAccuracy` and
+    `CRFEntityF1`. `tag_decoder` turns the scores into tags.
 
     Args:
         num_tags: Number of tags.

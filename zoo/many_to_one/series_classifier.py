@@ -38,7 +38,7 @@ SeriesScalingMode = Literal["train", "series"]
 @register_model(
     "series_classifier_deep",
     shape="many-to-one",
-    parameters=63_206,
+    parameters=63_204,
     paper="He et al. 2016",
     cell="lstm",
     units=32,

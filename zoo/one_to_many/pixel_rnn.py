@@ -9,7 +9,12 @@ import keras
 from keras import ops
 
 from custom_layers import DiagonalBiLSTM, MaskedConv2D, RowLSTM
-from custom_layers.engine.checks import require_integer, require_one_of
+from custom_layers.engine.checks import (
+    require_classes,
+    require_example_weights,
+    require_integer,
+    require_one_of,
+)
 from zoo._registry import register_model
 
 _PAPER = "van den Oord et al. 2016"
@@ -48,11 +53,11 @@ def pixel_rnn(
     channels: int = 1,
     levels: int = 2,
     layer: Body = "diagonal_bilstm",
-    units: int = 16,
+    units: int | None = None,
     depth: int = 1,
     first_kernel_size: int = 7,
     kernel_size: int = 3,
-    head_units: int = 32,
+    head_units: int | None = None,
     name: str = "pixel_rnn",
 ) -> keras.Model:
     """PixelRNN: the distribution of each pixel (and colour) given all those before it.
@@ -70,11 +75,12 @@ def pixel_rnn(
             triangle of them and is faster; or `"masked_conv"`, blocks of masked convolutions
             (PixelCNN), which see a small neighbourhood and are faster still.
         units: Features of each layer; the residual path has twice as many. A multiple of 3 with 3
-            channels.
+            channels. Defaults to 16, with 3 channels to 18.
         depth: Number of layers.
         first_kernel_size: Height and width of the first convolution, odd.
         kernel_size: Width of the convolutions in a Row LSTM or a block, odd.
-        head_units: Features of the 1x1 convolutions. A multiple of 3 with 3 channels.
+        head_units: Features of the 1x1 convolutions. A multiple of 3 with 3 channels. Defaults to
+            32, with 3 channels to 33.
         name: Name of the model.
 
     Returns:
@@ -94,6 +100,8 @@ def pixel_rnn(
     require_one_of("channels", channels, (1, 3))
     require_integer("levels", levels, least=2)
     require_integer("depth", depth)
+    units = {1: 16, 3: 18}[channels] if units is None else units
+    head_units = {1: 32, 3: 33}[channels] if head_units is None else head_units
     images = keras.Input((height, width, channels), dtype="int32", name="images")
     outputs = 1 if levels == 2 else levels
 
@@ -148,17 +156,26 @@ def pixel_nats(images: Any, logits: Any) -> Any:
     """Minus the log-probability of each pixel (and colour), given those before it.
 
     Args:
-        images: Levels (batch, height, width, channels).
+        images: Levels (batch, height, width, channels), from 0 to levels - 1.
         logits: Output of `pixel_rnn` for the images.
 
     Returns:
-        Nats (batch, height, width, channels), float32.
+        Nats (batch, height, width, channels), float32; NaN where there is no such level.
     """
     images, logits = ops.convert_to_tensor(images), ops.cast(logits, "float32")
+    count, level = _levels(images, logits), ops.cast(images, "int32")
+    known = ops.logical_and(level >= 0, level < count)
     if len(logits.shape) == len(images.shape):
-        return ops.softplus(logits) - ops.cast(images, "float32") * logits
-    chosen = ops.take_along_axis(logits, ops.cast(images, "int32")[..., None], axis=-1)
-    return ops.logsumexp(logits, axis=-1) - chosen[..., 0]
+        nats = ops.softplus(logits) - ops.cast(images, "float32") * logits
+    else:
+        level = ops.where(known, level, 0)
+        chosen = ops.take_along_axis(logits, level[..., None], axis=-1)
+        nats = ops.logsumexp(logits, axis=-1) - chosen[..., 0]
+    return ops.where(known, nats, float("nan"))
+
+
+def _levels(images: Any, logits: Any) -> int:
+    return 2 if len(logits.shape) == len(images.shape) else logits.shape[-1]
 
 
 def image_nats(images: Any, logits: Any) -> Any:
@@ -168,7 +185,17 @@ def image_nats(images: Any, logits: Any) -> Any:
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
 class PixelLoss(keras.losses.Loss):
-    """The mean of `image_nats` over images: `loss(images, logits)`."""
+    """The mean of `image_nats` over images: `loss(images, logits)`.
+
+    Raises:
+        ValueError: If there are other weights than one for each image; if images in NumPy have
+            levels that the logits lack. (In tensors these make the loss NaN.)
+    """
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+        require_classes("y_true", y_true, _levels(y_true, y_pred))
+        require_example_weights(sample_weight)
+        return super().__call__(y_true, y_pred, sample_weight)
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         return image_nats(y_true, y_pred)

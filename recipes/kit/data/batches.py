@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from recipes.kit.options import FitConfig
+from recipes.kit.options import ClassWeightConfig, FitConfig
 
 #: A batch is cut from this many batches of shuffled examples, sorted by length.
 _WINDOW = 50
@@ -86,16 +86,49 @@ def shuffled_batches(
     targets: Sequence[np.ndarray],
     *,
     change: Change | None = None,
+    weights: np.ndarray | None = None,
 ) -> Callable[[int], tf.data.Dataset]:
-    """From the number of an epoch to its `padded_batches`, in an order of that epoch."""
-    return lambda epoch: padded_batches(
-        inputs,
-        targets,
-        config.batch_size,
-        shuffle=(config.seed, epoch),
-        pad_multiple=config.pad_multiple,
-        change=change,
+    """From the number of an epoch to its `padded_batches`, in an order of that epoch, `weighted`
+    where there are weights."""
+    return lambda epoch: weighted(
+        padded_batches(
+            inputs,
+            targets,
+            config.batch_size,
+            shuffle=(config.seed, epoch),
+            pad_multiple=config.pad_multiple,
+            change=change,
+        ),
+        weights,
     )
+
+
+def class_weights(
+    config: ClassWeightConfig, targets: Sequence[np.ndarray], classes: int
+) -> np.ndarray | None:
+    """The weight of each class in the loss, where the config asks for balance.
+
+    Args:
+        config: Asks for it or not.
+        targets: Of each training example its class, or that of each step; -1 does not count.
+        classes: Number of classes. One that no example has gets weight 1.
+
+    >>> class_weights(ClassWeightConfig(class_weight="balanced"), [0, 0, 0, 1], 2)
+    array([0.6666667, 2.       ], dtype=float32)
+    """
+    if config.class_weight == "none":
+        return None
+    ids = np.concatenate([np.ravel(target) for target in targets])
+    counts = np.bincount(ids[ids >= 0], minlength=classes)
+    weights = counts.sum() / ((counts > 0).sum() * np.maximum(counts, 1))
+    return np.where(counts, weights, 1).astype("float32")
+
+
+def weighted(batches: tf.data.Dataset, weights: np.ndarray | None) -> tf.data.Dataset:
+    """Batches `(inputs, targets, weight of each target)`; as they are without weights."""
+    if weights is None:
+        return batches
+    return batches.map(lambda x, y: (x, y, tf.gather(weights, tf.maximum(y, 0))))
 
 
 def array_batches(

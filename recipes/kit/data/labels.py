@@ -26,7 +26,12 @@ def sort_labels(labels: set[str]) -> tuple[str, ...]:
 
 
 def classes_of(
-    train: Sequence[str], held_out: Iterable[str], *, source: Source, what: str
+    train: Sequence[str],
+    held_out: Iterable[str],
+    *,
+    source: Source,
+    what: str,
+    known: Sequence[str] = (),
 ) -> tuple[tuple[str, ...], tuple[Fact, ...]]:
     """The classes a model can learn, sorted, and what there is to say about them.
 
@@ -35,6 +40,7 @@ def classes_of(
         held_out: Labels of the other parts.
         source: Where the examples come from, for messages.
         what: What an example is called, "text".
+        known: The classes of a model to start from, in its order, if any; they are the result.
 
     Raises:
         UserError: If there is only one class.
@@ -48,9 +54,9 @@ def classes_of(
     shown = ", ".join(f"{label} {count:,}" for label, count in counts.most_common(_SHOWN))
     more = f", and {len(counts) - _SHOWN} more" if len(counts) > _SHOWN else ""
     facts = [Fact("classes", shown + more)]
-    if unseen := {*held_out} - {*counts}:
+    if unseen := {*held_out} - {*(known or counts)}:
         facts.append(Fact("unseen", f"never in train, so never right: {_listed(unseen)}"))
-    return sort_labels({*counts}), tuple(facts)
+    return tuple(known) or sort_labels({*counts}), tuple(facts)
 
 
 def _listed(labels: set[str]) -> str:

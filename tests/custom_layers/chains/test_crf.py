@@ -347,3 +347,23 @@ def test_loss_serialises() -> None:
     again = keras.losses.deserialize(keras.losses.serialize(loss))
     assert type(again) is CRFLoss
     assert again.get_config() == loss.get_config() == {"name": "tagging", "reduction": "sum"}
+
+
+def test_weights_for_each_step_are_refused() -> None:
+    """Where batch equals time they would be broadcast against the losses of the sentences."""
+    potentials, tags = np.zeros((3, 3, 2, 2), "float32"), np.zeros((3, 3), int)
+    with pytest.raises(ValueError, match=r"`sample_weight` must have a weight for each example"):
+        CRFLoss()(tags, potentials, sample_weight=np.ones((3, 3)))
+    column = CRFLoss()(tags, potentials, sample_weight=np.array([[1.0], [0.0], [1.0]]))
+    flat = CRFLoss()(tags, potentials, sample_weight=np.array([1.0, 0.0, 1.0]))
+    np.testing.assert_allclose(to_numpy(column), to_numpy(flat))
+
+
+def test_tags_beyond_the_potentials_are_refused_where_they_are_known() -> None:
+    """And make the loss NaN in a tensor, never a likelihood of other tags."""
+    potentials = Example(3, np.ones((2, 5), bool)).potentials
+    tags = np.array([[0, 1, 2, 0, 1], [0, 3, 0, 0, 0]])
+    with pytest.raises(ValueError, match="`y_true` must be below 3, found 3"):
+        CRFLoss()(tags, potentials)
+    each = to_numpy(CRFLoss(reduction=None)(ops.convert_to_tensor(tags), potentials))
+    assert np.isfinite(each[0]) and np.isnan(each[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import keras
 import numpy as np
@@ -256,3 +257,37 @@ def test_wrong_shapes() -> None:
         ctc_log_likelihood(np.zeros((2, 3), "float32"), LABELS)
     with pytest.raises(ValueError, match="`labels` must have shape \\(batch, length\\)"):
         ctc_log_likelihood(random_logits(), np.array([1, 2]))
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_labels_beyond_the_classes_make_their_row_nan(compiled: bool) -> None:
+    """XLA would take the last class for them, and give a likelihood."""
+    logits, labels = random_logits(rows=2), np.array([[1, CLASSES], [1, 2]])
+
+    def function(logits: Any, labels: Any) -> Any:
+        return ctc_log_likelihood(logits, labels)
+
+    if compiled and keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        function = tf.function(function, jit_compile=True)
+    elif compiled:
+        function = jitted(function)
+    found = ops.convert_to_numpy(
+        function(ops.convert_to_tensor(logits), ops.convert_to_tensor(labels))
+    )
+    assert np.isnan(found[0])
+    assert np.isfinite(found[1])
+
+
+def test_weights_are_one_for_each_clip() -> None:
+    logits, labels = random_logits(rows=3), np.array([[1, 2, 0], [1, 1, 0], [2, 0, 0]])
+    each = to_numpy(CTCLoss(reduction=None)(labels, logits))
+    weights = np.array([1.0, 0.0, 3.0], "float32")
+    for shape in ((3,), (3, 1)):
+        found = float(to_numpy(CTCLoss(reduction="sum")(labels, logits, weights.reshape(shape))))
+        assert found == pytest.approx((each * weights).sum(), rel=1e-5)
+    with pytest.raises(ValueError, match=r"`sample_weight` must have a weight for each example"):
+        CTCLoss()(labels, logits, np.ones((3, 3), "float32"))
+    with pytest.raises(ValueError, match=f"`y_true` must be below {CLASSES}, found {CLASSES}"):
+        CTCLoss()(np.array([[1, CLASSES]] * 3), logits)

@@ -113,3 +113,31 @@ def test_wrong_shapes() -> None:
         MonotoneQuantiles([])
     with pytest.raises(ValueError, match="last axis of 4, one for each quantile"):
         MonotoneQuantiles(LEVELS).build((None, 3))
+
+
+@pytest.mark.parametrize("reduction", ["sum", "mean_with_sample_weight", "sum_over_batch_size"])
+@pytest.mark.parametrize("axes", [1, 2, 3])
+@pytest.mark.parametrize("shape", [(3, 3, 3), (4, 2, 1), (1, 3, 3)])
+def test_weights_of_windows_steps_and_values(
+    shape: tuple[int, ...], axes: int, reduction: str
+) -> None:
+    """Also where Keras would align the batch with the targets."""
+    rng = np.random.default_rng(0)
+    y, q = rng.normal(size=shape), rng.normal(size=(*shape, 3))
+    weights = rng.uniform(size=shape[:axes])
+    levels = np.array([0.1, 0.5, 0.9])
+    miss = y[..., None] - q
+    each = np.maximum(levels * miss, (levels - 1) * miss).mean(axis=-1)
+    whole = np.broadcast_to(weights.reshape(*weights.shape, *[1] * (3 - axes)), shape)
+    total = (each * whole).sum()
+    divisor = {"sum": 1.0, "mean_with_sample_weight": whole.sum()}.get(reduction, each.size)
+    loss = ForecastLoss(levels, reduction=reduction)
+    found = loss(*(a.astype("float32") for a in (y, q, weights)))
+    assert float(to_numpy(found)) == pytest.approx(total / divisor, rel=1e-5)
+
+
+def test_weights_of_another_shape_are_refused() -> None:
+    y, q = np.zeros((4, 2, 1), "float32"), np.zeros((4, 2, 1, 1), "float32")
+    for shape in ((3,), (4, 3), (4, 2, 2), (4, 2, 1, 1)):
+        with pytest.raises(ValueError, match=r"`sample_weight` must have shape \(batch,\)"):
+            ForecastLoss()(y, q, np.ones(shape, "float32"))

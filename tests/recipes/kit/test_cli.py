@@ -220,7 +220,7 @@ def test_help(capsys):
     first = capsys.readouterr().out
     assert main(["--help"]) == 0
     assert capsys.readouterr().out == first
-    for command in ("list", "train", "evaluate", "predict", "tune", "export"):
+    for command in ("list", "train", "evaluate", "predict", "compare", "tune", "export"):
         assert f"rnn-zoo {command}" in first
         with pytest.raises(SystemExit) as stop:
             main([command, "--help"])
@@ -253,6 +253,7 @@ def test_list(capsys):
         "train ner --help",
         "evaluate --help",
         "predict --help",
+        "compare --help",
         "export --help",
     ],
 )

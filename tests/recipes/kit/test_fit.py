@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Literal
 
 import keras
@@ -16,9 +19,10 @@ import tensorflow as tf
 from recipes.kit.data.readers import Fact
 from recipes.kit.errors import UserError
 from recipes.kit.fit import fit
+from recipes.kit.objective import Objective
 from recipes.kit.options import FitConfig
 from recipes.kit.output import CHECKPOINTS, write_rows
-from recipes.kit.recipe import Objective, Row, Run
+from recipes.kit.recipe import Row, Run
 
 STEPS, BATCH = 4, 8
 
@@ -51,16 +55,20 @@ def train(
     model: keras.Model | None = None,
     *,
     scores: Sequence[float] = (),
+    losses: Sequence[float] = (),
     mode: Literal["min", "max"] = "max",
+    worst: float | None = None,
 ) -> tuple[keras.Model, list[Row]]:
-    """Fit; `scores` says what the validation gives in each epoch."""
+    """Fit; `scores` and `losses` say what the validation gives in each epoch."""
     model = model or problem()
-    data, remaining = Scored(Objective("score", mode)), iter(scores)
+    data = Scored(Objective("score", mode, worst=worst))
+    remaining = iter(zip(scores, losses or [1.0] * len(scores), strict=True))
 
     def validate() -> dict[str, float]:
         if scores:
-            return {"val_score": next(remaining)}
-        return {"val_score": -float(model.evaluate(batches(99), verbose=0))}
+            return dict(zip(("val_score", "val_loss"), next(remaining), strict=True))
+        loss = float(model.evaluate(batches(99), verbose=0))
+        return {"val_score": -loss, "val_loss": loss}
 
     history = fit(
         Run(config, data, folder, "test"),
@@ -127,6 +135,49 @@ def test_patience_stops(tmp_path):
     assert [row["val_score"] for row in history] == [1, 2, 2, 1]
 
 
+@pytest.mark.parametrize(
+    ("mode", "worst", "scores"),
+    [("max", 0.0, [0, 0, 0, 0, 0, 0.1]), ("min", 1.0, [1.0, 2.5, 1.0, 3.0, 1.2, 0.9])],
+)
+def test_at_the_worst_score_a_lower_loss_is_progress(tmp_path, mode, worst, scores):
+    config = FitConfig(epochs=6, patience=2)
+    losses = [9, 8, 7, 7.5, 6, 5]
+    _, history = train(config, tmp_path, scores=scores, losses=losses, mode=mode, worst=worst)
+    assert len(history) == 6
+
+    kept = dataclasses.replace(config, epochs=3)
+    third, _ = train(
+        kept, tmp_path / "kept", scores=scores[:3], losses=losses[:3], mode=mode, worst=worst
+    )
+    best, _ = train(
+        dataclasses.replace(config, epochs=4),
+        tmp_path / "best",
+        scores=scores[:4],
+        losses=losses[:4],
+        mode=mode,
+        worst=worst,
+    )
+    for a, b in zip(third.get_weights(), best.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-6)
+
+
+def test_a_tie_is_broken_by_the_loss_and_does_not_keep_the_training_going(tmp_path):
+    config = FitConfig(epochs=9, patience=3)
+    scores, losses = [1, 1, 1, 1, 2], [5, 4, 6, 7, 1]
+    _, history = train(config, tmp_path, scores=scores, losses=losses, worst=0.0)
+    assert len(history) == 4
+    state = json.loads((tmp_path / CHECKPOINTS / "model" / "state.json").read_text())
+    assert (state["best"], state["best_loss"], state["best_epoch"], state["wait"]) == (1, 4, 2, 3)
+
+
+def test_a_resumed_run_remembers_the_loss_of_the_best_epoch(tmp_path):
+    config = FitConfig(epochs=2, patience=2)
+    train(config, tmp_path, scores=[0, 0], losses=[5, 3], worst=0.0)
+    config = dataclasses.replace(config, epochs=9)
+    _, history = train(config, tmp_path, scores=[0, 0], losses=[4, 3.5], worst=0.0)
+    assert len(history) == 4  # neither is better than the 3 before
+
+
 def test_plateau_halves_the_rate(tmp_path):
     config = FitConfig(epochs=7, patience=9, schedule="plateau", learning_rate=0.8)
     _, history = train(config, tmp_path, scores=[1, 1, 1, 2, 2, 2, 2])
@@ -181,5 +232,78 @@ def test_history_is_a_table(tmp_path):
     _, history = train(FitConfig(epochs=2), tmp_path)
     write_rows(tmp_path / "history.csv", history)
     lines = (tmp_path / "history.csv").read_text().splitlines()
-    assert lines[0].startswith("epoch,loss,val_score,gradient_norm,gradient_norm_max,clipped_frac")
+    assert lines[0].startswith("epoch,loss,val_score,val_loss,gradient_norm,gradient_norm_max,")
     assert len(lines) == 3
+
+
+def clock(monkeypatch) -> None:
+    """A second passes whenever the training looks at the time: once in each step, and thrice in an
+    epoch."""
+    seconds = count()
+    monkeypatch.setattr(
+        "recipes.kit.fit.time", SimpleNamespace(perf_counter=lambda: float(next(seconds)))
+    )
+
+
+def test_a_time_limit_stops_within_an_epoch_and_validates(tmp_path, monkeypatch, capsys):
+    whole, history = train(FitConfig(epochs=5), tmp_path / "whole")
+    clock(monkeypatch)
+    _, stopped = train(FitConfig(epochs=5, time_limit="8s"), tmp_path / "stopped")
+    assert [row["epoch"] for row in stopped] == [1, 2]
+    assert stopped[0]["loss"] == history[0]["loss"]
+    assert stopped[1]["loss"] != history[1]["loss"]  # of some of its steps
+    assert np.isfinite(stopped[1]["val_score"])
+    err = capsys.readouterr().err
+    assert "the time was over after step 2 of 4" in err
+    assert "stopped after 2 by --time-limit 8s" in err
+
+
+def test_even_the_shortest_time_is_enough_for_a_validation(tmp_path, monkeypatch):
+    clock(monkeypatch)
+    _, history = train(FitConfig(epochs=5, time_limit="0.1s"), tmp_path)
+    assert [row["epoch"] for row in history] == [1]
+    assert np.isfinite(history[0]["val_score"])
+
+
+def test_time_before_an_interruption_counts(tmp_path, monkeypatch):
+    clock(monkeypatch)
+    config = FitConfig(epochs=5, time_limit="8s")
+    whole, history = train(config, tmp_path / "whole")
+
+    def stop_in_the_second_epoch(epoch: int) -> tf.data.Dataset:
+        if epoch == 1:
+            raise Interrupted
+        return original(epoch)
+
+    original = batches
+    monkeypatch.setitem(globals(), "batches", stop_in_the_second_epoch)
+    with pytest.raises(Interrupted):
+        train(config, tmp_path / "state")
+    monkeypatch.setitem(globals(), "batches", original)
+    resumed, second = train(config, tmp_path / "state", problem(seed=5))
+    assert second == history
+    again, third = train(config, tmp_path / "state", problem(seed=6))
+    assert third == history  # the time is over: nothing is left to do
+
+
+def test_a_limit_that_is_not_reached_changes_nothing(tmp_path):
+    free, history = train(FitConfig(epochs=2), tmp_path / "free")
+    limited, rows = train(FitConfig(epochs=2, time_limit="1h"), tmp_path / "limited")
+    for a, b in zip(free.get_weights(), limited.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    for row in (*history, *rows):
+        del row["seconds"]
+    assert rows == history
+
+
+@pytest.mark.parametrize(
+    ("limit", "seconds"), [("90s", 90), ("10m", 600), ("1.5h", 5400), (None, float("inf"))]
+)
+def test_times(limit, seconds):
+    assert FitConfig(time_limit=limit).most_seconds == seconds
+
+
+@pytest.mark.parametrize("limit", ["10", "0s", "m", "-1m", "1e3s", "10 m", ""])
+def test_what_is_no_time_is_refused(limit):
+    with pytest.raises(UserError, match="--time-limit must be a time such as 90s, 10m or 1.5h"):
+        FitConfig(time_limit=limit)

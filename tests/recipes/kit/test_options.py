@@ -208,6 +208,13 @@ def test_config_file_round_trip(tmp_path, wrapped):
     assert read_options(Config, path, "ner").config() == config
 
 
+def test_a_config_means_the_same_in_every_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = Config(word_vectors=Path("v.txt"), from_=Path("earlier"))
+    assert to_json(config)["word_vectors"] == str(tmp_path.resolve() / "v.txt")
+    assert to_json(config)["from"] == str(tmp_path.resolve() / "earlier")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -10,12 +10,14 @@ from typing import Any
 import keras_tuner
 import pytest
 
-from recipes.kit.recipe import Objective
-from recipes.kit.trials import report_trials, rows_of
+from recipes.kit.objective import Objective
+from recipes.kit.trials import best_of, report_trials, rows_of
 
 
-def trial_of(trial_id: str, values: dict[str, Any], score: float | None, reason: str = "") -> Any:
-    measured = {} if score is None else {"parameters": 1234}
+def trial_of(
+    trial_id: str, values: dict[str, Any], score: float | None, reason: str = "", loss: float = 1.0
+) -> Any:
+    measured = {} if score is None else {"parameters": 1234, "val_loss": loss}
     metrics = SimpleNamespace(exists=measured.__contains__, get_best_value=measured.__getitem__)
     return SimpleNamespace(
         trial_id=trial_id,
@@ -84,6 +86,20 @@ def test_what_is_shown_and_written(
     with (tmp_path / "trials.csv").open(encoding="utf-8", newline="") as file:
         assert [row["trial"] for row in csv.DictReader(file)] == ["0", "1", "2"]
     assert (tmp_path / "plots" / "trials.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(("mode", "scores"), [("max", [0.0, 0.0, 0.0]), ("min", [1.0, 3.0, 1.5])])
+def test_the_loss_decides_between_equal_trials(mode: Any, scores: list[float]) -> None:
+    values = {"depth": 1}
+    trials = [
+        trial_of(str(number), values, score, loss=loss)
+        for number, (score, loss) in enumerate(zip(scores, [3.0, 2.0, 2.5], strict=True))
+    ]
+    objective = Objective("score", mode, worst=0.0 if mode == "max" else 1.0)
+    best = best_of(rows_of(oracle_of(searched(), *trials)), objective)
+    assert best is not None and (best["trial"], best["val_loss"]) == ("1", 2.0)
+    failed = rows_of(oracle_of(searched(), trial_of("0", values, None, "no room")))
+    assert best_of(failed, objective) is None
 
 
 def test_a_search_without_gradient_descent_shows_all_that_it_searched(

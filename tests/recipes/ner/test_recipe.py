@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pytest
 from recipe_corpus import PLAIN, QUICK, write_corpus
@@ -193,3 +194,17 @@ def test_wnut17_trains_as_it_is(tmp_path):
     assert len(data.train) == 3394
     assert len(data.tags) == 13
     assert data.tags[0] == "O"
+
+
+def test_class_weights_are_for_a_loss_of_single_tags(corpus, tmp_path):
+    with pytest.raises(UserError, match="--class-weight has no effect with --head crf, whose loss"):
+        Config(class_weight="balanced")
+    sizes = {"units": 4, "word_dim": 4, "character_filters": 0, "cell": "simple"}
+    first = {}
+    for weight in ("none", "balanced"):
+        run = run_of(
+            corpus, tmp_path / weight, head="softmax", class_weight=weight, epochs=1, **sizes
+        )
+        keras.utils.set_random_seed(0)
+        first[weight] = recipe.train(run, recipe.build(run)).rows[0]["val_loss"]
+    assert first["none"] != first["balanced"]

@@ -305,3 +305,35 @@ def test_data_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such file"):
         run_of("/nowhere", tmp_path)
     assert zoo.model_info("text_classifier_base").shape == "many-to-one"
+
+
+def test_balanced_classes_are_found_however_rare_they_are(tmp_path: Path) -> None:
+    """A word that most rare texts have, and some common ones: weighed as they come, the common
+    class is always the better answer."""
+    dice = np.random.default_rng(0)
+    texts = tmp_path / "texts"
+    texts.mkdir()
+    for split, common, rare in (("train", 380, 20), ("valid", 76, 4), ("test", 10, 10)):
+        share = {"common": 0.2, "rare": 0.8}
+        labels = ["common"] * common + ["rare"] * rare
+        lines = [
+            f"{label} {'odd' if dice.random() < share[label] else 'even'} {dice.integers(10**9)}"
+            for label in labels
+        ]
+        (texts / f"{split}.txt").write_text("\n".join(lines))
+
+    def answers(**options: Any) -> dict[str, str]:
+        sizes = {"units": 4, "word_dim": 4, "pooling": "mean", "bidirectional": False}
+        rates = {"learning_rate": 0.02, "word_dropout": 0.0, "dropout": 0.0, "epochs": 4}
+        run = run_of(texts, tmp_path / f"run{len(options)}", **sizes, **rates, **options)
+        keras.utils.set_random_seed(0)
+        model = recipe.build(run)
+        history = recipe.train(run, model)
+        assert {"val_accuracy", "val_macro_f1"} < set(history.rows[0])
+        classifier = TextClassifier(model, run.data.vocabulary, run.data.labels, 10)
+        texts_asked = tf.constant(["odd 123456789", "even 987654321"])
+        labels = classifier.classify(texts_asked)["label"].numpy()
+        return dict(zip(("odd", "even"), (label.decode() for label in labels), strict=True))
+
+    assert answers() == {"odd": "common", "even": "common"}
+    assert answers(class_weight="balanced") == {"odd": "rare", "even": "common"}

@@ -274,6 +274,12 @@ def test_one_answer_for_each_sentence(predictor: TranslatorPredictor) -> None:
     np.testing.assert_allclose(alone["attention"], answers[0]["attention"], atol=2e-4)
 
 
+def test_no_texts_have_no_answers(predictor: TranslatorPredictor) -> None:
+    for signature in ("translate", "greedy"):
+        answer = predictor.served(signature, texts=[])
+        assert {len(value) for value in answer.values()} == {0}
+
+
 def test_two_files_from_any_folder(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 
 import keras
@@ -44,7 +45,9 @@ def all_texts(log_probs: np.ndarray) -> dict[tuple[int, ...], float]:
     return total
 
 
-def search_with_dictionaries(log_probs: np.ndarray, beam: int) -> dict[tuple[int, ...], float]:
+def search_with_dictionaries(
+    log_probs: np.ndarray, beam: int, share: float = 0.0
+) -> dict[tuple[int, ...], float]:
     """Prefix beam search as textbooks have it: prefixes are keys."""
     p = np.exp(log_probs)
     beams = {(): (1.0, 0.0)}
@@ -55,9 +58,9 @@ def search_with_dictionaries(log_probs: np.ndarray, beam: int) -> dict[tuple[int
             same[0] += (blank + label) * frame[0]
             if prefix:
                 same[1] += label * frame[prefix[-1]]
-            for c in range(1, len(frame)):
+            for c in np.flatnonzero(frame[1:] >= share * frame.max()) + 1:
                 before = blank if prefix and prefix[-1] == c else blank + label
-                new.setdefault((*prefix, c), [0.0, 0.0])[1] += before * frame[c]
+                new.setdefault((*prefix, int(c)), [0.0, 0.0])[1] += before * frame[c]
         best = sorted(new, key=lambda prefix: -sum(new[prefix]))[:beam]
         beams = {prefix: tuple(new[prefix]) for prefix in best}
     return {prefix: sum(pair) for prefix, pair in beams.items()}
@@ -87,14 +90,15 @@ def test_a_wide_beam_finds_everything() -> None:
         assert probabilities.sum() == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.parametrize("share", [0.0, 0.3])
 @pytest.mark.parametrize("beam", [1, 3, 8])
-def test_a_narrow_beam_is_that_of_the_textbook(beam: int) -> None:
+def test_a_narrow_beam_is_that_of_the_textbook(beam: int, share: float) -> None:
     log_probs = random_log_probs(4, 14, 5, seed=beam)
-    labels, scores = jitted(lambda x: zoo.ctc_beam_search(x, beam_size=beam))(
+    labels, scores = jitted(lambda x: zoo.ctc_beam_search(x, beam_size=beam, least_share=share))(
         log_probs.astype("float32")
     )
     for row in range(4):
-        want = search_with_dictionaries(log_probs[row], beam)
+        want = search_with_dictionaries(log_probs[row], beam, share)
         found = dict(zip(texts(to_numpy(labels)[row]), to_numpy(scores)[row], strict=True))
         assert found.keys() == want.keys()
         for text, p in want.items():
@@ -107,11 +111,50 @@ def test_a_beam_finds_what_no_single_path_says() -> None:
     assert texts(to_numpy(zoo.ctc_beam_search(log_probs, beam_size=2)[0])[0]) == [(1,), ()]
 
 
+def unsure_log_probs(frames: int = 250, classes: int = 12) -> np.ndarray:
+    """At each frame blank is the likeliest by far, and each label about as likely as the others."""
+    noise = np.random.default_rng(3).normal(0, 0.2, (4, frames, classes))
+    logits = noise + 2.3 * (np.arange(classes) == 0)
+    return logits - np.log(np.exp(logits).sum(-1, keepdims=True))
+
+
+def test_an_unsure_model_writes_no_more_than_its_best_path() -> None:
+    log_probs = unsure_log_probs().astype("float32")
+    assert not to_numpy(zoo.ctc_greedy_search(log_probs)[0]).any()
+    exact, _ = jitted(zoo.ctc_beam_search)(log_probs)
+    assert min(len(text[0]) for text in map(texts, to_numpy(exact))) > 5
+    pruned, scores = jitted(lambda x: zoo.ctc_beam_search(x, least_share=0.2))(log_probs)
+    assert max(len(text[0]) for text in map(texts, to_numpy(pruned))) <= 1
+    assert np.isfinite(to_numpy(scores)[:, 0]).all()
+
+
+def test_a_sure_model_says_the_same_with_pruning() -> None:
+    random = np.random.default_rng(0)
+    paths = random.integers(0, 6, (8, 20))
+    logits = random.normal(0, 1, (8, 20, 6)) + 9.0 * np.eye(6)[paths]
+    logits = logits.astype("float32")
+    (exact, scores), (pruned, others) = (
+        jitted(lambda x, share=share: zoo.ctc_beam_search(x, least_share=share))(logits)
+        for share in (0.0, 0.2)
+    )
+    np.testing.assert_array_equal(to_numpy(exact)[:, 0], to_numpy(pruned)[:, 0])
+    np.testing.assert_allclose(to_numpy(scores)[:, 0], to_numpy(others)[:, 0], atol=0.05)
+
+
+def test_only_the_best_class_extends() -> None:
+    log_probs = random_log_probs(3, 12, 5, seed=4).astype("float32")
+    labels, _ = jitted(lambda x: zoo.ctc_beam_search(x, beam_size=4, least_share=1.0))(log_probs)
+    for row, found in zip(log_probs, to_numpy(labels), strict=True):
+        best = row.argmax(-1)
+        assert set(texts(found)[0]) <= {int(label) for label in best if label}
+
+
 def test_frames_beyond_the_end_say_nothing() -> None:
     log_probs = random_log_probs(2, 6, 4).astype("float32")
     padded = np.pad(log_probs, ((0, 0), (0, 3), (0, 0)), constant_values=7.0)
     padded = blank_where_masked(padded, np.arange(9) < np.array([[6], [6]]))
-    for search in (zoo.ctc_greedy_search, lambda x: zoo.ctc_beam_search(x, beam_size=4)):
+    beam = functools.partial(zoo.ctc_beam_search, beam_size=4)
+    for search in (zoo.ctc_greedy_search, beam, functools.partial(beam, least_share=0.2)):
         (labels, scores), (others, other_scores) = search(log_probs), search(padded)
         np.testing.assert_array_equal(to_numpy(labels), to_numpy(others)[..., :6])
         np.testing.assert_allclose(to_numpy(scores), to_numpy(other_scores), atol=1e-4)
@@ -134,7 +177,8 @@ def test_a_graph_for_any_length() -> None:
     import tensorflow as tf
 
     signature = [tf.TensorSpec([None, None, 4])]
-    for search in (zoo.ctc_greedy_search, zoo.ctc_beam_search):
+    pruned = functools.partial(zoo.ctc_beam_search, least_share=0.2)
+    for search in (zoo.ctc_greedy_search, zoo.ctc_beam_search, pruned):
         graph = tf.function(search, input_signature=signature)
         for rows, frames in ((3, 6), (1, 11)):
             x = random_log_probs(rows, frames, 4).astype("float32")
@@ -145,5 +189,7 @@ def test_a_graph_for_any_length() -> None:
 def test_wrong_arguments() -> None:
     with pytest.raises(ValueError, match="`beam_size` must be a positive integer"):
         zoo.ctc_beam_search(np.zeros((1, 2, 3), "float32"), beam_size=0)
+    with pytest.raises(ValueError, match="`least_share` must be"):
+        zoo.ctc_beam_search(np.zeros((1, 2, 3), "float32"), least_share=1.5)
     with pytest.raises(ValueError, match="`logits` must have shape"):
         zoo.ctc_greedy_search(np.zeros((2, 3), "float32"))

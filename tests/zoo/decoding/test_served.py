@@ -14,6 +14,8 @@ from decoding_cases import END, START
 from keras import ops
 from layer_checks import to_numpy
 
+import zoo
+from custom_layers import ctc_alignment
 from zoo.decoding.beam import beam_search
 from zoo.decoding.sampling import sample_tokens
 
@@ -185,3 +187,39 @@ def test_saved_model_runs_without_our_packages(tmp_path: Path) -> None:
     for path, given in every.items():
         beam = {f"beam_{name}": y for name, y in layer(given["encoded"]).items()}
         assert_same(np.load(path), {**beam, **layer.sample(**given)})
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="SavedModels are TensorFlow's")
+def test_no_rows_have_no_answers() -> None:
+    """In a graph, where TensorFlow's convolutions of no rows have the wrong shape."""
+    import tensorflow as tf
+
+    sizes: dict[str, Any] = {"units": 4, "cell": "gru"}
+    words = {"vocabulary_size": 9, "word_dim": 3, "character_vocabulary_size": 9}
+    acoustic = zoo.acoustic_model(num_labels=3, sampling_rate=8000, time_reduction=2, **sizes)
+    translating = zoo.encoder_decoder(
+        source_vocabulary_size=9, target_vocabulary_size=9, embedding_dim=3, **sizes
+    )
+    search = zoo.sequence_search(translating, start_id=2, end_id=2, max_length=4, beam_size=2)
+    tagging = zoo.tag_decoder(zoo.tagger(num_tags=3, **words, **sizes))
+
+    def transcribe(inputs: dict[str, Any]) -> list[Any]:
+        logits = acoustic(inputs)
+        labels, _ = zoo.ctc_greedy_search(logits)
+        beams = zoo.ctc_beam_search(logits, beam_size=2)
+        return [logits, labels, ctc_alignment(logits, labels), *beams]
+
+    for model, run in ((acoustic, transcribe), (search, search), (tagging, tagging)):
+        specs = {
+            name: tf.TensorSpec(tensor.shape, tensor.dtype, name)
+            for name, tensor in model.input.items()
+        }
+        graph = tf.function(lambda inputs, run=run: run(inputs), input_signature=[specs])
+        for rows in (2, 0):
+            inputs = {
+                name: tf.ones(
+                    [size or (4 if axis else rows) for axis, size in enumerate(s.shape)], s.dtype
+                )
+                for name, s in specs.items()
+            }
+            assert {y.shape[0] for y in tf.nest.flatten(graph(inputs))} == {rows}

@@ -216,3 +216,22 @@ def test_carried_stack_wants_its_states() -> None:
     with pytest.raises(ValueError, match="`bidirectional` must be false"):
         zoo.carried_stack(x, [], bidirectional=True)
     assert ops.shape(zoo.carried_stack(x, [keras.Input((4,))], cell="gru", units=4)[0])[-1] == 4
+
+
+def test_a_smaller_batch_is_refused() -> None:
+    """One row alone would be broadcast to the states of all."""
+    reader = zoo.TruncatedBPTT(build(cell="leaky"), BATCH)
+    for rows in (1, BATCH + 1):
+        piece = {"tokens": tokens(batch=rows), "fresh": np.zeros((rows, 1), "float32")}
+        with pytest.raises(ValueError, match=f"`tokens` must have {BATCH} rows.*found {rows}"):
+            reader(piece)
+    trainer = reader.as_model()
+    trainer.compile(loss="mse")  # which would broadcast as well
+    piece = {"tokens": tokens(batch=BATCH + 1), "fresh": np.zeros((BATCH + 1, 1), "float32")}
+    unknown: Any = ValueError
+    if keras.backend.backend() == "tensorflow":  # in a graph, where the number is not known
+        import tensorflow as tf
+
+        unknown = tf.errors.InvalidArgumentError
+    with pytest.raises(unknown):
+        trainer.fit(piece, np.zeros((BATCH + 1, TIME, 1)), batch_size=BATCH, verbose=0)

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 from compiled import apply
+from keras import ops
 from layer_checks import disturb_weights, to_numpy
 
 import zoo
@@ -161,3 +162,36 @@ def test_wrong_images() -> None:
         zoo.complete_images(model, np.full((1, 3, 3, 1), 2), True)
     with pytest.raises(ValueError, match="`temperature` must be above 0"):
         zoo.sample_images(model, 1, temperature=0.0)
+
+
+@pytest.mark.parametrize("levels", [2, 5])
+def test_weights_of_images_and_levels_that_are_not_there(levels: int) -> None:
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, levels, (3, 3, 3, 1))
+    logits = rng.normal(size=(*images.shape, levels)[: 4 + (levels > 2)]).astype("float32")
+    loss, weights = zoo.PixelLoss(reduction="sum"), np.array([1.0, 0.0, 2.0], "float32")
+    each = to_numpy(zoo.image_nats(images, logits))
+    found = float(to_numpy(loss(images, logits, weights)))
+    assert found == pytest.approx((each * weights).sum(), rel=1e-5)
+    with pytest.raises(ValueError, match="`sample_weight` must have a weight for each example"):
+        loss(images, logits, np.ones((3, 3), "float32"))
+    for wrong in (levels, -1):
+        images[1, 0, 0] = wrong
+        nats = to_numpy(zoo.image_nats(ops.convert_to_tensor(images), logits))
+        assert np.isnan(nats[1]) and np.isfinite(nats[[0, 2]]).all()
+    images[1, 0, 0] = levels
+    with pytest.raises(ValueError, match=f"`y_true` must be below {levels}, found {levels}"):
+        loss(images, logits)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("layer", LAYERS)
+def test_the_defaults_fit_the_channels(layer: Any, channels: int) -> None:
+    model = zoo.pixel_rnn(height=4, width=4, channels=channels, layer=layer)
+    assert model.output_shape == (None, 4, 4, channels)
+    units = {1: 16, 3: 18}[channels]
+    assert model.get_layer("first").filters == 2 * units
+
+
+def test_the_parameters_by_default_are_those_of_the_catalogue() -> None:
+    assert zoo.pixel_rnn().count_params() == zoo.model_info("pixel_rnn_diagonal").parameters

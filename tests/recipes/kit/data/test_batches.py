@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import keras
 import numpy as np
 import pytest
 
-from recipes.kit.data.batches import pad, padded_batches, steps
+from recipes.kit.data.batches import class_weights, pad, padded_batches, steps, weighted
+from recipes.kit.options import ClassWeightConfig
 
 
 def examples(count: int = 23):
@@ -91,3 +93,25 @@ def test_targets_may_have_a_multiple_of_their_own():
     ((batch, target),) = dataset.as_numpy_iterator()
     assert batch["sound"].shape == (2, 16) and batch["length"].tolist() == [5, 9]
     assert target.tolist() == [[1, 2, -1], [3, -1, -1]]
+
+
+def test_balanced_weights_make_the_loss_a_mean_over_classes():
+    targets = [np.int32([0, 0, 0, 1, -1]), np.int32([0, 2])]
+    config = ClassWeightConfig(class_weight="balanced")
+    weights = class_weights(config, targets, 4)  # the last class has no example
+    np.testing.assert_allclose(weights, [6 / 12, 6 / 3, 6 / 3, 1])
+    assert class_weights(ClassWeightConfig(), targets, 4) is None
+
+    inputs = [{"x": np.zeros((len(target), 2), "float32")} for target in targets]
+    (batch,) = weighted(padded_batches(inputs, targets, 2), weights)
+    _, truth, weight = batch
+    logits = np.random.default_rng(0).normal(size=(2, 5, 4))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)
+    each = -np.log(np.exp(logits) / np.exp(logits).sum(-1, keepdims=True))
+    means = [each[truth.numpy() == c][:, c].mean() for c in range(3)]
+    assert float(loss(truth, logits, weight)) == pytest.approx(np.mean(means), rel=1e-5)
+
+
+def test_without_weights_batches_stay_as_they_are():
+    batches = padded_batches([{"x": np.zeros(2, "float32")}], [np.int32(1)], 1)
+    assert weighted(batches, None) is batches

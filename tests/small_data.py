@@ -1,0 +1,49 @@
+"""Files of a few examples for each kind of data, where it does not matter what is learned."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import soundfile
+from recipe_corpus import write_corpus
+
+
+def sentences(folder: Path) -> Path:
+    return write_corpus(folder, {"train": 24, "dev": 8, "test": 8})
+
+
+def texts(folder: Path) -> Path:
+    folder.mkdir()
+    dice = random.Random(0)
+    labelled = [f"{dice.choice(['bad', 'good'])} it was film {dice.random()}" for _ in range(60)]
+    (folder / "texts.txt").write_text("\n".join(labelled))
+    return folder / "texts.txt"
+
+
+def prose(folder: Path) -> Path:
+    folder.mkdir()
+    dice = random.Random(0)
+    words = " ".join(dice.choice(["one", "two", "three", "four"]) for _ in range(1500))
+    (folder / "text.txt").write_text(words)
+    return folder / "text.txt"
+
+
+def pairs(folder: Path) -> Path:
+    folder.mkdir()
+    dice = random.Random(0)
+    lines = [" ".join(dice.choices("abcdefgh", k=4)) for _ in range(60)]
+    (folder / "pairs.tsv").write_text("\n".join(f"{line}\t{line.upper()}" for line in lines))
+    return folder / "pairs.tsv"
+
+
+def clips(folder: Path) -> Path:
+    folder.mkdir()
+    dice = np.random.default_rng(0)
+    rows = ["path,transcript"]
+    for index in range(24):
+        soundfile.write(folder / f"{index}.wav", 0.1 * dice.normal(size=3000), 8000)
+        rows.append(f"{index}.wav,{'ab' if index % 2 else 'b'}")
+    (folder / "clips.csv").write_text("\n".join(rows))
+    return folder / "clips.csv"
