@@ -38,11 +38,13 @@ def kept_options(kind: type[RunConfig], folder: Path, recipe: str) -> dict[str, 
     if not output.is_run(folder):
         raise UserError(f"--from {folder}: expected a finished run, with {output.METRICS}.")
     config = output.read_run_config(kind, folder, recipe)
-    return {
-        option.name: getattr(config, option.name)
-        for option in options_of(kind)
-        if option.heading == "model" or option.name in kind.kept
-    }
+    return {name: getattr(config, name) for name in kept_names(kind)}
+
+
+def kept_names(kind: type[RunConfig]) -> list[str]:
+    """Names of the options that belong to the model."""
+    options = options_of(kind)
+    return [o.name for o in options if o.heading == "model" or o.name in kind.kept]
 
 
 def check_kept(config: RunConfig, recipe: str) -> None:

@@ -15,7 +15,7 @@ from recipes.kit.config_file import read_json
 from recipes.kit.console import note, say
 from recipes.kit.data.fingerprint import fingerprint
 from recipes.kit.data.readers import Fact
-from recipes.kit.earlier import check_kept, started_from
+from recipes.kit.earlier import check_kept, kept_names, started_from
 from recipes.kit.export import uncompiled
 from recipes.kit.judge import against_baseline
 from recipes.kit.models import precision, train_models
@@ -144,7 +144,9 @@ def suited_to(
     `config.json` notes about it. `given` as for `train_recipe`."""
     if not isinstance(config, FitConfig) or (amount := recipe.amount(data, config)) is None:
         return config, {}
-    kept = changed_by_hand(config) if given is None else given
+    kept = {*(changed_by_hand(config) if given is None else given)}
+    if config.from_ is not None:
+        kept.update(kept_names(type(config)))
     config, options = suited(config, amount, kept)
     if not options:
         return config, {}
