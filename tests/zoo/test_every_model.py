@@ -21,6 +21,7 @@ from layer_case import disturb_weights
 from layer_use import Head
 
 import zoo
+from custom_layers import CRFLoss, CRFTagAccuracy, CTCLoss
 
 pytestmark = pytest.mark.backend
 
@@ -189,3 +190,44 @@ def test_int8(name: str) -> None:
         warnings.simplefilter("ignore")
         model.quantize("int8")
     require_equal(apply(model, inputs), before, 0.1)
+
+
+@names
+def test_h5_files_are_refused_and_weights_alone_are_not(name: str, tmp_path: Path) -> None:
+    model = build(name)
+    with pytest.raises(ValueError, match="`filepath` must end in '.keras', found .*model.h5"):
+        model.save(tmp_path / "model.h5")
+    assert not [*tmp_path.iterdir()]
+    model.save_weights(tmp_path / "model.weights.h5")
+    other = build(name)
+    other.set_weights([0 * weight for weight in other.get_weights()])
+    other.load_weights(tmp_path / "model.weights.h5")
+    for a, b in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize(
+    "metric",
+    ["accuracy", "acc", keras.metrics.SparseCategoricalAccuracy(), keras.metrics.binary_accuracy],
+)
+def test_accuracies_of_keras_are_refused_for_losses_of_sequences(metric: Any) -> None:
+    tagger, acoustic = build("tagger_small"), build("acoustic_model_small")
+    with pytest.raises(ValueError, match="`metrics` must not be an accuracy of Keras .*CRFTagAcc"):
+        tagger.compile("adam", CRFLoss(), metrics=[metric])
+    with pytest.raises(ValueError, match="`metrics` must not be an accuracy of Keras"):
+        acoustic.compile("adam", CTCLoss(), weighted_metrics=[metric])
+    tagger.compile("adam", CRFLoss(), metrics=[CRFTagAccuracy()])
+    build("mlp_tagger_small").compile(
+        "adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=[metric]
+    )
+
+
+def test_class_weight_is_for_models_with_one_answer() -> None:
+    tagger, classifier = build("mlp_tagger_small"), build("text_classifier_small")
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    tagger.compile("adam", loss)
+    with pytest.raises(ValueError, match="`class_weight` must be None .* Use `sample_weight`"):
+        tagger.fit(inputs_of(tagger, 2), np.zeros((2, SIZE)), class_weight={0: 1.0}, verbose=0)
+    classifier.compile("adam", loss)
+    weights = {0: 1.0, 1: 2.0, 2: 3.0}
+    classifier.fit(inputs_of(classifier, 2), np.array([0, 2]), class_weight=weights, verbose=0)

@@ -17,6 +17,7 @@ from keras import ops
 
 from custom_layers.engine.checks import require_integer
 from custom_layers.engine.loops import forward_loop
+from zoo._model import ZooModel
 from zoo.closed_form.state_stream import (
     compiled,
     delayed,
@@ -163,7 +164,7 @@ def continuation_model(model: keras.Model) -> keras.Model:
     predictions = model.get_layer("readout")(seen)
     continuation = _FreeRun(model, 0, first_too=True)(ahead, states, predictions[:, -1])
     outputs = {"predictions": predictions, "continuation": continuation}
-    return keras.Model({"x": x, "ahead": ahead}, outputs, name="continuation")
+    return ZooModel({"x": x, "ahead": ahead}, outputs, name="continuation")
 
 
 class _FreeRun(keras.layers.Layer):

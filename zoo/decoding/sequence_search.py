@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from custom_layers.engine.tensor import Tensor
+from zoo._model import ZooModel
 from zoo._parts import LayerOfParts
 from zoo.decoding.beam import beam_search
 from zoo.encoder_decoder.decoder import AttentionDecoder
@@ -161,4 +162,4 @@ def sequence_search(
         forbidden=forbidden,
         name="search",
     )(encoder.output)
-    return keras.Model(encoder.input, outputs, name=f"{model.name}_search")
+    return ZooModel(encoder.input, outputs, name=f"{model.name}_search")

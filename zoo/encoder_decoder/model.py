@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from custom_layers import SequencePooling1D
+from zoo._model import ZooModel
 from zoo._registry import register_model
 from zoo._tokens import token_embedding
 from zoo.encoder_decoder.decoder import Attention, attention_decoder
@@ -132,4 +133,4 @@ def encoder_decoder(
     encoder = keras.Model({"source": source}, encoded, name="encoder")
     target = keras.Input((None,), dtype="int32", name="target")
     outputs = decoder({"tokens": target, **encoder({"source": source})})
-    return keras.Model({"source": source, "target": target}, outputs["logits"], name=name)
+    return ZooModel({"source": source, "target": target}, outputs["logits"], name=name)

@@ -10,6 +10,7 @@ from keras import ops
 
 from custom_layers.engine.checks import require_integer, require_number, require_one_of
 from custom_layers.engine.tensor import Tensor
+from zoo._model import ZooModel
 from zoo._parts import LayerOfParts
 from zoo.decoding.sampling import draw
 from zoo.decoding.steps import search
@@ -171,4 +172,4 @@ class ScheduledSampling(LayerOfParts):
         inputs = {
             name: keras.Input((None,), dtype="int32", name=name) for name in ("source", "target")
         }
-        return keras.Model(inputs, self(inputs), name=self.model.name)
+        return ZooModel(inputs, self(inputs), name=self.model.name)

@@ -11,6 +11,7 @@ from custom_layers import Cepstra, Deltas, LogMel, SequenceNormalization, SpecAu
 from custom_layers.chains.ctc import blank_where_masked
 from custom_layers.engine.checks import require_integer, require_one_of
 from custom_layers.engine.masking import first_steps
+from zoo._model import ZooModel
 from zoo._registry import register_model
 from zoo.recurrent import StackOptions, recurrent_stack
 
@@ -144,7 +145,7 @@ def acoustic_model(
         mask = mask[:, ::time_reduction]
     x = recurrent_stack(x, mask=mask, **StackOptions(**{"bidirectional": True, **stack}))
     logits = keras.layers.Dense(num_labels + 1, dtype="float32", name="logits")(x)
-    return keras.Model(inputs, blank_where_masked(logits, mask), name=name)
+    return ZooModel(inputs, blank_where_masked(logits, mask), name=name)
 
 
 def acoustic_steps(
@@ -175,4 +176,4 @@ def frame_decoder(model: keras.Model) -> keras.Model:
         float32, blank first.
     """
     outputs = {"log_probabilities": ops.log_softmax(model.output, axis=-1)}
-    return keras.Model(model.input, outputs, name=f"{model.name}_decoder")
+    return ZooModel(model.input, outputs, name=f"{model.name}_decoder")

@@ -13,6 +13,7 @@ from __future__ import annotations
 import keras
 
 from custom_layers import Reservoir
+from zoo._model import ZooModel
 from zoo._registry import register_model
 from zoo.cells import layer_seeds
 
@@ -122,4 +123,4 @@ def echo_state_network(
     if len(seen) > 1:
         joined = keras.layers.Concatenate(name="states", dtype=dtype)(seen)
     outputs = keras.layers.Dense(targets, name="readout", dtype=dtype)(joined)
-    return keras.Model(x, outputs, name=name)
+    return ZooModel(x, outputs, name=name)

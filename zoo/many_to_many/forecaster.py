@@ -28,6 +28,7 @@ from custom_layers.engine.tensor import broadcast_sum
 from custom_layers.pooling.sequence import PoolingMode
 from custom_layers.series.quantiles import checked_quantiles
 from custom_layers.series.scaling import ScalingMode
+from zoo._model import ZooModel
 from zoo._registry import register_model
 from zoo.many_to_many.feedback_forecast import SeasonalAnchor, feedback_forecast
 from zoo.recurrent import StackOptions, recurrent_stack
@@ -167,7 +168,7 @@ def forecaster(
         future = None if known is None or horizon == 1 else known[:, 1 - horizon :]
         x = loop(joined, anchors, future)
     outputs = broadcast_sum(scale[..., None] * x, centre[..., None])
-    return keras.Model(inputs, outputs, name=name)
+    return ZooModel(inputs, outputs, name=name)
 
 
 def fit_scaling(model: keras.Model, **parts: Any) -> None:

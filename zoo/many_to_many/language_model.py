@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from custom_layers.engine.checks import require_integer
+from zoo._model import ZooModel
 from zoo._parts import LayerOfParts
 from zoo._registry import register_model
 from zoo._tokens import token_embedding, unit_norm
@@ -120,7 +121,7 @@ def language_model(
     else:
         logits = keras.layers.Dense(vocabulary_size, dtype="float32", name="logits")(x)
     outputs = {"logits": logits, **state_names(after)}
-    return keras.Model({"tokens": tokens, **state_names(states)}, outputs, name=name)
+    return ZooModel({"tokens": tokens, **state_names(states)}, outputs, name=name)
 
 
 def state_sizes_of(model: keras.Model) -> list[int]:
@@ -210,4 +211,4 @@ class TruncatedBPTT(LayerOfParts):
             "tokens": keras.Input((None,), self.batch_size, dtype="int32", name="tokens"),
             "fresh": keras.Input((1,), self.batch_size, name="fresh"),
         }
-        return keras.Model(inputs, self(inputs), name=self.model.name)
+        return ZooModel(inputs, self(inputs), name=self.model.name)

@@ -10,6 +10,7 @@ from keras import ops
 
 from custom_layers import CRF, CRFMarginals, ViterbiDecode
 from custom_layers.engine.checks import require_number, require_one_of
+from zoo._model import ZooModel
 from zoo._registry import register_model
 from zoo._tokens import TokenStackOptions, split_options, token_features
 from zoo.recurrent import recurrent_stack
@@ -84,7 +85,7 @@ def tagger(
             allowed_starts=allowed_starts,
             name="crf",
         )(scores, mask=mask)
-    return keras.Model(inputs, scores, name=name)
+    return ZooModel(inputs, scores, name=name)
 
 
 def tag_decoder(model: keras.Model, temperature: float = 1.0) -> keras.Model:
@@ -122,4 +123,4 @@ def tag_decoder(model: keras.Model, temperature: float = 1.0) -> keras.Model:
         probabilities = ops.softmax(scores / temperature, axis=-1)
     confidence = ops.take_along_axis(probabilities, ops.expand_dims(tags, -1), axis=-1)
     outputs = {"tags": tags, "confidence": ops.squeeze(confidence, -1)}
-    return keras.Model(inputs, outputs, name=f"{model.name}_decoder")
+    return ZooModel(inputs, outputs, name=f"{model.name}_decoder")

@@ -9,6 +9,7 @@ from keras import ops
 
 from custom_layers import AttentionPooling1D, SequencePooling1D
 from custom_layers.engine.checks import require_number, require_one_of
+from zoo._model import ZooModel
 
 Pooling = Literal["last", "mean", "max", "attention"]
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
@@ -60,4 +61,4 @@ def class_decoder(model: keras.Model, temperature: float = 1.0) -> keras.Model:
     pooled = model.get_layer("pooling").output
     if isinstance(pooled, (list, tuple)):
         outputs["attention"] = ops.cast(pooled[1], "float32")
-    return keras.Model(model.input, outputs, name=f"{model.name}_decoder")
+    return ZooModel(model.input, outputs, name=f"{model.name}_decoder")

@@ -9,6 +9,7 @@ from keras import ops
 
 from custom_layers import SequencePooling1D
 from custom_layers.engine.checks import require_integer
+from zoo._model import ZooModel
 from zoo._registry import register_model
 from zoo.recurrent import StackOptions, recurrent_stack
 
@@ -84,4 +85,4 @@ def sequence_model(
         both = stack.get("bidirectional", False)
         x = SequencePooling1D("ends" if both else "last", name="pooling")(x)
     answers = keras.layers.Dense(outputs, dtype="float32", name="readout")(x)
-    return keras.Model({"x": inputs}, answers, name=name)
+    return ZooModel({"x": inputs}, answers, name=name)

@@ -9,6 +9,7 @@ import keras
 from custom_layers import SequenceSnapshots1D, SeriesScaling
 from custom_layers.engine.checks import require_integer, require_one_of
 from custom_layers.engine.masking import first_steps
+from zoo._model import ZooModel
 from zoo._registry import register_model
 from zoo.many_to_one.classes import pool
 from zoo.recurrent import StackOptions, recurrent_stack
@@ -128,4 +129,4 @@ def series_classifier(
     else:
         x = pool(x, mask, pooling, both_ends=stack.get("bidirectional", False))
     logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")(x)
-    return keras.Model({"series": series, "lengths": lengths}, logits, name=name)
+    return ZooModel({"series": series, "lengths": lengths}, logits, name=name)

@@ -7,6 +7,7 @@ from typing import Unpack
 import keras
 
 from custom_layers.engine.checks import require_integer
+from zoo._model import ZooModel
 from zoo._registry import register_model
 from zoo._tokens import TokenStackOptions, split_options, token_features
 from zoo.many_to_one.classes import Pooling, pool
@@ -80,4 +81,4 @@ def text_classifier(
     x = recurrent_stack(x, mask=mask, **stack)
     x = pool(x, mask, pooling, both_ends=stack["bidirectional"])
     logits = keras.layers.Dense(num_classes, dtype="float32", name="logits")(x)
-    return keras.Model(inputs, logits, name=name)
+    return ZooModel(inputs, logits, name=name)

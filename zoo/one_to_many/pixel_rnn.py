@@ -15,6 +15,7 @@ from custom_layers.engine.checks import (
     require_integer,
     require_one_of,
 )
+from zoo._model import ZooModel
 from zoo._registry import register_model
 
 _PAPER = "van den Oord et al. 2016"
@@ -130,7 +131,7 @@ def pixel_rnn(
     x = connect(x, lambda name, x: layers[name](x), depth, layer == "masked_conv")
     if levels > 2:
         x = keras.layers.Reshape((height, width, channels, levels), dtype="float32")(x)
-    return keras.Model(images, x, name=name)
+    return ZooModel(images, x, name=name)
 
 
 def connect(x: Any, run: Callable[[str, Any], Any], depth: int, bottleneck: bool) -> Any:

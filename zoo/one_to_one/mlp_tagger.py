@@ -6,6 +6,7 @@ from typing import Unpack
 
 import keras
 
+from zoo._model import ZooModel
 from zoo._registry import register_model
 from zoo._tokens import TokenOptions, token_features
 
@@ -64,4 +65,4 @@ def mlp_tagger(
     if dropout:
         x = keras.layers.Dropout(dropout, name="hidden_dropout")(x)
     scores = keras.layers.Dense(num_tags, dtype="float32", name="scores")(x)
-    return keras.Model(inputs, scores, name=name)
+    return ZooModel(inputs, scores, name=name)
