@@ -137,6 +137,9 @@ class Config(SeriesConfig, StackConfig, DirectionConfig, InitialStateConfig, Fit
         "The forecast is a change from the centre of the scaling (level) or from the value one "
         "season before, where there is a season.",
     )
+    #: Windows of one series overlap: smaller batches were worse in validation.
+    for_little: ClassVar[Mapping[int, Mapping[str, Any]]] = {1000: {}, 400: {"batch_size": 16}}
+
     epochs: int = 40
     learning_rate: float = 3e-3
     schedule: Schedule = "cosine"

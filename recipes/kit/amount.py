@@ -76,7 +76,7 @@ def suited(config: C, amount: Amount, given: Collection[str]) -> tuple[C, dict[s
     enough = -(-LEAST_UPDATES // amount.steps(batch_size))
     values["epochs"] = max(values.get("epochs", config.epochs), enough)
     epochs = config.epochs if "epochs" in kept else values["epochs"]
-    values["patience"] = max(config.patience, min(enough, epochs))
+    values["patience"] = max(values.get("patience", config.patience), min(enough, epochs))
     changed = {
         name: value
         for name, value in values.items()

@@ -28,7 +28,7 @@ class Config(
 
     for_little: ClassVar[Mapping[int, Mapping[str, Any]]] = {
         1000: {"epochs": 30},
-        500: {"epochs": 30, "dropout": 0.5, "units": 50, "word_dim": 32},
+        500: {"epochs": 30, "patience": 30, "dropout": 0.5, "units": 50, "word_dim": 32},
     }
 
     epochs: int = 10

@@ -28,7 +28,10 @@ Pooling = Literal["last", "mean", "max", "attention", "snapshots"]
 class Config(StackConfig, DirectionConfig, InitialStateConfig, ClassWeightConfig, FitConfig):
     """Options of the series_classification recipe."""
 
-    for_little: ClassVar[Mapping[int, Mapping[str, Any]]] = {1000: {"dropout": 0.5, "units": 128}}
+    for_little: ClassVar[Mapping[int, Mapping[str, Any]]] = {
+        # Batches stay as they are: few series are repeated, so there are updates enough.
+        1000: {"batch_size": 32, "dropout": 0.5, "units": 128}
+    }
 
     epochs: int = option(
         40,

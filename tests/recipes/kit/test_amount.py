@@ -67,6 +67,13 @@ def test_what_was_given_stays_even_at_its_default() -> None:
     assert config.epochs == 20 and options["patience"] == 20  # never more than the epochs
 
 
+def test_a_table_may_ask_for_more_patience() -> None:
+    from recipes.ner.options import Config as Tagging
+
+    config, _ = suited(Tagging(), Amount(300, "sentences"), ())
+    assert config.patience == config.epochs == 30
+
+
 def test_steps_and_limits_of_the_data() -> None:
     few = Amount(48, "series", updates=lambda batch_size: 32, limits={"units": 8, "depth": 1})
     config, options = suited(Config(), few, ())
