@@ -200,7 +200,8 @@ def check_saving(case: LayerCase) -> None:
 
 
 def check_fit(case: LayerCase) -> None:
-    """Training, plain and compiled, moves every trainable weight and no other, and stays finite."""
+    """Training, plain and compiled, moves every trainable weight and no other, stays finite, and
+    can be kept by a checkpoint."""
     for jit_compile in {"tensorflow": (False, True), "jax": (True,)}.get(
         keras.backend.backend(), (False,)
     ):
@@ -219,8 +220,16 @@ def check_fit(case: LayerCase) -> None:
         targets = targets if len(targets) > 1 else targets[0]
         where = f"fit (jit_compile={jit_compile})"
         before = [(w, to_numpy(w).copy()) for w in layer.weights]
-        history = trained.fit(x, targets, batch_size=2, epochs=2, verbose=0)
-        losses = history.history["loss"]
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "epoch.keras"
+            saving = keras.callbacks.ModelCheckpoint(path)
+            history = trained.fit(
+                x, targets, batch_size=2, epochs=2, verbose=0, callbacks=[saving]
+            ).history
+            saved = keras.saving.load_model(path)
+        for weight, again in zip(trained.get_weights(), saved.get_weights(), strict=True):
+            require(np.array_equal(weight, again), where, "a checkpoint has other weights")
+        losses = history["loss"]
         require(bool(np.isfinite(losses).all()), where, f"losses {losses}")
         trainable = {w.path for w in layer.trainable_weights}
         for weight, old in before:
