@@ -55,6 +55,12 @@ class ZooModel(keras.Model):
                     )
         super().compile(*args, **kwargs)
 
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile a loaded model as it was saved: Keras leaves that to a class with a `compile`."""
+        self.compile(**keras.saving.deserialize_keras_object(config))
+        if self.optimizer is not None:
+            self.optimizer.build(self.trainable_variables)
+
     def fit(self, *args: Any, **kwargs: Any) -> Any:
         """Fit as `keras.Model` does.
 

@@ -231,3 +231,21 @@ def test_class_weight_is_for_models_with_one_answer() -> None:
     classifier.compile("adam", loss)
     weights = {0: 1.0, 1: 2.0, 2: 3.0}
     classifier.fit(inputs_of(classifier, 2), np.array([0, 2]), class_weight=weights, verbose=0)
+
+
+def test_a_loaded_model_is_compiled_and_goes_on(tmp_path: Path) -> None:
+    model = build("text_classifier_small")
+    model.compile(
+        keras.optimizers.Adam(1e-2),
+        keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    inputs, targets = inputs_of(model, 4), np.array([0, 1, 2, 0])
+    model.fit(inputs, targets, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert type(loaded) is type(model)
+    for each in (model, loaded):  # with the moments that the optimizer had
+        each.fit(inputs, targets, verbose=0)
+    for a, b in zip(model.get_weights(), loaded.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
