@@ -37,6 +37,11 @@ def apply(layer: Any, inputs: Any, **arguments: Any) -> Any:
     return _compiled(layer, tuple(sorted(fixed.items())))(*weights, inputs, arrays)
 
 
+def forget() -> None:
+    """Forget what was compiled, after a model was changed in place, as `quantize` does."""
+    _compiled.cache_clear()
+
+
 @functools.lru_cache(maxsize=16)
 def _compiled(layer: Any, fixed: tuple[tuple[str, Any], ...]) -> Callable[..., Any]:
     def call(trainable: Any, others: Any, inputs: Any, arrays: Any) -> Any:

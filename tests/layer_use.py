@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from compiled import forget
 from keras import ops
 from layer_case import TIME, LayerCase, call, predict, require, require_close
 
@@ -74,6 +75,7 @@ def check_quantized(case: LayerCase) -> None:
     with warnings.catch_warnings():  # Keras names the layers that have no int8 version
         warnings.simplefilter("ignore")
         model.quantize("int8")
+    forget()
     require_close(case, "quantized", call(case, model, x, kwargs=False), before, 0.1)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from compiled import apply, jitted
+from compiled import apply, forget, jitted
 from keras import ops
 from layer_case import disturb_weights
 from layer_use import Head
@@ -189,6 +189,7 @@ def test_int8(name: str) -> None:
     with warnings.catch_warnings():  # Keras names the layers that have no int8 version
         warnings.simplefilter("ignore")
         model.quantize("int8")
+    forget()
     require_equal(apply(model, inputs), before, 0.1)
 
 
