@@ -81,6 +81,21 @@ def train(
     return model, history.rows
 
 
+def train_until_interrupted(config, folder, monkeypatch, *, epoch):
+    """Begin a training that is interrupted at the start of an epoch, 0 being the first."""
+
+    def stopping(number: int) -> tf.data.Dataset:
+        if number == epoch:
+            raise Interrupted
+        return original(number)
+
+    original = batches
+    with monkeypatch.context() as patch:
+        patch.setitem(globals(), "batches", stopping)
+        with pytest.raises(Interrupted):
+            train(config, folder)
+
+
 class Interrupted(KeyboardInterrupt):
     pass
 
@@ -90,17 +105,7 @@ class Interrupted(KeyboardInterrupt):
 def test_a_resumed_run_is_the_run(tmp_path, schedule, optimizer, monkeypatch):
     config = FitConfig(epochs=5, schedule=schedule, optimizer=optimizer, learning_rate=0.05)
     whole, history = train(config, tmp_path / "whole")
-
-    def stop_in_the_third_epoch(epoch: int) -> tf.data.Dataset:
-        if epoch == 2:
-            raise Interrupted
-        return original(epoch)
-
-    original = batches
-    monkeypatch.setitem(globals(), "batches", stop_in_the_third_epoch)
-    with pytest.raises(Interrupted):
-        train(config, tmp_path / "state")
-    monkeypatch.setitem(globals(), "batches", original)
+    train_until_interrupted(config, tmp_path / "state", monkeypatch, epoch=2)
     resumed, second = train(config, tmp_path / "state", problem(seed=5))
 
     assert [row["epoch"] for row in second] == [1, 2, 3, 4, 5]
@@ -269,17 +274,7 @@ def test_time_before_an_interruption_counts(tmp_path, monkeypatch):
     clock(monkeypatch)
     config = FitConfig(epochs=5, time_limit="8s")
     whole, history = train(config, tmp_path / "whole")
-
-    def stop_in_the_second_epoch(epoch: int) -> tf.data.Dataset:
-        if epoch == 1:
-            raise Interrupted
-        return original(epoch)
-
-    original = batches
-    monkeypatch.setitem(globals(), "batches", stop_in_the_second_epoch)
-    with pytest.raises(Interrupted):
-        train(config, tmp_path / "state")
-    monkeypatch.setitem(globals(), "batches", original)
+    train_until_interrupted(config, tmp_path / "state", monkeypatch, epoch=1)
     resumed, second = train(config, tmp_path / "state", problem(seed=5))
     assert second == history
     again, third = train(config, tmp_path / "state", problem(seed=6))
