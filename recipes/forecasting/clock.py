@@ -1,31 +1,30 @@
-"""Time stamps: reading them, the even steps between them, and the seasons that a step suggests.
+"""Clocks: the even steps between time stamps, and the seasons that a step suggests.
 
-A clock counts steps. Its unit is a second (which covers hours, days and weeks), a month, a business
-day, or a plain number such as a year.
+A clock counts steps. Its unit is a second (which covers hours, days and weeks), a nanosecond (parts
+of seconds), a month, a business day, or a plain number such as a year.
 """
 
 from __future__ import annotations
 
-import datetime
-import math
-import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 
-Unit = Literal["second", "month", "business day", "number"]
+from recipes.kit.data.times import TimeUnit, offset_text
+
+Unit = TimeUnit | Literal["month", "business day"]
 
 DAY, WEEK, YEAR = 86_400, 604_800, 31_556_952
 
 #: Names of the lengths of steps, the longest first.
 _NAMES = ((WEEK, "week"), (DAY, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
-
-_NUMBERS = re.compile(r"(\d{1,4})[/.-](\d{1,2})[/.-](\d{1,4})(?:[ T]+(.*))?")
-_MONTH = re.compile(r"(\d{4})[-/.]?(\d{2})")
-_QUARTER = re.compile(r"(\d{4})[- ]?[qQ]([1-4])")
-
+_PARTS = (
+    (10**9, "second", "s"),
+    (10**6, "millisecond", "ms"),
+    (1000, "microsecond", "us"),
+    (1, "nanosecond", "ns"),
+)
 
 @dataclass(frozen=True)
 class Clock:
@@ -34,18 +33,22 @@ class Clock:
     Attributes:
         unit: What is counted.
         count: Units per step.
-        first: Time of step 0: seconds since 1970, or a plain number.
+        first: Time of step 0: seconds or nanoseconds since 1970, or a plain number.
         month_end: Whether steps of months fall on the last days of months.
+        zone: Seconds east of UTC, of a clock whose time stamps say so.
+        dated: Whether there are dates, and not times of day alone.
     """
 
     unit: Unit
     count: int
     first: int
     month_end: bool = False
+    zone: int | None = None
+    dated: bool = True
 
     def positions(self, times: np.ndarray) -> np.ndarray:
         """The step of each time, a fraction (or NaN) where it is between two steps."""
-        if self.unit == "number" or self.unit == "second":
+        if self.unit in ("number", "second", "nanosecond"):
             return (times - self.first) / self.count
         if self.unit == "business day":
             days = (np.append(times, self.first) // DAY).astype("M8[D]")
@@ -59,7 +62,7 @@ class Clock:
     def at(self, steps: np.ndarray) -> np.ndarray:
         """The times of steps."""
         steps = np.asarray(steps, "int64") * self.count
-        if self.unit == "number" or self.unit == "second":
+        if self.unit in ("number", "second", "nanosecond"):
             return self.first + steps
         first = np.asarray(self.first)
         if self.unit == "business day":
@@ -68,14 +71,33 @@ class Clock:
         months, rest = _months(first, self.month_end)
         return _day_of(months + steps, self.month_end) + rest
 
+    def seconds(self, steps: np.ndarray) -> np.ndarray:
+        """The times of steps in whole seconds since 1970, or plain numbers."""
+        times = self.at(steps)
+        return times // 10**9 if self.unit == "nanosecond" else times
+
+    def stamps(self, steps: np.ndarray) -> np.ndarray:
+        """The times of steps as dates of numpy, or plain numbers."""
+        times = self.at(steps)
+        if self.unit == "number":
+            return times
+        return times.astype("M8[ns]" if self.unit == "nanosecond" else "M8[s]")
+
     def text(self, time: int) -> str:
-        """A time as text."""
+        """A time as text, with the offset of the clock."""
         if self.unit == "number":
             return str(time)
-        stamp = np.datetime64(int(time), "s")
-        if time % DAY == 0 and (self.unit != "second" or self.count % DAY == 0):
-            return str(stamp.astype("M8[D]"))
-        return str(stamp).replace("T", " ")
+        offset = "" if self.zone is None else offset_text(self.zone)
+        if self.unit == "nanosecond":
+            size = next(s for n, _, s in _PARTS if self.count % n == 0 and self.first % n == 0)
+            text = str(np.datetime64(int(time), "ns").astype(f"M8[{size}]"))
+        else:
+            text = str(np.datetime64(int(time), "s"))
+            whole = time % DAY == 0 and (self.unit != "second" or self.count % DAY == 0)
+            if whole and not offset and self.dated:
+                return text.partition("T")[0]
+        text = text.replace("T", " ") + offset
+        return text if self.dated else text.partition(" ")[2]
 
     @property
     def name(self) -> str:
@@ -88,6 +110,9 @@ class Clock:
         count = self.count
         if self.unit == "second":
             size, unit = next((n, word) for n, word in _NAMES if count % n == 0)
+            count //= size
+        if self.unit == "nanosecond":
+            size, unit = next((n, word) for n, word, _ in _PARTS if count % n == 0)
             count //= size
         if self.unit == "number":
             return f"{count}"
@@ -105,7 +130,7 @@ class Clock:
     @property
     def seasons(self) -> list[int]:
         """Steps in a day, a week and a year, where these are whole and more than one."""
-        if self.unit == "number":
+        if self.unit in ("number", "nanosecond"):
             return []
         if self.unit == "business day":
             lengths = [5 / self.count]
@@ -122,69 +147,17 @@ class Clock:
         many steps hold at least two."""
         if self.unit == "number":
             return []
-        step = {"second": 1, "month": YEAR / 12, "business day": DAY}[self.unit] * self.count
+        sizes = {"second": 1, "nanosecond": 1e-9, "month": YEAR / 12, "business day": DAY}
+        step = sizes[self.unit] * self.count
         return [
             period for period in (DAY, WEEK, YEAR) if step < period and step * steps >= 2 * period
         ]
 
 
-class UnreadableTime(ValueError):
-    """A cell that is not a time stamp; `index` says which."""
-
-    def __init__(self, index: int) -> None:
-        super().__init__(f"Cell {index} is not a time stamp.")
-        self.index = index
-
-
-def parse_times(cells: Sequence[str], numeric: bool) -> tuple[np.ndarray, Unit]:
-    """The times in a column.
-
-    Where no cell tells day and month apart, the month comes first if the year comes last.
-
-    Args:
-        cells: ISO 8601 (years with months, too), `1990Q4`, day and month as numbers in either
-            order, with or without a time of day; or whole numbers.
-        numeric: Whether to read plain numbers where possible.
-
-    Returns:
-        Seconds since 1970 and `"second"`, or numbers and `"number"`.
-
-    Raises:
-        UnreadableTime: If a cell is not a time stamp.
-    """
-    if numeric:
-        try:
-            values = np.array([float(cell) for cell in cells])
-        except ValueError:
-            values = np.array([math.nan])
-        if np.array_equal(values, np.round(values)):
-            # Ten digits are seconds since 1970, thirteen milliseconds.
-            if (values >= 1e12).all() and not (values % 1000).any():
-                return (values // 1000).astype("int64"), "second"
-            return values.astype("int64"), "second" if (values >= 1e9).all() else "number"
-    day_first = any(
-        (match := _NUMBERS.fullmatch(cell)) and len(match[1]) < 3 and int(match[1]) > 12
-        for cell in cells
-    )
-    times = np.zeros(len(cells), "int64")
-    for index, cell in enumerate(cells):
-        time = _parse(cell, day_first)
-        if time is None:
-            raise UnreadableTime(index)
-        times[index] = time
-    return times, "second"
-
-
-def looks_like_time(cell: str) -> bool:
-    """Whether a cell is a time stamp and not a plain number."""
-    plain = cell.replace(".", "", 1).isdigit()
-    return not plain and any(_parse(cell, day_first) is not None for day_first in (False, True))
-
-
-def find_clock(times: np.ndarray, unit: Unit) -> Clock:
+def find_clock(times: np.ndarray, unit: TimeUnit) -> Clock:
     """The clock of ascending, distinct times, among which steps may be missing."""
     first, gaps = int(times[0]), np.diff(times)
-    if unit == "number" or len(times) < 2:
+    if unit != "second" or len(times) < 2:
         return Clock(unit, int(_most_common(gaps)) if len(gaps) else 1, first)
     months, rest = _months(times, False)
     ends, rest_of_ends = _months(times, True)
@@ -199,50 +172,6 @@ def find_clock(times: np.ndarray, unit: Unit) -> Clock:
         if np.is_busday((times // DAY).astype("M8[D]")).all():
             return Clock("business day", 1, first)
     return Clock("second", count, first)
-
-
-def _parse(cell: str, day_first: bool) -> int | None:
-    """Seconds since 1970 of a time stamp, in UTC where it has a time zone."""
-    if match := _QUARTER.fullmatch(cell):
-        return _seconds(int(match[1]), 3 * int(match[2]) - 2, 1)
-    if match := _MONTH.fullmatch(cell):
-        return _seconds(int(match[1]), int(match[2]), 1)
-    hours = datetime.time()
-    if match := _NUMBERS.fullmatch(cell):
-        parts = [int(part) for part in match.groups()[:3]]
-        if len(match[1]) == 4:
-            year, month, day = parts
-        elif len(match[3]) == 4:
-            day, month, year = parts if day_first else (parts[1], parts[0], parts[2])
-        else:
-            return None
-        try:
-            stamp = datetime.datetime.fromisoformat(f"{year:04}-{month:02}-{day:02}")
-            if match[4]:
-                hours = datetime.time.fromisoformat(_two_digits(match[4].strip()))
-        except ValueError:
-            return None
-        stamp = datetime.datetime.combine(stamp.date(), hours)
-    else:
-        try:
-            stamp = datetime.datetime.fromisoformat(cell)
-        except ValueError:
-            return None
-    if stamp.tzinfo is not None:
-        stamp = stamp.astimezone(datetime.UTC).replace(tzinfo=None)
-    return int(np.datetime64(stamp.replace(microsecond=0), "s").astype("int64"))
-
-
-def _two_digits(hours: str) -> str:
-    return f"0{hours}" if hours[1:2] == ":" else hours
-
-
-def _seconds(year: int, month: int, day: int) -> int | None:
-    try:
-        stamp = datetime.datetime(year, month, day)
-    except ValueError:
-        return None
-    return int(np.datetime64(stamp, "s").astype("int64"))
 
 
 def _months(times: np.ndarray, end: bool) -> tuple[np.ndarray, np.ndarray]:

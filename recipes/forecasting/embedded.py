@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from recipes.forecasting.clock import find_clock, parse_times
+from recipes.forecasting.clock import find_clock
 from recipes.forecasting.options import SeriesName
 from recipes.forecasting.series import Series, SeriesSet
 from recipes.kit.data.facts import Fact
+from recipes.kit.data.times import read_times
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 
@@ -42,8 +43,8 @@ def read_embedded(name: SeriesName) -> SeriesSet:
         values = frame[list(_MACRO)]
     else:
         stamps, values = frame.iloc[:, 0].astype(int).astype(str), frame.iloc[:, [1]]
-    times, unit = parse_times(list(stamps), numeric=name in ("sunspots", "nile"))
-    clock = find_clock(times, unit)
+    times = read_times(list(stamps))
+    clock = find_clock(times.values, times.unit)
     array = np.asarray(values, "float64")
     facts = [Fact("about", _ABOUT[name])]
     if missing := int(np.isnan(array).sum()):

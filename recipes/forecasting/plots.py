@@ -80,10 +80,8 @@ def _fan(
     steps = np.arange(origin - shown, origin + horizon)
     times, start = steps, f"step {origin}"
     if series.clock is not None:
-        times = series.clock.at(steps)
-        start = series.clock.text(int(times[shown]))
-        if series.clock.unit != "number":
-            times = times.astype("M8[s]")
+        times = series.clock.stamps(steps)
+        start = series.clock.text(int(series.clock.at(steps[shown])))
     several = len(windows.series) > 1 and series.name != targets[column]
     name = f"{series.name}: {targets[column]}" if several else targets[column]
     quantiles = answers.quantiles

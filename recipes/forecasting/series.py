@@ -41,7 +41,7 @@ class Series:
         """
         if self.clock is None:
             raise ValueError(f"The series {self.name!r} has no time stamps.")
-        return self.clock.at(steps)
+        return self.clock.seconds(steps)
 
 
 @dataclass(frozen=True)
