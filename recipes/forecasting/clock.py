@@ -119,13 +119,18 @@ class Clock:
         return unit if count == 1 else f"{count} {unit}s"
 
     @property
-    def steps(self) -> str:
-        """What the steps are, in words.
+    def each(self) -> str:
+        """What a step is, in words.
 
-        >>> Clock("month", 1, 0).steps, Clock("number", 1, 1700).steps
-        ('steps of one month', 'steps of 1')
+        >>> Clock("month", 1, 0).each, Clock("second", 1800, 0).each, Clock("number", 1, 1700).each
+        ('one month', '30 minutes', '1')
         """
-        return f"steps of {'' if self.unit == 'number' else 'one '}{self.name}"
+        return self.name if self.name[0].isdigit() else f"one {self.name}"
+
+    @property
+    def steps(self) -> str:
+        """What the steps are, in words."""
+        return f"steps of {self.each}"
 
     @property
     def seasons(self) -> list[int]:

@@ -1,30 +1,43 @@
-"""Which column of a table holds what."""
+"""Which column of a table holds what, and why the others are left aside."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
-from recipes.forecasting.clock import UnreadableTime, looks_like_time, parse_times
 from recipes.forecasting.options import SeriesConfig
-from recipes.kit.data.facts import Fact
-from recipes.kit.data.table import Table, is_missing, is_numeric, number
+from recipes.forecasting.stamps import Stamps, find_stamps, holds_fractions
+from recipes.kit.data.columns import why_no_measure
+from recipes.kit.data.facts import Fact, listed
+from recipes.kit.data.marks import is_missing
+from recipes.kit.data.tables import Table
+from recipes.kit.data.times import looks_like_times
 from recipes.kit.errors import DataError
 
-_TIME_NAMES = {"date", "time", "timestamp", "datetime", "ds", "month", "week", "day", "year"}
+#: Columns that may name series together.
+_MOST_NAMES = 3
 
 
 @dataclass(frozen=True)
 class Columns:
-    """Indices of the columns by what they hold."""
+    """Columns by what they hold.
 
-    time: int | None
-    group: int | None
+    Attributes:
+        stamps: The time stamps, if there are any.
+        groups: Indices of the columns that name the series of each row.
+        targets: Those to forecast.
+        covariates: Those known up to the present.
+        known: Those whose future is known.
+        facts: What was understood.
+    """
+
+    stamps: Stamps | None
+    groups: list[int]
     targets: list[int]
     covariates: list[int]
     known: list[int]
+    facts: tuple[Fact, ...]
 
     @property
     def used(self) -> list[int]:
@@ -32,94 +45,110 @@ class Columns:
         return [*self.targets, *self.covariates, *self.known]
 
 
-def find_columns(
-    table: Table, config: SeriesConfig, targets: Sequence[str], facts: list[Fact]
-) -> Columns:
+def find_columns(table: Table, config: SeriesConfig, targets: Sequence[str]) -> Columns:
     """The columns of a table.
 
     Args:
         table: The table.
         config: Names the columns, or leaves them to be detected.
         targets: Columns to forecast, as `config.target` names them.
-        facts: Takes what was understood.
 
     Raises:
-        DataError: If a column does not exist or is used twice.
+        DataError: If a column does not exist or is used twice, a time stamp cannot be read, or
+            there is nothing to forecast.
     """
-    time = _time_column(table, config, targets)
-    group = None if config.series_column is None else _index(table, config.series_column)
-    covariates = [_index(table, name) for name in config.covariates]
-    known = [_index(table, name) for name in config.known_covariates]
-    taken = {time, group, *covariates, *known}
-    columns = Columns(time, group, _targets(table, targets, taken, facts), covariates, known)
-    if twice := {*columns.targets} & taken:
-        raise DataError(table.path, f"column {table.names[min(twice)]!r} is used twice", line=1)
-    return columns
+    groups = [table.index(name) for name in config.series_column]
+    covariates = [table.index(name) for name in config.covariates]
+    known = [table.index(name) for name in config.known_covariates]
+    named = [] if targets == ("all",) else [table.index(name) for name in targets]
+    names = series_names(table, groups)
+    stamps = find_stamps(table, config, {*groups, *covariates, *known, *named}, names)
+    times = () if stamps is None else stamps.columns
+    used = [*named, *groups, *covariates, *known, *times]
+    if twice := [index for index in used if used.count(index) > 1]:
+        raise DataError(table.path, f"column {table.names[twice[0]]!r} is used twice", line=1)
+    aside = {
+        index: _why_aside(table, index) for index in range(len(table.names)) if index not in used
+    }
+    chosen = named or _measures(table, [*targets], aside)
+    for index in chosen:
+        aside.pop(index, None)
+    facts = [] if stamps is None else [stamps.fact(table)]
+    if aside:
+        facts.append(Fact("left aside", _reasons(table, aside)))
+    return Columns(stamps, groups, chosen, covariates, known, tuple(facts))
 
 
-def _index(table: Table, name: str) -> int:
-    """The column of a name, or of a number that is not a name."""
-    if name in table.names:
-        return table.names.index(name)
-    if name.isdigit() and int(name) < len(table.names):
-        return int(name)
-    have = ", ".join(map(repr, table.names[:20]))
-    raise DataError(table.path, f"expected a column {name!r}, found {have}", line=1)
+def series_names(table: Table, groups: Sequence[int]) -> list[str]:
+    """The series of each row; empty where a file holds one."""
+    return [", ".join(cells[index] for index in groups) for _, cells in table.rows]
 
 
-def _time_column(table: Table, config: SeriesConfig, targets: Sequence[str]) -> int | None:
-    """The column of time stamps: the one named, else the first that looks like it."""
-    if config.time_column is not None:
-        return None if config.time_column == "none" else _index(table, config.time_column)
-    taken = {*targets, *config.covariates, *config.known_covariates, config.series_column}
-    for index, name in enumerate(table.names):
-        if name in taken or str(index) in taken:
-            continue
-        cells = table.column(index)
-        if all(map(looks_like_time, cells[:20])):
-            return index
-        if table.header and name.lower() in _TIME_NAMES and is_numeric(cells[:20]):
-            if _all_distinct_times(cells):
-                return index
-    return None
+def _measures(table: Table, targets: Sequence[str], aside: dict[int, str]) -> list[int]:
+    """The first column that measures something; all of them if asked for, or without a header.
+
+    Raises:
+        DataError: If there is none; names those that are left aside, and why.
+    """
+    measures = [index for index, why in aside.items() if not why]
+    if not measures:
+        reasons = [f"{table.names[index]!r} {why}" for index, why in aside.items()]
+        found = f"but {listed(reasons, 10)}" if reasons else "but no column is left"
+        message = f"expected a column of numbers to forecast, {found}; --target takes any"
+        raise DataError(table.path, message, line=table.rows[0][0] - table.header)
+    return measures if targets or not table.header else measures[:1]
 
 
-def _all_distinct_times(cells: Sequence[str]) -> bool:
-    try:
-        times, _ = parse_times(cells, numeric=True)
-    except UnreadableTime:
-        return False
-    return len(np.unique(times)) == len(cells)
+def _reasons(table: Table, aside: Mapping[int, str]) -> str:
+    """Columns that are left aside, together where the reason is the same."""
+    names: dict[str, list[str]] = {}
+    for index, why in aside.items():
+        names.setdefault(why or "see --target", []).append(table.names[index])
+    return "; ".join(f"{listed(each)} ({why})" for why, each in names.items())
 
 
-def _targets(
-    table: Table, names: Sequence[str], taken: set[int | None], facts: list[Fact]
-) -> list[int]:
-    if names and tuple(names) != ("all",):
-        return [_index(table, name) for name in names]
-    free = [
-        index
-        for index in range(len(table.names))
-        if index not in taken and _mostly_numbers(table, index) and not _counts_rows(table, index)
-    ]
-    if not free:
-        raise DataError(table.path, "expected a column of numbers to forecast, found none", line=1)
-    if names or not table.header or len(free) == 1:
-        return free
-    unused = ", ".join(table.names[index] for index in free[1:])
-    facts.append(Fact("not used", f"{unused} (see --target)"))
-    return free[:1]
+def _why_aside(table: Table, index: int) -> str:
+    """Why a column is no target unless it is asked for; empty where it may be one."""
+    cells = table.column(index)
+    if all(map(is_missing, cells)):
+        return "is empty"
+    if looks_like_times(cells, table.reading.date_format):
+        return "holds time stamps"
+    if not table.is_numeric(index):
+        return "holds text"
+    if holds_fractions(table, index):
+        return "is a time by its name, in fractions, which are no time stamps; rows are steps"
+    return why_no_measure(table, index) or ""
 
 
-def _mostly_numbers(table: Table, index: int) -> bool:
-    """Whether more than half of a column are numbers; anything else in it is then an error."""
-    present = [cell for cell in table.column(index) if not is_missing(cell)]
-    return sum(number(cell) is not None for cell in present) > len(present) / 2
+def naming_columns(table: Table, columns: Columns, times: Sequence[int]) -> list[str]:
+    """The fewest columns that, with those given, tell apart the rows of each time; none where no
+    columns do.
+
+    Args:
+        table: A table in which a time occurs twice in a series.
+        columns: What its columns hold.
+        times: The time of each row.
+    """
+    stamps = () if columns.stamps is None else columns.stamps.columns
+    taken = {*columns.groups, *columns.covariates, *columns.known, *stamps}
+    free = [i for i in range(len(table.names)) if i not in taken and _may_name(table, i)]
+    for count in range(1, min(_MOST_NAMES, len(free)) + 1):
+        for chosen in itertools.combinations(free, count):
+            names = series_names(table, [*columns.groups, *chosen])
+            if len({*zip(names, times, strict=True)}) == len(names):
+                return [table.names[index] for index in (*columns.groups, *chosen)]
+    return []
 
 
-def _counts_rows(table: Table, index: int) -> bool:
-    """Whether a column has no name and numbers the rows, as data frames write it."""
-    if not (table.header and table.names[index] in (f"column {index}", "Unnamed: 0")):
-        return False
-    values = [number(cell) for cell in table.column(index)]
-    return values[0] is not None and values == [values[0] + step for step in range(len(values))]
+def _may_name(table: Table, index: int) -> bool:
+    """Whether the cells of a column are names or whole numbers, each of which occurs again."""
+    cells = table.column(index)
+    counts = dict.fromkeys(cells, 0)
+    for cell in cells:
+        counts[cell] += 1
+    return min(counts.values()) > 1 and (not table.is_numeric(index) or _are_whole(cells))
+
+
+def _are_whole(cells: Iterable[str]) -> bool:
+    return all(cell.isdecimal() for cell in cells)

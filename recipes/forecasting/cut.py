@@ -8,7 +8,7 @@ import numpy as np
 
 from recipes.forecasting.options import SeriesConfig
 from recipes.forecasting.series import Series, SeriesSet
-from recipes.kit.data.facts import Fact
+from recipes.kit.data.facts import Fact, listed
 from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
 
@@ -24,7 +24,7 @@ def cut(contents: SeriesSet, source: Source, config: SeriesConfig) -> tuple[Seri
     """
     kept, borders, refused = [], [], []
     for series in contents.series:
-        border = _borders(len(series), config)
+        border = _borders(series, config)
         if reason := _reason(series, border, config.horizon):
             refused.append(f"{series.name} ({reason})")
         else:
@@ -35,14 +35,20 @@ def cut(contents: SeriesSet, source: Source, config: SeriesConfig) -> tuple[Seri
     facts = [*contents.understood]
     if refused:
         count = f"{len(refused):,} of {len(contents.series):,} series"
-        facts.append(Fact("left out", f"{count}: {', '.join(refused)}"))
+        facts.append(Fact("left out", f"{count}: {listed(refused, 10)}"))
     left = dataclasses.replace(contents, series=tuple(kept), understood=tuple(facts))
     return left, tuple(borders)
 
 
-def _borders(steps: int, config: SeriesConfig) -> tuple[int, int]:
-    test = steps - max(config.horizon, round(config.test_share * steps))
-    return test - max(config.horizon, round(config.valid_share * steps)), test
+def _borders(series: Series, config: SeriesConfig) -> tuple[int, int]:
+    """Where the validation part begins, and the test part: at the ends of files, or by shares."""
+    steps, ends = len(series), series.ends
+    test = ends.get("valid", ends.get("train", 0))
+    if not ends:
+        test = steps - max(config.horizon, round(config.test_share * steps))
+    if "valid" in ends:
+        return ends["train"], test
+    return test - max(config.horizon, round(config.valid_share * (test if ends else steps))), test
 
 
 def _reason(series: Series, border: tuple[int, int], horizon: int) -> str:
@@ -52,6 +58,8 @@ def _reason(series: Series, border: tuple[int, int], horizon: int) -> str:
             f"{len(series)} steps leave {max(border[0], 0)} to train on: too few for --horizon "
             f"{horizon}"
         )
+    if len(series) - border[1] < horizon:
+        return f"{len(series) - border[1]} steps to test on are fewer than --horizon {horizon}"
     training, test = series.values[: border[0]], series.values[border[1] :]
     for column in range(training.shape[1]):
         known = training[np.isfinite(training[:, column]), column]

@@ -248,5 +248,5 @@ def _season(season: int, clock: Clock | None, chosen: str) -> str:
     if season == 1:
         why = f": seasonal naive forecasts are no better than naive ones ({chosen})"
         return f"none{why if chosen else ''}"
-    step = "" if clock is None or clock.unit == "number" else f" of one {clock.name}"
+    step = "" if clock is None or clock.unit == "number" else f" of {clock.each}"
     return f"{season} steps{step}" + (f" ({chosen})" if chosen else "")

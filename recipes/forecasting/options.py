@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from recipes.kit.data.reading import TableFiles
 from recipes.kit.errors import UserError
 from recipes.kit.option import option
 from recipes.kit.options import (
@@ -28,7 +29,7 @@ SeriesName = Literal["co2", "elnino", "sunspots", "nile", "macrodata"]
 
 
 @dataclass(frozen=True)
-class SeriesConfig(RunConfig):
+class SeriesConfig(TableFiles, RunConfig):
     """Which series, and how far to look back and ahead."""
 
     heading: ClassVar[str] = "data"
@@ -38,8 +39,9 @@ class SeriesConfig(RunConfig):
     )
     target: tuple[str, ...] = option(
         (),
-        "Columns of your file to forecast, by name or by number from 0; `all` for all of them. By "
-        "default the first column of numbers, or all of them where there is no header.",
+        "Columns of your file to forecast, by name or by number from 0; `all` for all that measure "
+        "something. By default the first of these, or all where there is no header: numbers of "
+        "rows, ids and parts of dates are forecast only if they are named.",
     )
     covariates: tuple[str, ...] = option(
         (), "Further columns to forecast from, known up to the present."
@@ -52,10 +54,10 @@ class SeriesConfig(RunConfig):
     time_column: str | None = option(
         None, "Column of the time stamps; `none` takes each row as a step. By default detected."
     )
-    series_column: str | None = option(
-        None,
+    series_column: tuple[str, ...] = option(
+        (),
         "Column that names the series of each row, where a file holds several series one below the "
-        "other.",
+        "other; of several columns, each combination is a series.",
     )
     separate: bool = option(
         False,
@@ -100,6 +102,11 @@ class SeriesConfig(RunConfig):
                 yield f"with --data {self.data}", ("series",)
         else:
             yield "with your own files", ("series",)
+        parts = self.data.parts
+        if "test" in parts:
+            yield "with --test FILE", ("test_share",)
+        if "valid" in parts:
+            yield "with --valid FILE", ("valid_share",)
 
 
 @dataclass(frozen=True)

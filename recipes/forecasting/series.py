@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -22,6 +23,7 @@ class Series:
         known: (steps, known); more steps than `values` has where the file goes on after the last
             value.
         clock: Times of the steps; None where there are no time stamps.
+        ends: Of each part but the last, where files are the parts, the step after its end.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Series:
     covariates: np.ndarray
     known: np.ndarray
     clock: Clock | None
+    ends: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.values)

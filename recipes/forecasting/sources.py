@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
+from recipes.forecasting.assembly import assemble
+from recipes.forecasting.block import Block
 from recipes.forecasting.embedded import read_embedded
-from recipes.forecasting.formats import read_series
+from recipes.forecasting.findings import Findings, merged
+from recipes.forecasting.formats import read_block
 from recipes.forecasting.options import SeriesConfig, SeriesName
 from recipes.forecasting.series import SeriesSet
 from recipes.kit.data.files import data_files
 from recipes.kit.data.source import Source
+from recipes.kit.data.splits import split_files
 from recipes.kit.errors import UserError
 
 
@@ -31,7 +35,7 @@ def read(source: Source, config: SeriesConfig) -> SeriesSet:
         )
     if source.kind == "files":
         source.require()
-        return read_files(_files(source), config)
+        return read_parts(source, config) if source.parts else read_files(_files(source), config)
     names: tuple[SeriesName, ...] = get_args(SeriesName)
     source.embedded_name(*names)
     name = next((name for name in names if name == source.name), config.series)
@@ -50,11 +54,40 @@ def read_files(
 
     Raises:
         UserError: If the steps of the series differ.
-        DataError: As for `read_series`.
+        DataError: As for `read_block` and `assemble`.
     """
-    first = read_series(paths[0], config, targets)
-    files = [first, *(read_series(path, config, first.targets) for path in paths[1:])]
-    series = tuple(series for file in files for series in file.series)
+    first = read_block(paths[0], config, targets)
+    blocks = [first, *(read_block(path, config, first.names.targets) for path in paths[1:])]
+    return _contents([{"": block} for block in blocks], config)
+
+
+def read_parts(source: Source, config: SeriesConfig) -> SeriesSet:
+    """The series of a source whose files are parts that follow each other in time.
+
+    Raises:
+        UserError: If a part has several files, or there is nothing to test on.
+        DataError: As for `read_block`, or if a file begins before the end of the one before.
+    """
+    files = split_files(source)
+    if "valid" in files and "test" not in files:
+        raise UserError("--valid needs --test FILE: the parts follow each other in time.")
+    first = read_block(files["train"], config)
+    later = {part: path for part, path in files.items() if part != "train"}
+    blocks = {
+        "train": first,
+        **{part: read_block(path, config, first.names.targets) for part, path in later.items()},
+    }
+    return _contents([blocks], config)
+
+
+def _contents(files: Sequence[Mapping[str, Block]], config: SeriesConfig) -> SeriesSet:
+    """The series of files, each by itself or several that follow each other.
+
+    Raises:
+        UserError: If the steps of the series differ.
+    """
+    findings = Findings()
+    series = tuple(each for parts in files for each in assemble(parts, findings))
     steps = {None if s.clock is None else (s.clock.unit, s.clock.count): s for s in series}
     if len(steps) > 1:
         differing = [
@@ -64,8 +97,17 @@ def read_files(
         raise UserError(
             f"The steps of series differ: {' and '.join(differing)}; expected the same."
         )
-    facts = tuple(fact for file in files for fact in file.understood)
-    return _separated(dataclasses.replace(first, series=series, understood=facts), config)
+    blocks = [block for parts in files for block in parts.values()]
+    names = blocks[0].names
+    contents = SeriesSet(
+        series=series,
+        columns=names.targets,
+        targets=names.targets,
+        covariates=names.covariates,
+        known=names.known,
+        understood=(*merged([(b.path, b.facts) for b in blocks]), *findings.facts()),
+    )
+    return _separated(contents, config)
 
 
 def _files(source: Source) -> list[Path]:

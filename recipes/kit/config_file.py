@@ -134,9 +134,14 @@ def read_config(kind: type[C], path: Path, recipe: str) -> C:
 
 
 def _typed(path: Path, name: str, hint: Any, value: Any) -> Any:
-    """A JSON value as the type of a field, without any conversion that loses or guesses."""
+    """A JSON value as the type of a field, without any conversion that loses or guesses.
+
+    What was one name, or none, in an earlier version may be several today.
+    """
     from pydantic import TypeAdapter, ValidationError
 
+    if hint == tuple[str, ...] and (value is None or isinstance(value, str)):
+        value = [] if value is None else [value]
     try:
         if hint is Source:
             return Source.parse(TypeAdapter(str).validate_python(value, strict=True))

@@ -31,7 +31,7 @@ def why_no_measure(table: Table, index: int) -> str | None:
         return "is a part of a date by its name"
     if table.header and _ID.fullmatch(name):
         return "is an id by its name"
-    if counts_rows(table, index):
+    if counts_rows(table, index) and table.marks.number(table.column(index)[0]) in (0, 1):
         return "numbers the rows"
     return None
 

@@ -1,0 +1,228 @@
+"""Which columns of a table hold its time stamps: one, a date and an hour, or parts of a date."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from recipes.forecasting.options import SeriesConfig
+from recipes.kit.data.facts import Fact
+from recipes.kit.data.marks import is_missing
+from recipes.kit.data.tables import Table
+from recipes.kit.data.times import (
+    Times,
+    UnreadableTime,
+    looks_like_times,
+    read_times,
+    time_column,
+)
+from recipes.kit.errors import DataError
+
+#: Names of columns of numbers that are times whatever they hold.
+_TIMES = {"date", "time", "timestamp", "datetime", "ds", "year", "epoch", "unix", "unixtime"}
+
+#: Those of numbers that are times if none occurs twice in a series.
+_COUNTS = {"t", "ts", "month", "week", "day", "hour", "step", "period", "quarter"}
+
+#: Those of days since 1899-12-30, as spreadsheets count them.
+_DAYS = {"date", "datetime", "timestamp", "ds", "day"}
+
+#: Names of columns of text that ought to hold time stamps.
+_OUGHT = re.compile(r"(?:.*[ _-])?(?:date|time|timestamp|datetime)(?:[ _-]\(?utc\)?)?")
+
+_HOURS = {"hour", "hr", "hours", "hour of day", "he", "hour ending"}
+_OTHER_NAMES = {"yr": "year", "mo": "month", "mon": "month", "mth": "month", "hr": "hour"}
+
+
+@dataclass(frozen=True)
+class Stamps:
+    """The time stamps of a table.
+
+    Attributes:
+        columns: The columns that hold them, or parts of them.
+        times: A time for each row.
+    """
+
+    columns: tuple[int, ...]
+    times: Times
+
+    def written(self, table: Table, row: int) -> str:
+        """The time stamp of a row as it is written."""
+        return " ".join(table.rows[row][1][column] for column in self.columns)
+
+    def fact(self, table: Table) -> Fact:
+        """How they were read."""
+        names = ", ".join(table.names[column] for column in self.columns)
+        return Fact("time", f"{names}: {self.times.how}")
+
+
+def find_stamps(
+    table: Table, config: SeriesConfig, taken: Iterable[int], groups: Sequence[str]
+) -> Stamps | None:
+    """The time stamps of a table; None where each row is a step.
+
+    Args:
+        table: The table.
+        config: Names their column, or leaves it to be found.
+        taken: Columns that are used for something else.
+        groups: The series of each row.
+
+    Raises:
+        DataError: If a cell is not a time stamp, or no column that is called one holds any.
+    """
+    if config.time_column == "none":
+        return None
+    if config.time_column is not None:
+        index = table.index(config.time_column)
+        return _whole(table, index, time_column(table, index, days=True), {index, *taken}, groups)
+    free = [index for index in range(len(table.names)) if index not in {*taken}]
+    given = table.reading.date_format
+    texts = [index for index in free if looks_like_times(table.column(index), given)]
+    for index in sorted(texts, key=lambda index: len({*table.column(index)}) == 1):
+        times = time_column(table, index)
+        if times.dated:
+            return _whole(table, index, times, {*taken}, groups)
+    for stamps in (_parts(table, free), _numbers(table, free, groups)):
+        if stamps is not None:
+            return stamps
+    if texts:
+        return Stamps((texts[0],), time_column(table, texts[0]))
+    _check_names(table, free)
+    return None
+
+
+def _whole(
+    table: Table, index: int, times: Times, taken: set[int], groups: Sequence[str]
+) -> Stamps:
+    """A column of dates, with the hour in another column where dates alone occur twice."""
+    if times.timed or not times.dated or times.unit != "second" or _distinct(times, groups):
+        return Stamps((index,), times)
+    for other in range(len(table.names)):
+        if other == index or other in taken:
+            continue
+        if _called(table, other) in _HOURS and table.is_numeric(other):
+            return _with_hours(table, index, times, other)
+        if looks_like_times(table.column(other)):
+            hours = time_column(table, other)
+            if not hours.dated and hours.unit == "second":
+                how = f"{times.how}, and {hours.how.removesuffix(', no dates')}"
+                whole = replace(times, values=times.values + hours.values, timed=True, how=how)
+                return Stamps((index, other), whole)
+    return Stamps((index,), times)
+
+
+def _with_hours(table: Table, index: int, times: Times, other: int) -> Stamps:
+    hours = table.numbers(other)
+    wrong = np.flatnonzero(~((hours >= 0) & (hours <= 24) & (hours == np.round(hours))))
+    if len(wrong):
+        found = repr(table.column(other)[wrong[0]])
+        name = table.names[other]
+        message = f"expected an hour from 0 to 24 in column {name!r}, found {found}"
+        raise table.error(int(wrong[0]), message)
+    how = f"{times.how}, and hours from {int(hours.min())} to {int(hours.max())}"
+    values = times.values + 3600 * hours.astype("int64")
+    return Stamps((index, other), replace(times, values=values, timed=True, how=how))
+
+
+def _parts(table: Table, free: Sequence[int]) -> Stamps | None:
+    """Year, month, day, hour and so on in columns of their own."""
+    places: dict[str, int] = {}
+    for index in free if table.header else ():
+        name = _called(table, index)
+        places.setdefault(_OTHER_NAMES.get(name, name), index)
+    second = next((part for part in ("month", "quarter", "week") if part in places), None)
+    if "year" not in places or second is None:
+        return None
+    used = ["year", second]
+    for part in ("day", "hour", "minute", "second") if second == "month" else ():
+        if part not in places:
+            break
+        used.append(part)
+    columns = tuple(places[part] for part in used)
+    rows = zip(*(table.column(column) for column in columns), strict=True)
+    texts = [_joined(cells, second) for cells in rows]
+    try:
+        times = read_times(texts)
+    except UnreadableTime as error:
+        names = ", ".join(table.names[column] for column in columns)
+        found = ", ".join(table.rows[error.index][1][column] for column in columns)
+        message = f"expected a time in the columns {names}, found {found}"
+        raise table.error(error.index, message) from None
+    return Stamps(columns, replace(times, how=f"put together, {len(columns)} columns"))
+
+
+def _joined(cells: Sequence[str], second: str) -> str:
+    """A time stamp of its parts."""
+    year, part, *rest = (re.sub(r"\.0*$", "", cell) for cell in cells)
+    if second == "quarter":
+        return f"{year}Q{part.upper().removeprefix('Q')}"
+    if second == "week":
+        return f"{year}-W{part}"
+    day, *clock = [*rest, *["1"][len(rest) :]]
+    date = f"{day} {part} {year}" if part[:1].isalpha() else f"{year}-{part}-{day}"
+    if not clock:
+        return date
+    hour, *others = clock
+    return f"{date} {hour}:{':'.join(f'{other:0>2}' for other in [*others, '00'][:2])}"
+
+
+def _numbers(table: Table, free: Sequence[int], groups: Sequence[str]) -> Stamps | None:
+    """A column of numbers that are times by their name, or stand first, go up and look like it."""
+    for index in free:
+        name = _called(table, index) if table.header else ""
+        first = index == 0 and len(table.names) > 1
+        if not (first or name in _TIMES | _COUNTS) or not table.is_numeric(index):
+            continue
+        try:
+            times = time_column(table, index, days=name in _DAYS)
+        except DataError:
+            if name in _TIMES and not _has_fractions(table, index):
+                raise
+            continue
+        if name in _TIMES or (name in _COUNTS and _distinct(times, groups)):
+            return Stamps((index,), times)
+        dates = times.unit != "number" or (not table.header and _are_years(times))
+        if first and dates and (np.diff(times.values) > 0).all():
+            return Stamps((index,), times)
+    return None
+
+
+def _are_years(times: Times) -> bool:
+    return bool((times.values >= 1500).all() and (times.values < 2100).all())
+
+
+def holds_fractions(table: Table, index: int) -> bool:
+    """Whether a column is called a time and holds numbers with fractions, which are none."""
+    named = table.header and _called(table, index) in _TIMES | _COUNTS
+    return named and table.is_numeric(index) and _has_fractions(table, index)
+
+
+def _has_fractions(table: Table, index: int) -> bool:
+    values = [table.marks.number(cell) for cell in table.column(index)]
+    return any(value is not None and value % 1 > 0 for value in values)
+
+
+def _check_names(table: Table, free: Sequence[int]) -> None:
+    """Refuse text in a column that is called a time stamp."""
+    for index in free if table.header else ():
+        cells = [cell for cell in table.column(index) if not is_missing(cell)]
+        if cells and _OUGHT.fullmatch(_called(table, index)) and not table.is_numeric(index):
+            row = table.column(index).index(cells[0])
+            raise table.error(
+                row,
+                f"column {table.names[index]!r} is called a time stamp, but {cells[0]!r} cannot be "
+                "read as one; --date-format says how it is written, --time-column which column "
+                "holds time stamps (none takes each row as a step)",
+            )
+
+
+def _distinct(times: Times, groups: Sequence[str]) -> bool:
+    """Whether no time occurs twice in a series."""
+    return len({*zip(groups, times.values.tolist(), strict=True)}) == len(groups)
+
+
+def _called(table: Table, index: int) -> str:
+    return re.sub(r"[_-]", " ", table.names[index].lower()).strip()
