@@ -12,6 +12,7 @@ Splits are chronological: train, then valid, then test.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -19,13 +20,14 @@ from typing import NamedTuple
 import numpy as np
 
 from recipes.chaos import embedded
-from recipes.chaos.formats import read_columns
+from recipes.chaos.formats import Columns, read_columns
 from recipes.chaos.options import Config
 from recipes.chaos.series import Examples, Part, Scaling, Scoring
 from recipes.kit.data.facts import Fact
 from recipes.kit.data.readers import OWNERS_LICENCE
 from recipes.kit.data.source import Source
-from recipes.kit.errors import UserError
+from recipes.kit.data.splits import split_files
+from recipes.kit.errors import DataError, UserError
 from recipes.kit.objective import Objective
 
 #: By default: steps of a generated series to train on, to validate on, and to test on.
@@ -98,30 +100,25 @@ def load(source: Source, config: Config, *, first_column: int = 0) -> Data:
         source.embedded_name()
         train_steps, held_out = config.train_steps or _STEPS, config.held_out or _STEPS
         series = _generated(config, train_steps + 2 * held_out)
+        ends = (train_steps, train_steps + held_out, train_steps + 2 * held_out)
     else:
         source.require()
-        series = _of_file(source.path, config, first_column)
-        steps = len(series.inputs)
-        held_out = config.held_out or min(int(_SHARE * steps), _MOST)
-        train_steps = config.train_steps or steps - 2 * held_out
-    if len(series.inputs) < train_steps + 2 * held_out or min(train_steps, held_out) < 2:
-        raise UserError(
-            f"{source}: {len(series.inputs)} steps are too few for {train_steps} to train on and "
-            f"{max(held_out, 2)} each to validate and to test on; change --train-steps or "
-            "--held-out."
-        )
+        files = split_files(source) if source.parts else {"train": source.path}
+        series, files_end = _of_files(files, config, first_column)
+        ends = _cut(source, config, files_end, len(series.inputs))
+    train_steps, held_out = ends[0], min(ends[1] - ends[0], ends[2] - ends[1])
     config.require(
         config.washout < train_steps, "washout", f"below the {train_steps} steps to train on"
     )
     scoring = _scoring(config, series, held_out)
     objective = objective_of(scoring)
-    ends = (train_steps, train_steps + held_out, train_steps + 2 * held_out)
     train, valid, test = (
         _part(series, start, end, config.run_up)
         for start, end in zip((0, *ends), ends, strict=False)
     )
     deciding_steps = scoring.run_steps if objective.metric == "valid_time" else scoring.horizon
-    sizes = f"{train_steps:,} train, {held_out:,} valid, {held_out:,} test, in this order"
+    lengths = zip((0, *ends), ends, ("train", "valid", "test"), strict=False)
+    sizes = ", ".join(f"{end - start:,} {part}" for start, end, part in lengths)
     return Data(
         train,
         Examples(valid, replace(scoring, run_steps=deciding_steps)),
@@ -131,13 +128,39 @@ def load(source: Source, config: Config, *, first_column: int = 0) -> Data:
         scaling=Scaling.of(train, series.continues),
         objective=objective,
         understood=(
-            Fact("steps", sizes),
+            Fact("steps", f"{sizes}, in this order"),
             Fact("source", str(source)),
             *series.facts,
             *_scored(scoring),
         ),
         licence=series.licence,
     )
+
+
+def _cut(
+    source: Source, config: Config, files: Mapping[str, int], steps: int
+) -> tuple[int, int, int]:
+    """Where the parts end: where the files do that are named as parts, or by shares.
+
+    Raises:
+        UserError: If there are too few steps.
+    """
+    if "test" in files:
+        test = files.get("valid", files["train"])
+        held_out = config.held_out or min(int(_SHARE * test), _MOST)
+        ends = (files["train"] if "valid" in files else test - held_out, test, steps)
+    else:
+        held_out = config.held_out or min(int(_SHARE * steps), _MOST)
+        train = config.train_steps or steps - 2 * held_out
+        ends = (train, train + held_out, train + 2 * held_out)
+    lengths = np.diff((0, *ends))
+    if steps < ends[2] or lengths.min() < 2:
+        raise UserError(
+            f"{source}: {steps} steps are too few for {lengths[0]} to train on and "
+            f"{max(held_out, 2)} each to validate and to test on; change --train-steps or "
+            "--held-out."
+        )
+    return ends
 
 
 def _part(series: _Series, start: int, end: int, lead: int) -> Part:
@@ -213,23 +236,54 @@ def _going_on(values: np.ndarray, columns: tuple[str, ...], *facts: Fact) -> _Se
     return _Series(values[:-1], values[1:], columns, columns, True, facts)
 
 
-def _of_file(path: Path, config: Config, first_column: int) -> _Series:
-    read = read_columns(path, config.names, first_column)
+def _of_files(
+    files: Mapping[str, Path], config: Config, first_column: int
+) -> tuple[_Series, dict[str, int]]:
+    """The series of files that follow each other, and the step after the end of each.
+
+    Raises:
+        UserError: If there is nothing to test on, or no column besides the target.
+        DataError: If a file is malformed, or a column never changes.
+    """
+    if "valid" in files and "test" not in files:
+        raise UserError("--valid needs --test FILE: the parts follow each other in time.")
+    read = _read(files["train"], config, config.names, first_column)
+    several = {"train": read}
+    for part in [part for part in files if part != "train"]:
+        several[part] = _read(files[part], config, read.names, 0)
+    ends = np.cumsum([len(each.values) for each in several.values()])
+    values = np.concatenate([each.values for each in several.values()])
+    facts = read.facts
     if config.target is None:
-        series = _going_on(read.values, read.names, *_columns(read.names, read.others))
-        return series._replace(licence=OWNERS_LICENCE)
-    target = read_columns(path, [config.target], first_column)
-    (name,) = target.names
-    kept = [i for i, column in enumerate(read.names) if config.names or column != name]
-    if not kept:
-        raise UserError(f"{path}: has no column besides the target {name!r} to compute it from.")
-    names = tuple(read.names[i] for i in kept)
-    others = [column for column in read.others if column != name]
-    facts = (*_columns(names, others), Fact("target", name))
-    inputs = read.values[:, kept]
-    return _Series(inputs, target.values, names, (name,), False, facts, OWNERS_LICENCE)
+        _check_changes(files["train"], read.names, values)
+        facts = (Fact("columns", ", ".join(read.names)), *facts)
+        series = _going_on(values, read.names, *facts)._replace(licence=OWNERS_LICENCE)
+    else:
+        targets = [_read(path, config, [config.target], first_column) for path in files.values()]
+        (name,) = targets[0].names
+        kept = [i for i, column in enumerate(read.names) if config.names or column != name]
+        if not kept:
+            raise UserError(
+                f"{files['train']}: has no column besides the target {name!r} to compute it from."
+            )
+        target = np.concatenate([each.values for each in targets])
+        names, values = tuple(read.names[i] for i in kept), values[:, kept]
+        _check_changes(files["train"], (*names, name), np.concatenate([values, target], axis=1))
+        facts = (Fact("columns", ", ".join(names)), Fact("target", name), *facts)
+        series = _Series(values, target, names, (name,), False, facts, OWNERS_LICENCE)
+    return series, dict(zip(several, ends.tolist(), strict=True))
 
 
-def _columns(names: tuple[str, ...], others: list[str]) -> list[Fact]:
-    facts = [Fact("columns", ", ".join(names))]
-    return [*facts, Fact("not used", ", ".join(others))] if others else facts
+def _read(path: Path, config: Config, wanted: Sequence[str], first: int) -> Columns:
+    return read_columns(path, wanted, first, config)
+
+
+def _check_changes(path: Path, names: Sequence[str], values: np.ndarray) -> None:
+    """Refuse a column that never changes: it has no scale, and tells nothing."""
+    for name, column in zip(names, values.T, strict=True):
+        if np.ptp(column) == 0:
+            raise DataError(
+                path,
+                f"column {name!r} is {column[0]:g} at every step; expected one that changes "
+                "(--columns names those to use)",
+            )

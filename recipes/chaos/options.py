@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from recipes.kit.data.reading import TableFiles
 from recipes.kit.data.source import EMBEDDED, Source
-from recipes.kit.option import Group, option
+from recipes.kit.option import option
 from recipes.kit.options import RunConfig
 
 Task = Literal["mackey_glass", "lorenz", "narma10", "memory_capacity"]
@@ -61,14 +62,14 @@ PRESETS: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class SeriesConfig(RunConfig):
+class SeriesConfig(TableFiles, RunConfig):
     """What series to learn, and its parts."""
 
     heading: ClassVar[str] = "data"
 
     data: Source = option(
         EMBEDDED,
-        "`embedded`, the series of --task, or the path of a file of columns: text, CSV or npy.",
+        "`embedded`, the series of --task, or the path of a file of columns: text, CSV, npy or npz.",
     )
     task: Task = option(
         "mackey_glass",
@@ -79,7 +80,8 @@ class SeriesConfig(RunConfig):
     delays: int = option(200, "Greatest delay of memory_capacity.", at_least=1)
     columns: str = option(
         "",
-        "Columns of a file, by name or by number from 0, separated by commas; by default all.",
+        "Columns of a file, by name or by number from 0, separated by commas; by default all but "
+        "time stamps, text, ids and numbers of rows.",
     )
     target: str | None = option(
         None,
@@ -242,6 +244,10 @@ class Config(SeriesConfig, ReservoirConfig, ForecastConfig):
                 yield f"with --task {self.task}", ("delays",)
         else:
             yield "with a file", ("task", "tau", "delays")
+        if "test" in self.data.parts:
+            yield "with --test FILE", ("train_steps",)
+        if "valid" in self.data.parts:
+            yield "with --valid FILE", ("held_out",)
         if not self.continues:
             driven = f"with --task {self.task}" if self.embedded else "with --target"
             yield driven, ("horizon", "run_steps", "starts", "threshold", "lyapunov")
@@ -269,8 +275,10 @@ class Config(SeriesConfig, ReservoirConfig, ForecastConfig):
 
 
 @dataclass(frozen=True)
-class Predict(Group):
+class Predict(TableFiles):
     """Continue or compute series: one JSON object for each file."""
+
+    heading: ClassVar[str] = "data"
 
     steps: int | None = option(
         None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -15,6 +16,7 @@ from recipes.chaos.formats import read_columns
 from recipes.chaos.metrics import answers_of, judged
 from recipes.chaos.options import Config, Predict
 from recipes.chaos.series import Examples, Scaling
+from recipes.kit.data.reading import TableFiles, as_given
 from recipes.kit.errors import DataError, UserError
 from recipes.kit.export import Endpoint
 from recipes.kit.judge import Judgement
@@ -138,7 +140,8 @@ class NetworkPredictor(Predictor[Examples]):
                     answer["predictions"] = self.predictions(file.series).tolist()
                 yield answer
 
-        return answer_each(inputs, self._read, answers, count=1)
+        read = functools.partial(self._read, reading=as_given(self.config, options))
+        return answer_each(inputs, read, answers, count=1)
 
     def judge(self, examples: Examples) -> Judgement:
         """Answer on a part of a series."""
@@ -161,10 +164,10 @@ class NetworkPredictor(Predictor[Examples]):
             runs.append(answer["continuation"])
         return np.concatenate(runs)
 
-    def _read(self, path: Path) -> _File:
+    def _read(self, path: Path, reading: TableFiles) -> _File:
         # A network trained on a generated series takes files with names of any kind.
         wanted = () if self.config.embedded else self.columns
-        series = read_columns(Path(path), wanted, self.first_column).values
+        series = read_columns(Path(path), wanted, self.first_column, reading).values
         if series.shape[1] != len(self.columns):
             raise DataError(
                 path,

@@ -38,6 +38,9 @@ _TWO_WHOLE_NUMBERS = re.compile(r"\s*[+-]?[0-9]+,[0-9]+\s*")
 #: From so many rows on, it is no chance if no number ends in a zero.
 _ENOUGH = 20
 
+#: How spreadsheets say what separates the cells below.
+_TOLD = re.compile("sep=(.)(?=\n)", re.IGNORECASE)
+
 IsHeader = Callable[[Sequence[str], Sequence[Row]], bool]
 
 
@@ -196,7 +199,13 @@ def read_table(
     text = read_text(path, reading)
     if comments:
         text = "\n".join(line.partition("#")[0] for line in text.split("\n"))
-    delimiter = "\t" if suffix_of(path) == ".tsv" else _delimiter(path, text, reading, blanks)
+    told = _TOLD.match(text)
+    if told:
+        delimiter, text = told[1], text[told.end(1) :]  # The lines keep their numbers.
+    elif suffix_of(path) == ".tsv":
+        delimiter = "\t"
+    else:
+        delimiter = _delimiter(path, text, reading, blanks)
     if delimiter == " ":
         rows = [(number, line.split()) for number, line in enumerate(text.split("\n"), start=1)]
     else:
@@ -231,8 +240,8 @@ def read_table(
 
 
 def names_columns(first: Sequence[str], body: Sequence[Row]) -> bool:
-    """Whether a first row is a header: a cell of it is not a number but the column below holds
-    numbers; or text stands below numbers that count up, as years do across the columns.
+    """Whether a first row is a header: a cell of it is not a number but most of those below are; or
+    text stands below numbers that count up, as years do across the columns.
 
     Args:
         first: Cells of the row.
@@ -242,14 +251,15 @@ def names_columns(first: Sequence[str], body: Sequence[Row]) -> bool:
         return not any(map(_is_number, first))
     below = body[0][1]
     for index, cell in enumerate(first):
-        column = (cells[index] for _, cells in body if index < len(cells))
-        value = next((below for below in column if not is_missing(below)), "")
-        if _is_number(value) and not _is_number(cell):
+        column = [cells[index] for _, cells in body[:_LOOKED_AT] if index < len(cells)]
+        present = [value for value in column if not is_missing(value)]
+        numbers = 2 * sum(map(_is_number, present)) > len(present)
+        if numbers and not is_missing(cell) and not _is_number(cell):
             return True
-    numbers = [float(cell) for cell in first if re.fullmatch("[0-9]+", cell)]
+    counting = [float(cell) for cell in first if re.fullmatch("[0-9]+", cell)]
     return (
-        len(numbers) > 2
-        and len({*np.diff(numbers)}) == 1
+        len(counting) > 2
+        and len({*np.diff(counting)}) == 1
         and not _is_number(first[0])
         and not _is_number(below[0])
         and below[1:] != first[1:]

@@ -52,12 +52,13 @@ class Form:
     readings: Mapping[str, str] | None = None
     usual: str = ""
 
-    def shown(self, order: str) -> str:
-        """The example in one of the orders."""
+    def shown(self, order: str, cell: str) -> str:
+        """The example in one of the orders, with the marks of a cell."""
         if not self.readings:
             return self.example
         parts = {"d": "31", "m": "01", "y": self.example[6:]}
-        return self.example[2].join(parts[letter] for letter in self.readings[order])
+        mark = next((mark for mark in cell if mark in "./-"), "/")
+        return mark.join(parts[letter] for letter in self.readings[order])
 
     def match(self, cells: pd.Series) -> pd.DataFrame:
         """The parts of each cell, missing where it does not match."""

@@ -196,11 +196,12 @@ def _by_form(texts: pd.Series, form: Form) -> Times:
     wrong = np.flatnonzero(~read.valid)
     if len(wrong):
         kind = "a date that exists" if parts.iloc[wrong[0]].notna().any() else "a time stamp"
-        raise UnreadableTime(int(wrong[0]), f"{kind}, such as {form.shown(order)},")
+        raise UnreadableTime(int(wrong[0]), f"{kind}, such as {form.shown(order, texts.iloc[0])},")
     if form.example == "Jan 2024":
         _check_years(parts, read)
     seconds, zone, about = _in_one_zone(read)
-    how = ", ".join(text for text in (f"as {form.shown(order)}", why, about) if text)
+    shown = form.shown(order, texts.iloc[0])
+    how = ", ".join(text for text in (f"as {shown}", why, about) if text)
     unit: TimeUnit = "second"
     if read.nanoseconds.any():
         seconds, unit = seconds * 10**9 + read.nanoseconds, "nanosecond"
@@ -261,7 +262,8 @@ def _in_one_zone(read: Moments) -> tuple[np.ndarray, int | None, str]:
         return read.seconds, found[0], f"offset {offset_text(found[0])}" if found[0] else "in UTC"
     universal = read.seconds - offsets.astype("int64")
     several = f"offsets {', '.join(map(offset_text, found))}"
-    if evenness(read.seconds) < evenness(universal):
+    told_apart = len(np.unique(read.seconds)) == len(np.unique(universal))
+    if told_apart and evenness(read.seconds) < evenness(universal):
         return read.seconds, None, f"local time as written ({several})"
     return universal, 0, f"converted to UTC ({several})"
 

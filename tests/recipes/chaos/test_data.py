@@ -161,7 +161,7 @@ def test_driven_systems_have_their_outputs_at_the_same_step() -> None:
     assert [fact.topic for fact in data.understood] == ["steps", "source", "made"]
 
 
-TABLE = "day,a,b\n" + "".join(f"2020-{i},{i}.5,{-i}e1\n" for i in range(40))
+TABLE = "day,a,b\n" + "".join(f"{1980 + i}-05,{i}.5,{-i}e1\n" for i in range(40))
 
 
 def test_columns_of_a_file(tmp_path) -> None:
@@ -177,7 +177,10 @@ def test_columns_of_a_file(tmp_path) -> None:
         np.testing.assert_array_equal(read.values[3], [-30.0, 3.5])
     assert read_columns(tmp_path / "two.npy").values[5].tolist() == [10.0, 11.0]
     assert read_columns(tmp_path / "one.npy").values.shape == (40, 1)
-    assert read_columns(tmp_path / "plain.txt", ["1"]).values[6, 0] == 36
+    np.savez(tmp_path / "two.npz", a=np.arange(80).reshape(40, 2))
+    assert read_columns(tmp_path / "two.npz").values[5].tolist() == [10.0, 11.0]
+    assert read_columns(tmp_path / "plain.txt", ["0"]).values[6, 0] == 6
+    assert read_columns(tmp_path / "plain.txt").names == ("column 1",)  # The other one counts.
     source = Source.of(tmp_path / "table.csv")
     config = Config(data=source, columns="b", target="a", run_up=3, washout=5)
     data = load(source, config)
@@ -185,12 +188,13 @@ def test_columns_of_a_file(tmp_path) -> None:
     assert [len(part) for part in (data.train, data.valid.part, data.test.part)] == [28, 6, 6]
     assert data.understood[2:] == (
         Fact("columns", "b"),
-        Fact("not used", "day"),
         Fact("target", "a"),
+        Fact("table", "table.csv: 40 rows below a header, 3 columns, separated by commas"),
+        Fact("first values", "b: 0, -10, -20, -30, -40, ..."),
     )
     source = Source.of(tmp_path / "two.npy")
     data = load(source, Config(data=source, target="1", washout=5))
-    assert (data.columns, data.targets) == (("0",), ("1",))
+    assert (data.columns, data.targets) == (("column 0",), ("column 1",))
 
 
 def test_columns_count_from_0_or_as_an_earlier_version_did(tmp_path) -> None:
@@ -198,25 +202,32 @@ def test_columns_count_from_0_or_as_an_earlier_version_did(tmp_path) -> None:
     (tmp_path / "table.csv").write_text(TABLE)
     for first in (0, 1):
         read = read_columns(tmp_path / "two.npy", [str(1 + first)], first)
-        assert read.names == (str(1 + first),) and read.others == [str(first)]
+        assert read.names == ("column 1",) and read.others == ["column 0"]
         np.testing.assert_array_equal(read.values[:3, 0], [1, 3, 5])
         assert read_columns(tmp_path / "table.csv", [str(2 + first)], first).names == ("b",)
-    with pytest.raises(DataError, match="has no column '2'; expected some of 0, 1"):
+    with pytest.raises(DataError, match="has no column '2'; expected some of column 0, column 1"):
         read_columns(tmp_path / "two.npy", ["2"])
-    with pytest.raises(DataError, match="has no column '0'; expected some of 1, 2"):
+    with pytest.raises(DataError, match="has no column '0'; expected some of column 0, column 1"):
         read_columns(tmp_path / "two.npy", ["0"], 1)
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.csv", "x,y\n1,2\n3\n", ":3: expected 2 columns, found 1"),
-        ("a.csv", "x,y\n1,2\n\n3,?\n", ":4: expected a number in column 'y', found '?'"),
-        ("a.csv", "x,y\n1,2\n3,nan\n", ":3: expected a number in column 'y', found 'nan'"),
-        ("a.csv", "# x\nx,x\n1,2\n", ":2: two columns have the same name: x, x"),
-        ("a.txt", "\n\n", "holds no numbers"),
-        ("a.csv", "x,y\n", "holds no numbers"),
-        ("a.npy", "no array", "expected an npy file"),
+        ("a.csv", "x,y\n" + "1,2\n" * 9 + "3\n" * 4, ":11: expected 2 columns, found 1"),
+        ("a.csv", "x,y\n1,2\n\n3,?\n", ":4: expected a number in column 'y' at every step"),
+        ("a.csv", "x,y\n1,2\n3,nan\n", "column 'y' at every step, found 'nan'"),
+        ("a.csv", "# x\nx,x\n1,2\n", ":2: two columns are named 'x'"),
+        ("a.csv", "x,y\n1,2\n3,4\n5,z\n", ":4: expected a number in column 'y'"),
+        ("a.csv", "id,x\n7,a\n9,b\n", "but 'id' is an id by its name, 'x' holds text; --columns"),
+        (
+            "a.csv",
+            "day,x\n2020-01-01,1\n2020-01-03,2\n2020-01-02,4\n",
+            ":4: expected rows in the order of time, but column 'day' goes back to '2020-01-02'",
+        ),
+        ("a.txt", "\n\n", "holds no values"),
+        ("a.csv", "x,y\n", "holds a header and no values"),
+        ("a.npy", "no array", "expected an npy or npz file"),
     ],
 )
 def test_what_is_wrong_with_a_file(tmp_path, name: str, content: str, message: str) -> None:
@@ -234,14 +245,17 @@ def test_other_mistakes(tmp_path) -> None:
     (tmp_path / "one.csv").write_text("a\n1\n2\n")
     with pytest.raises(DataError, match=r"found float64 \(2, 2, 2\)"):
         read_columns(tmp_path / "cube.npy")
-    with pytest.raises(DataError, match=r"gap.npy:3: expected a number in column '0', found 'nan'"):
+    with pytest.raises(DataError, match=r"gap.npy:3: expected a number in column 'column 0' at"):
         read_columns(tmp_path / "gap.npy")
-    with pytest.raises(DataError, match=r"empty.npy: holds no numbers"):
+    with pytest.raises(DataError, match=r"empty.npy: holds no values"):
         read_columns(tmp_path / "empty.npy")
     with pytest.raises(DataError, match="has no column 'c'; expected some of day, a, b"):
         read_columns(tmp_path / "table.csv", ["c"])
-    with pytest.raises(DataError, match=r":2: expected a number in column 'day', found '2020-0'"):
-        read_columns(tmp_path / "table.csv")
+    with pytest.raises(DataError, match=r":2: expected a number in column 'day' .*'1980-05'"):
+        read_columns(tmp_path / "table.csv", ["day"])
+    np.savez(tmp_path / "two.npz", a=np.arange(3), b=np.arange(3))
+    with pytest.raises(DataError, match=r"two.npz: expected one array, found a, b"):
+        read_columns(tmp_path / "two.npz")
     with pytest.raises(DataError, match="is a folder"):
         load(Source.of(tmp_path), Config(data=Source.of(tmp_path)))
     for text, message in (
@@ -257,6 +271,52 @@ def test_other_mistakes(tmp_path) -> None:
         load(source, config)
     with pytest.raises(UserError, match="has no column besides the target 'a'"):
         load(Source.of(tmp_path / "one.csv"), Config(data=source, target="a"))
+
+
+def test_what_measures_nothing_is_left_aside(tmp_path) -> None:
+    rows = "".join(f"{i};2020-01-{i + 1:02} 00:00;x{i};{i * i},5;{i};\n" for i in range(20))
+    (tmp_path / "a.csv").write_text("Unnamed: 0;when;note;v;station_id;\n" + rows)
+    read = read_columns(tmp_path / "a.csv")
+    assert read.names == ("v",) and read.values[3, 0] == 9.5
+    (aside,) = [fact.text for fact in read.facts if fact.topic == "left aside"]
+    assert aside == (
+        "Unnamed: 0 (has no name and numbers the rows), when (holds time stamps), note (holds "
+        "text), station_id (is an id by its name), column 5 (is empty)"
+    )
+    assert Fact("numbers", "decimal comma") in read.facts
+    assert read_columns(tmp_path / "a.csv", ["station_id"]).names == ("station_id",)
+    (tmp_path / "b.csv").write_text("when,v\n2020-01-01,1.5\n2020-01-02,1\n2020-01-05,3\n")
+    (uneven,) = [fact.text for fact in read_columns(tmp_path / "b.csv").facts if "time" in fact]
+    assert uneven == "steps have 2 lengths by column 'when', and are taken as even"
+
+
+def test_a_column_that_never_changes(tmp_path) -> None:
+    (tmp_path / "a.csv").write_text("a,b\n" + "".join(f"{i * i},3\n" for i in range(40)))
+    source = Source.of(tmp_path / "a.csv")
+    with pytest.raises(DataError, match="column 'b' is 3 at every step; .*--columns"):
+        load(source, Config(data=source))
+    config = Config(data=source, columns="a", washout=5)
+    assert load(source, config).columns == ("a",)
+
+
+def test_files_are_the_parts(tmp_path) -> None:
+    for name, first, end in (("a", 0, 60), ("b", 60, 75), ("c", 75, 100)):
+        np.savetxt(tmp_path / f"{name}.txt", np.sin(np.arange(first, end)))
+    files = {name: [tmp_path / f"{name}.txt"] for name in "abc"}
+    source = Source.of_parts({"train": files["a"], "valid": files["b"], "test": files["c"]})
+    options = {"washout": 5, "run_up": 3, "run_steps": 4, "horizon": 2}
+    data = load(source, Config(data=source, **options))
+    parts = (data.train, data.valid.part, data.test.part)
+    assert [len(part) for part in parts] == [60, 15, 24]
+    whole = np.concatenate([part.inputs[part.lead :, 0] for part in parts])
+    np.testing.assert_allclose(whole, np.sin(np.arange(99)))
+    source = Source.of_parts({"train": files["a"], "test": files["c"]})
+    data = load(source, Config(data=source, held_out=10, **options))
+    assert [len(p) for p in (data.train, data.valid.part, data.test.part)] == [50, 10, 24]
+    with pytest.raises(UserError, match="--valid needs --test FILE"):
+        load(Source.of_parts({"train": files["a"], "valid": files["b"]}), Config(**options))
+    with pytest.raises(UserError, match="--train-steps has no effect with --test FILE"):
+        Config(data=source, train_steps=9)
 
 
 def test_a_washout_longer_than_the_training_part() -> None:

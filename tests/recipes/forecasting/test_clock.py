@@ -1,4 +1,4 @@
-"""Time stamps and the steps between them."""
+"""The steps between time stamps."""
 
 from __future__ import annotations
 
@@ -6,68 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from recipes.forecasting.clock import (
-    DAY,
-    WEEK,
-    YEAR,
-    Clock,
-    UnreadableTime,
-    find_clock,
-    looks_like_time,
-    parse_times,
-)
+from recipes.forecasting.clock import DAY, WEEK, YEAR, Clock, find_clock
 
 
 def seconds(*stamps: str) -> list[int]:
     return [int(pd.Timestamp(stamp).value // 10**9) for stamp in stamps]
-
-
-@pytest.mark.parametrize(
-    ("cells", "stamps"),
-    [
-        (["1949-01", "1949-02"], ["1949-01-01", "1949-02-01"]),
-        (["1997-10-12"], ["1997-10-12"]),
-        (["2014-07-01 00:30:00", "2014-07-01T01:00"], ["2014-07-01 00:30", "2014-07-01 01:00"]),
-        (["1/2/1981", "12/31/1990"], ["1981-01-02", "1990-12-31"]),  # the month first
-        (["1/2/1981", "31/12/1990"], ["1981-02-01", "1990-12-31"]),  # 31 is not a month
-        (["31.12.1990 9:05", "01.02.1991 10:00"], ["1990-12-31 09:05", "1991-02-01 10:00"]),
-        (["02/8/1991"], ["1991-02-08"]),
-        (["2020/3/1"], ["2020-03-01"]),
-        (["1990Q4", "1991-q1"], ["1990-10-01", "1991-01-01"]),
-        (
-            ["2020-01-01T12:00:00+02:00", "2020-01-01T12:00:00Z"],
-            ["2020-01-01 10:00", "2020-01-01 12:00"],
-        ),
-        (["20200131", "20200229"], ["2020-01-31", "2020-02-29"]),
-    ],
-)
-def test_how_times_are_written(cells: list[str], stamps: list[str]) -> None:
-    times, unit = parse_times(cells, numeric=False)
-    assert unit == "second"
-    assert times.tolist() == seconds(*stamps)
-    assert all(map(looks_like_time, cells)) or cells == ["20200131", "20200229"]
-
-
-@pytest.mark.parametrize("factor", [1, 1000])
-def test_seconds_and_milliseconds_since_1970(factor: int) -> None:
-    wanted = seconds("2023-01-01", "2023-01-01 01:00")
-    times, unit = parse_times([str(factor * stamp) for stamp in wanted], numeric=True)
-    assert unit == "second" and times.tolist() == wanted
-
-
-@pytest.mark.parametrize("cell", ["soon", "2020-13-01", "30/30/2020", "2020-02-30", "1/2/81", ""])
-def test_what_is_not_a_time(cell: str) -> None:
-    with pytest.raises(UnreadableTime) as error:
-        parse_times(["2020-01-01", cell], numeric=False)
-    assert error.value.index == 1
-    assert not looks_like_time(cell)
-
-
-def test_numbers() -> None:
-    times, unit = parse_times(["1700", "1701.0"], numeric=True)
-    assert (times.tolist(), unit) == ([1700, 1701], "number")
-    assert parse_times(["1577836800", "1577840400"], numeric=True)[1] == "second"
-    assert not looks_like_time("1990") and not looks_like_time("19.5")
 
 
 @pytest.mark.parametrize(
@@ -121,3 +64,25 @@ def test_periods_need_two_of_them() -> None:
     assert Clock("month", 1, 0).periods(30) == [YEAR]
     assert Clock("second", DAY, 0).periods(800) == [WEEK, YEAR]
     assert Clock("number", 1, 1700).periods(300) == []
+
+
+def test_parts_of_seconds() -> None:
+    times = np.array([1_600_000_000_000 + 100 * i for i in (0, 1, 2, 5)]) * 10**6
+    clock = find_clock(times, "nanosecond")
+    assert (clock.name, clock.each, clock.seasons, clock.periods(10**7)) == (
+        *("100 milliseconds", "100 milliseconds", []),
+        [DAY],
+    )
+    np.testing.assert_array_equal(clock.positions(times), [0, 1, 2, 5])
+    np.testing.assert_array_equal(clock.at(np.array([0, 1, 2, 5])), times)
+    assert clock.text(int(times[3])) == "2020-09-13 12:26:40.500"
+    # The calendar counts whole seconds.
+    np.testing.assert_array_equal(clock.seconds(np.array([9, 10])), [1_600_000_000, 1_600_000_001])
+    assert clock.stamps(np.array([5]))[0] == np.datetime64("2020-09-13T12:26:40.5", "ns")
+
+
+def test_times_are_written_in_their_zone() -> None:
+    hourly = Clock("second", 3600, 0, zone=-12_600)
+    assert hourly.text(3600) == "1970-01-01 01:00:00-03:30"
+    assert Clock("second", DAY, 0, zone=0).text(DAY) == "1970-01-02 00:00:00+00:00"
+    assert Clock("second", 1800, 0, dated=False).text(DAY + 1800) == "00:30:00"
