@@ -69,7 +69,7 @@ class SeriesConfig(TableFiles, RunConfig):
 
     data: Source = option(
         EMBEDDED,
-        "`embedded`, the series of --task, or the path of a file of columns: text, CSV, npy or npz.",
+        "`embedded`, the series of --task, or the path of a file of columns: text, CSV, npy, npz.",
     )
     task: Task = option(
         "mackey_glass",

@@ -29,7 +29,7 @@ class _Rows:
         name: Of the series; empty where a file holds one.
         blocks: The block of each row.
         rows: Its place in the block.
-        times: Its time.
+        times: Its time; its place in the block without time stamps.
         values: Its values.
     """
 
@@ -129,6 +129,7 @@ def _in_utc(times: Times) -> Times:
 
 def _groups(blocks: Sequence[Block], times: Sequence[Times]) -> list[_Rows]:
     """The rows of each series, in the order of the files."""
+    stamps = [each.values for each in times] or [np.arange(len(each.lines)) for each in blocks]
     places: dict[str, dict[int, list[int]]] = {}
     for index, block in enumerate(blocks):
         for row, name in enumerate(block.groups):
@@ -138,7 +139,7 @@ def _groups(blocks: Sequence[Block], times: Sequence[Times]) -> list[_Rows]:
             name,
             [blocks[index] for index, rows in inside.items() for _ in rows],
             np.concatenate([*inside.values()]),
-            np.concatenate([times[i].values[rows] for i, rows in inside.items() if times] or [[]]),
+            np.concatenate([stamps[index][rows] for index, rows in inside.items()]),
             np.concatenate([blocks[index].values[rows] for index, rows in inside.items()]),
         )
         for name, inside in places.items()
@@ -156,6 +157,8 @@ def _check_twice(rows: _Rows) -> None:
     block = rows.blocks[second]
     if names := block.naming():
         hint = f"--series-column {' '.join(names)} makes each combination a series"
+    elif block.times is not None and not block.times.dated:
+        hint = "expected dates besides; --time-column none takes each row as a step"
     elif _ends_daylight_saving(rows.times[order][same], block):
         hint = (
             "this hour occurs twice where daylight saving time ends; expected time stamps in UTC "
@@ -168,7 +171,8 @@ def _check_twice(rows: _Rows) -> None:
         )
     line = rows.where(first).rpartition(":")[2]
     raise rows.error(
-        second, f"the time stamp {rows.written(second)!r}{rows.of} is already in line {line}; {hint}"
+        second,
+        f"the time stamp {rows.written(second)!r}{rows.of} is already in line {line}; {hint}",
     )
 
 

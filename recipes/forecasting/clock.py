@@ -26,6 +26,7 @@ _PARTS = (
     (1, "nanosecond", "ns"),
 )
 
+
 @dataclass(frozen=True)
 class Clock:
     """Even steps of time.

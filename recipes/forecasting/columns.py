@@ -117,7 +117,7 @@ def _why_aside(table: Table, index: int) -> str:
     if not table.is_numeric(index):
         return "holds text"
     if holds_fractions(table, index):
-        return "is a time by its name, in fractions, which are no time stamps; rows are steps"
+        return "counts time in fractions, not in time stamps: each row is a step"
     return why_no_measure(table, index) or ""
 
 

@@ -154,7 +154,7 @@ def load(source: Source, config: Config) -> Data:
         if not len(data.windows(part)):
             raise UserError(
                 f"--data {source}: no window of {window} steps and {config.horizon} steps after it "
-                f"in the {part} part; expected a smaller --window or --horizon."
+                f"in the {part} part; expected a smaller --window or --horizon{_gaps(series)}."
             )
     chosen = "" if config.season or earlier else "chosen on the training part; --season overrides"
     facts = (
@@ -165,6 +165,11 @@ def load(source: Source, config: Config) -> Data:
         Fact("calendar", ", ".join(_PERIODS[period] for period in periods) or "not used"),
     )
     return dataclasses.replace(data, understood=facts)
+
+
+def _gaps(series: SeriesSet) -> str:
+    """The steps without rows, where these may be why nothing can be learnt."""
+    return "".join(f" ({fact.text})" for fact in series.understood if fact.topic == "gaps")
 
 
 def load_test(source: Source, config: Config, record: Record) -> Backtest:

@@ -59,7 +59,9 @@ class Findings:
         for column, found in self._values.items():
             if found.count:
                 text = f"{found.count:,} of {found.total:,} values of {column!r} are missing"
-                facts.append(Fact("missing", f"{text}, {self._in(found)}the first in {found.where}"))
+                facts.append(
+                    Fact("missing", f"{text}, {self._in(found)}the first in {found.where}")
+                )
         if (found := self._steps).count:
             text = f"{found.count:,} of {found.total:,} steps have no row"
             text = f"{text}, {self._in(found)}the first {found.where}: missing values"

@@ -43,7 +43,9 @@ def read_block(path: Path, config: SeriesConfig, targets: Sequence[str] | None =
         [line for line, _ in table.rows],
         lambda row: "" if stamps is None else stamps.written(table, row),
         table.error,
-        lambda: [] if stamps is None else naming_columns(table, columns, stamps.times.values),
+        lambda: (
+            [] if stamps is None else naming_columns(table, columns, stamps.times.values.tolist())
+        ),
         (
             *table.facts,
             *table.numbers_facts(columns.used),

@@ -33,6 +33,9 @@ _DAYS = {"date", "datetime", "timestamp", "ds", "day"}
 #: Names of columns of text that ought to hold time stamps.
 _OUGHT = re.compile(r"(?:.*[ _-])?(?:date|time|timestamp|datetime)(?:[ _-]\(?utc\)?)?")
 
+#: What looks like a part of a time stamp.
+_LIKE = re.compile(r".*(?:[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}|[0-9]{1,2}:[0-9]{2}).*")
+
 _HOURS = {"hour", "hr", "hours", "hour of day", "he", "hour ending"}
 _OTHER_NAMES = {"yr": "year", "mo": "month", "mon": "month", "mth": "month", "hr": "hour"}
 
@@ -206,15 +209,16 @@ def _has_fractions(table: Table, index: int) -> bool:
 
 
 def _check_names(table: Table, free: Sequence[int]) -> None:
-    """Refuse text in a column that is called a time stamp."""
-    for index in free if table.header else ():
+    """Refuse text that is called a time stamp or looks like one, but cannot be read."""
+    for index in free:
         cells = [cell for cell in table.column(index) if not is_missing(cell)]
-        if cells and _OUGHT.fullmatch(_called(table, index)) and not table.is_numeric(index):
-            row = table.column(index).index(cells[0])
+        called = table.header and _OUGHT.fullmatch(_called(table, index))
+        like = 2 * sum(_LIKE.fullmatch(cell) is not None for cell in cells) > len(cells)
+        if cells and (called or like) and not table.is_numeric(index):
             raise table.error(
-                row,
-                f"column {table.names[index]!r} is called a time stamp, but {cells[0]!r} cannot be "
-                "read as one; --date-format says how it is written, --time-column which column "
+                table.column(index).index(cells[0]),
+                f"column {table.names[index]!r} seems to hold time stamps, but {cells[0]!r} cannot "
+                "be read as one; --date-format says how it is written, --time-column which column "
                 "holds time stamps (none takes each row as a step)",
             )
 

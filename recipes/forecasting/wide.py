@@ -95,7 +95,7 @@ def _series_in_rows(
     places = np.concatenate(kept)
     facts = [Fact("form", f"a series in each row, named by {_quoted(table, naming)}")]
     if empty := [name for name, span in zip(groups, kept, strict=True) if not len(span)]:
-        facts.append(Fact("left out", f"{len(empty):,} rows without values: {listed(empty, 5)}"))
+        facts.append(Fact("left out", f"series without any value: {listed(empty, 5)}"))
     if unused := [table.names[index] for index in others if index not in naming]:
         facts.append(Fact("left aside", listed(unused, 10)))
     return _block(table, config, columns, values, rows, places, _read(table, names), groups, facts)

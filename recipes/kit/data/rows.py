@@ -16,7 +16,9 @@ Row = tuple[int, list[str]]
 csv.field_size_limit(2**31 - 1)  # A cell may hold a whole document.
 
 
-def csv_rows(path: Path, text: str, delimiter: str, *, quotes: bool = True) -> list[Row]:
+def csv_rows(
+    path: Path, text: str, delimiter: str, *, quotes: bool = True, padded: bool = False
+) -> list[Row]:
     """Line number and cells of each row, also of those that are empty.
 
     Cells between tabs may hold quotation marks that mean nothing, as texts do, or be quoted, as
@@ -27,6 +29,7 @@ def csv_rows(path: Path, text: str, delimiter: str, *, quotes: bool = True) -> l
         text: Its content.
         delimiter: The character that separates cells.
         quotes: Whether cells in quotation marks may hold delimiters and line ends.
+        padded: Whether blanks may stand before a quotation mark that opens a cell.
 
     Raises:
         DataError: If it is not CSV; names file and line.
@@ -35,7 +38,7 @@ def csv_rows(path: Path, text: str, delimiter: str, *, quotes: bool = True) -> l
     text = text.replace("\r", " ")  # A carriage return that ends no line.
     try:
         rows = []
-        for end, row in _read(text, delimiter, quotes=quotes):
+        for end, row in _read(text, delimiter, quotes=quotes, padded=padded):
             rows.append((number, row))
             number = end + 1
     except csv.Error as error:
@@ -45,11 +48,11 @@ def csv_rows(path: Path, text: str, delimiter: str, *, quotes: bool = True) -> l
     return rows
 
 
-def _read(text: str, delimiter: str, *, quotes: bool) -> Iterator[Row]:
+def _read(text: str, delimiter: str, *, quotes: bool, padded: bool = False) -> Iterator[Row]:
     """The number of the last line of each row, and its cells."""
     lines = io.StringIO(text)
     if quotes:
-        reader = csv.reader(lines, delimiter=delimiter, strict=True)
+        reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=padded, strict=True)
     else:
         reader = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True)
     for row in reader:

@@ -209,7 +209,7 @@ def read_table(
     if delimiter == " ":
         rows = [(number, line.split()) for number, line in enumerate(text.split("\n"), start=1)]
     else:
-        rows = csv_rows(path, text, delimiter or "\0")
+        rows = csv_rows(path, text, delimiter or "\0", padded=_is_padded(text, delimiter))
     rows = [(line, [cell.strip() for cell in cells]) for line, cells in rows]
     while rows and is_blank(rows[-1][1]):
         del rows[-1]
@@ -250,11 +250,13 @@ def names_columns(first: Sequence[str], body: Sequence[Row]) -> bool:
     if not body:
         return not any(map(_is_number, first))
     below = body[0][1]
+    named = any(not is_missing(cell) and not _is_number(cell) for cell in first)
     for index, cell in enumerate(first):
         column = [cells[index] for _, cells in body[:_LOOKED_AT] if index < len(cells)]
         present = [value for value in column if not is_missing(value)]
-        numbers = 2 * sum(map(_is_number, present)) > len(present)
-        if numbers and not is_missing(cell) and not _is_number(cell):
+        numbers = bool(present) and 2 * sum(map(_is_number, present)) >= len(present)
+        # An index has no name; but neither has a row of numbers that begins with a missing one.
+        if numbers and not _is_number(cell) and (named if not cell else not is_missing(cell)):
             return True
     counting = [float(cell) for cell in first if re.fullmatch("[0-9]+", cell)]
     return (
@@ -296,10 +298,15 @@ def _widths(path: Path, text: str, mark: str) -> Counter[int]:
     """How many of the first rows have how many cells."""
     part = "\n".join(text.split("\n", _LOOKED_AT)[:_LOOKED_AT])
     try:
-        rows = csv_rows(path, part, mark)
+        rows = csv_rows(path, part, mark, padded=_is_padded(part, mark))
     except DataError:
         rows = [(0, line.split(mark)) for line in part.split("\n")]
     return Counter(len(cells) for _, cells in rows if not is_blank(cells))
+
+
+def _is_padded(text: str, mark: str) -> bool:
+    """Whether the first row has blanks before quoted cells, as in `"Month", "1958"`."""
+    return re.match(rf'"[^"\n]*"{re.escape(mark)} +"', text) is not None
 
 
 def _are_numbers_between_blanks(lines: Sequence[str]) -> bool:

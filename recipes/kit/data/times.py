@@ -83,6 +83,10 @@ class UnreadableTime(ValueError):
         self.index, self.expected = index, expected
 
 
+class UnclearTime(UnreadableTime):
+    """A date that may be read in two ways, as all in its column."""
+
+
 def time_column(table: Table, index: int, *, days: bool = False) -> Times:
     """The times of a column of a table.
 
@@ -100,11 +104,11 @@ def time_column(table: Table, index: int, *, days: bool = False) -> Times:
     try:
         return read_times(cells, table.reading.date_format, days=days)
     except UnreadableTime as error:
-        where = f"column {table.names[index]!r}"
-        found = f"found {table.column(index)[error.index]!r}"
-        raise table.error(
-            error.index, f"expected {error.expected} in {where}, {found} (--date-format decides)"
-        ) from None
+        where, found = f"column {table.names[index]!r}", repr(table.column(index)[error.index])
+        message = f"expected {error.expected} in {where}, found {found} (--date-format decides)"
+        if isinstance(error, UnclearTime):
+            message = f"{found} in {where} is {error.expected}"
+        raise table.error(error.index, message) from None
 
 
 def read_times(
@@ -228,10 +232,10 @@ def _order(texts: pd.Series, readings: Mapping[str, Moments], usual: str) -> tup
     best, second = ranked[0], ranked[1]
     differ = np.flatnonzero(readings[best].seconds != readings[second].seconds)
     if uneven[best] == uneven[second] and len(differ):
-        raise UnreadableTime(
+        raise UnclearTime(
             int(differ[0]),
-            f"a date that is not both {best} and {second}, with steps as even, as all here are; "
-            "--date-format '%d/%m/%Y' or '%m/%d/%Y' (or the like) says which;",
+            f"a date with the {best} or with the {second}, and the steps of all are as even either "
+            "way; --date-format '%d/%m/%Y', '%m/%d/%Y' or the like says which",
         )
     lengths, others = uneven[best][0], uneven[second][0]
     if lengths == others:
@@ -295,9 +299,7 @@ def _by_format(texts: pd.Series, date_format: str) -> Times:
 def _parsed(texts: pd.Series, date_format: str) -> pd.Series:
     """Times in UTC where they have an offset; missing where the format does not fit."""
     try:
-        parsed = pd.to_datetime(
-            texts, format=date_format, errors="coerce", utc="%z" in date_format
-        )
+        parsed = pd.to_datetime(texts, format=date_format, errors="coerce", utc="%z" in date_format)
     except ValueError as error:
         raise UserError(f"--date-format {date_format!r}: {error}.") from None
     return parsed.dt.tz_localize(None)

@@ -13,9 +13,10 @@ import pytest
 from recipes.forecasting import data as forecasting
 from recipes.forecasting.baseline import naive, seasonal_naive
 from recipes.forecasting.data import Data, PartName
-from recipes.forecasting.formats import read_series
 from recipes.forecasting.options import Config, SeriesName
 from recipes.forecasting.season import season_scale
+from recipes.forecasting.series import SeriesSet
+from recipes.forecasting.sources import read_files
 from recipes.forecasting.windows import Part, Windows, calendar
 from recipes.kit.data.facts import Fact
 from recipes.kit.data.source import Source
@@ -36,6 +37,10 @@ def columns(**options: Any) -> Config:
     return Config(data=Source.of(Path("any.csv")), **options)
 
 
+def read_series(path: Path, config: Config) -> SeriesSet:
+    return read_files([path], config)
+
+
 def load(path: Path | str, **options: Any) -> Data:
     """The data of a file or folder."""
     source = Source.of(Path(path))
@@ -53,12 +58,15 @@ def test_with_a_header(tmp_path: Path) -> None:
     assert read.targets == ("a",) and series.clock.name == "day"
     np.testing.assert_array_equal(series.values[:, 0], [1, np.nan, np.nan, 4])
     assert lines(read.understood) == [
-        "not used: b (see --target)",
-        "missing: 1 of 3 values of 'a', the first in series.csv:3",
-        "gaps: 1 of 4 steps have no row in series.csv, the first 2020-01-03: missing values",
+        "table: series.csv: 3 rows below a header, 4 columns, separated by commas",
+        "time: when: as 2024-01-31",
+        "left aside: b (see --target); note (holds text)",
+        "first values: a: 1, nan, 4",
+        "missing: 1 of 3 values of 'a' are missing, the first in series.csv:3",
+        "gaps: 1 of 4 steps have no row, the first 2020-01-03 in series.csv: missing values",
     ]
     read = read_series(tmp_path / "series.csv", columns(target=("b",), covariates=("a",)))
-    assert "missing: 1 of 3 values of 'a'" in " ".join(lines(read.understood))
+    assert "missing: 1 of 3 values of 'a' are missing" in " ".join(lines(read.understood))
     np.testing.assert_array_equal(read.series[0].values[:, 0], [10, 20, np.nan, np.nan])
     np.testing.assert_array_equal(read.series[0].covariates[:, 0], [1, np.nan, np.nan, 4])
     assert read_series(tmp_path / "series.csv", columns(target=("all",))).targets == ("a", "b")
@@ -66,10 +74,10 @@ def test_with_a_header(tmp_path: Path) -> None:
 
 def test_without_a_header_gzipped(tmp_path: Path) -> None:
     path = tmp_path / "series.csv.gz"
-    path.write_bytes(gzip.compress(b"1;0,5\n2;0,25\n3;\n"))
+    path.write_bytes(gzip.compress(b"1;0,5\n4;0,25\n3;\n"))
     read = read_series(path, columns())
     assert read.targets == ("column 0", "column 1") and read.series[0].clock is None
-    np.testing.assert_array_equal(read.series[0].values, [[1, 0.5], [2, 0.25], [3, np.nan]])
+    np.testing.assert_array_equal(read.series[0].values, [[1, 0.5], [4, 0.25], [3, np.nan]])
     assert read_series(path, columns(target=("1",))).targets == ("column 1",)
 
 
@@ -81,7 +89,9 @@ def test_the_index_of_a_data_frame_is_no_target(tmp_path: Path) -> None:
     assert read.targets == ("y",) and read.series[0].clock.text(1992) == "1992"
     assert len(read.series[0]) == 4
     none = read_series(path, columns(time_column="none"))
-    assert none.targets == ("year",) and none.series[0].clock is None
+    assert none.targets == ("y",) and none.series[0].clock is None
+    named = read_series(path, columns(time_column="none", target=("year",)))
+    assert named.targets == ("year",)
 
 
 def test_quoted_names_and_months_first(tmp_path: Path) -> None:
@@ -96,9 +106,8 @@ def test_unsorted_rows_are_sorted_and_reported(tmp_path: Path) -> None:
     path = write(tmp_path, "d,y\n2020-01-03,3\n2020-01-01,1\n2020-01-02,2\n")
     read = read_series(path, columns())
     np.testing.assert_array_equal(read.series[0].values[:, 0], [1, 2, 3])
-    assert lines(read.understood) == [
-        "order: rows are not in the order of time (from series.csv:3 on): sorted"
-    ]
+    order = "order: rows are not in the order of time (from series.csv:3 on): sorted"
+    assert lines(read.understood)[-1] == order
 
 
 def test_several_series_below_each_other(tmp_path: Path) -> None:
@@ -107,13 +116,13 @@ def test_several_series_below_each_other(tmp_path: Path) -> None:
         for day in range(1, 6)
         for place, shop in enumerate(("north", "south"))
     )
-    read = read_series(write(tmp_path, text), columns(series_column="shop"))
+    read = read_series(write(tmp_path, text), columns(series_column=("shop",)))
     assert [s.name for s in read.series] == ["north", "south"] and read.targets == ("sold",)
     np.testing.assert_array_equal(read.series[1].values[:, 0], [11, 12, 13, 14, 15])
     with pytest.raises(
         DataError,
         match=r"series.csv:3: the time stamp '2020-01-01' is already in "
-        r"line 2; several series in one file need --series-column",
+        r"line 2; --series-column shop makes each combination a series",
     ):
         read_series(tmp_path / "series.csv", columns())
 
@@ -123,7 +132,7 @@ def test_several_series_below_each_other(tmp_path: Path) -> None:
     [
         ("", {}, "holds no values"),
         ("a,b\n", {}, "series.csv:1: expected a column of numbers|holds a header and no"),
-        ("a,b\n1,2\n3\n", {}, "series.csv:3: expected 2 columns, found 1"),
+        ("a,b\n" + "1,2\n" * 9 + "3\n" * 4, {}, "series.csv:11: expected 2 columns, found 1"),
         ("a,a\n1,2\n", {}, "series.csv:1: two columns are named 'a'"),
         ("a\n1\n2\nthree\n", {"target": ("a",)}, "series.csv:4: expected a number in column"),
         ("a\n1\ninf\n", {"target": ("a",)}, "series.csv:3: expected a number .* found 'inf'"),
@@ -131,23 +140,23 @@ def test_several_series_below_each_other(tmp_path: Path) -> None:
         ("a,b\n,1\n,2\n", {"target": ("a",)}, "series.csv:2: column 'a' holds no value"),
         ("a,b\n1,2\n", {"target": ("a",), "covariates": ("a",)}, "column 'a' is used twice"),
         (
-            "t,y\n2020-01-01,1\nlater,2\n",
+            "t,y\n2020-01-01,1\n2020-01-02,1\nlater,2\n",
             {"time_column": "t"},
-            "series.csv:3: expected a time stamp",
+            "series.csv:4: expected a time stamp",
         ),
         (
-            "t,y\n2020-01-01,1\n2020-01-02,2\n2020-01-03,3\n2020-01-03 07:00,4\n",
+            "t,y\n2020-01-01,1\n2020-01-02,2\n2020-01-03,3\n2020-01-03 07:00,9\n",
             {},
             "series.csv:5: the time stamp '2020-01-03 07:00' lies between the steps of the others, "
             "one day each",
         ),
         (
-            "t,y\n2020-01-01,1\n2020-01-02,2\n9020-01-03,3\n",
+            "t,y\n2020-01-01,1\n2020-01-02,5\n9020-01-03,3\n",
             {},
-            "series.csv:4: the time stamp '9020-01-03' is .* steps of one day after the first",
+            "series.csv:4: the time stamp '9020-01-03' is .* steps of one day after the first, "
+            "2020-01-01, but there are only 3 rows",
         ),
         ("name\nx\ny\n", {}, "expected a column of numbers to forecast"),
-        ('a\n999\n998\n"1,012"\n', {}, "series.csv:4: expected a number .* found '1,012'"),
         ("sold\n1\n2\nthree\n", {}, "series.csv:4: expected a number in column 'sold'"),
         ('a\n"1\n', {}, "series.csv:2: is not CSV"),
     ],
@@ -193,7 +202,7 @@ def test_series_too_short_are_left_out_and_reported(tmp_path: Path) -> None:
     folder = tmp_path / "many"
     folder.mkdir()
     numbers(folder, np.sin(np.arange(60)), "a.csv")
-    numbers(folder, np.arange(9), "b.csv")
+    numbers(folder, np.arange(9) ** 2, "b.csv")
     numbers(folder, np.ones(60), "c.csv")
     data = load(folder, horizon=5)
     assert [s.name for s in data.series.series] == ["a.csv"]
@@ -237,7 +246,7 @@ def test_naive_forecasts(tmp_path: Path) -> None:
 
 
 def test_targets_apart(tmp_path: Path) -> None:
-    text = "a,b\n" + "".join(f"{i},{i * i}\n" for i in range(50))
+    text = "a,b\n" + "".join(f"{i**3},{i * i}\n" for i in range(50))
     path = write(tmp_path, text)
     together = load(path, horizon=3, target=("all",)).series
     assert together.targets == ("a", "b") and len(together.series) == 1
@@ -295,11 +304,15 @@ def test_everything_understood_is_reported(tmp_path: Path) -> None:
         "clock: steps of one day, 2024-01-01 to 2024-01-31",
         "forecast: sold",
     ]
-    # Every note about a file, however many there are.
-    assert reported[5:13] == [
-        f"missing: 1 of 31 values of 'sold', the first in {shop}.csv:5" for shop in "abcdefgh"
+    # What holds for many files is said once.
+    assert reported[5:8] == [
+        "table: 31 rows below a header, 3 columns, separated by commas (all 8 files)",
+        "time: day: as 2024-01-31 (all 8 files)",
+        "left aside: note (holds text) (all 8 files)",
     ]
-    assert reported[13:] == [
+    assert [line.partition(": ")[0] for line in reported[8:12]] == ["first values"] * 4
+    assert reported[12:] == [
+        "missing: 8 of 248 values of 'sold' are missing, in 8 of 8 series, the first in a.csv:5",
         "season: none",
         "windows: 7 steps, to forecast the next 2",
         "calendar: weekday",
@@ -319,12 +332,12 @@ def test_several_files_are_series_of_the_same_columns(tmp_path: Path) -> None:
     ("name", "steps", "step", "line"),
     [
         ("AirPassengers", 144, "month", "season: 12 steps of one month"),
-        ("ILINet", 1305, "week", "4 of 1,305 steps have no row in ILINet.csv"),
+        ("ILINet", 1305, "week", "4 of 1,305 steps have no row"),
         ("heart_rate", 1800, None, ""),
         ("monthly-sunspots", 2820, "month", "season: none: "),
         ("taxi_new_york_passengers", 10320, "30 minutes", "season: 336 steps"),
         ("taylor", 4032, None, "season: 336 steps"),
-        ("temps", 3652, "day", "2 of 3,652 steps have no row in temps.csv, the first 1984-12-31"),
+        ("temps", 3652, "day", "2 of 3,652 steps have no row, the first 1984-12-31"),
         ("us_gasoline", 1578, "week", "not in the order of time (from us_gasoline.csv:3 on)"),
     ],
 )
@@ -339,5 +352,6 @@ def test_files_as_they_are(name: str, steps: int, step: str | None, line: str) -
 @pytest.mark.skipif(not DARTS.is_dir(), reason="the files of darts are not here")
 def test_empty_cells_of_ilinet() -> None:
     read = read_series(DARTS / "ILINet.csv", columns(target=("AGE 25-49",)))
-    assert "of 1,301 values of 'AGE 25-49', the first in ILINet.csv:2" in read.understood[0].text
+    (missing,) = [fact.text for fact in read.understood if fact.topic == "missing"]
+    assert "of 1,301 values of 'AGE 25-49' are missing, the first in ILINet.csv:2" in missing
     assert np.isnan(read.series[0].values[0, 0])

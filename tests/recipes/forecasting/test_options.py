@@ -63,7 +63,7 @@ def test_what_an_echo_state_network_has_no_use_for(name: str, value: Any) -> Non
     ("name", "value"),
     [
         *[("target", ("co2",)), ("covariates", ("a",)), ("known_covariates", ("a",))],
-        *[("time_column", "none"), ("series_column", "a")],
+        *[("time_column", "none"), ("series_column", ("a",))],
     ],
 )
 def test_columns_are_for_files(name: str, value: Any) -> None:
@@ -76,6 +76,27 @@ def test_either_option_names_the_embedded_series() -> None:
     named = Config(data=Source("embedded", "nile"))
     for config in (named, Config(data=named.data, series="nile"), Config(series="nile")):
         assert series_data.load(config.data, config).series.columns == ("nile",)
+
+
+def test_shares_have_no_effect_where_files_are_the_parts() -> None:
+    files = {part: [Path(f"{part}.csv")] for part in ("train", "valid", "test")}
+    whole = Source.of_parts(files)
+    with pytest.raises(UserError, match="--test-share has no effect with --test FILE"):
+        Config(data=whole, test_share=0.3)
+    with pytest.raises(UserError, match="--valid-share has no effect with --valid FILE"):
+        Config(data=whole, valid_share=0.2)
+    del files["valid"]
+    assert Config(data=Source.of_parts(files), valid_share=0.2).valid_share == 0.2
+
+
+@pytest.mark.parametrize(
+    ("old", "now"), [("shop", ("shop",)), (None, ()), (["a", "b"], ("a", "b"))]
+)
+def test_the_series_column_of_an_earlier_version(tmp_path: Path, old: Any, now: Any) -> None:
+    path = tmp_path / "config.json"
+    options = {"data": "some.csv", "series_column": old}
+    path.write_text(json.dumps({"recipe": "forecasting", "options": options, "versions": {}}))
+    assert read_config(Config, path, "forecasting").series_column == now
 
 
 def test_a_config_of_an_earlier_version_is_read(tmp_path: Path) -> None:

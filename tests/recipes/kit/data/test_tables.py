@@ -136,6 +136,11 @@ def test_an_error_in_the_last_row_hints_at_a_sum(table):
         ("1,2,3\n4,5,6\n", ("column 0", "column 1", "column 2")),
         (",b\n0,x\n1,y\n", ("column 0", "b")),
         ("country,1960,1961,1962\nc,1.5,2.5,3.5\n", ("country", "1960", "1961", "1962")),
+        (",5\n1,6\n2,7\n", ("column 0", "column 1")),
+        ("NA\n1\n2\n", ("column 0",)),
+        ("a,b\n(s),(kWh)\n1,2\n2,4\n", ("a", "b")),  # below the names their units
+        ("sep=;\na;b\n1;2\n", ("a", "b")),
+        ('"a", "b, c"\n1, 2\n', ("a", "b, c")),
     ],
 )
 def test_the_first_row_is_a_header_where_it_differs_in_kind(table, text, names):

@@ -73,7 +73,10 @@ def test_how_times_are_written(cells: list[str], stamps: list[str]) -> None:
 @pytest.mark.parametrize(
     ("cells", "nanoseconds"),
     [
-        (["1600000000000", "1600000000100"], [1_600_000_000_000_000_000, 1_600_000_000_100_000_000]),
+        (
+            ["1600000000000", "1600000000100"],
+            [1_600_000_000_000_000_000, 1_600_000_000_100_000_000],
+        ),
         (["1600000000000001"], [1_600_000_000_000_001_000]),
         (["1600000000000000001"], [1_600_000_000_000_000_001]),
         (["1600000000.25"], [1_600_000_000_250_000_000]),
@@ -131,7 +134,7 @@ def test_what_comes_first_is_decided_on_the_whole_column(
 
 def test_a_tie_is_refused_and_a_format_decides() -> None:
     cells = [f"{day:02}/01/2020" for day in range(1, 10)]
-    with pytest.raises(UnreadableTime, match=r"both day first and month first.*--date-format"):
+    with pytest.raises(UnreadableTime, match=r"day first or with the month first.*--date-format"):
         read_times(cells)
     assert read_times(cells, "%m/%d/%Y").values[1] == seconds("2020-02-01")[0]
     assert read_times(cells, "%d/%m/%Y").values[1] == seconds("2020-01-02")[0]
