@@ -34,6 +34,11 @@ def read_block(path: Path, config: SeriesConfig, targets: Sequence[str] | None =
     columns = find_columns(table, config, config.target if targets is None else targets)
     values = np.stack([table.numbers(index) for index in columns.used], axis=1)
     stamps = columns.stamps
+
+    def naming() -> list[str]:
+        times = [] if stamps is None else stamps.times.values.tolist()
+        return naming_columns(table, columns, times)
+
     return Block(
         path,
         _names(table, columns),
