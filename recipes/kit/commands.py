@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from recipes.kit import output
+from recipes.kit.data.facts import as_lines
 from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
 from recipes.kit.finding import check_name, load_options, recipe_names
@@ -18,6 +19,7 @@ from recipes.kit.inputs import texts
 from recipes.kit.option import Group, option
 from recipes.kit.parse import HELP, parse, split_words
 from recipes.kit.run_options import (
+    CheckFlags,
     RunFlags,
     TuneFlags,
     given_by_hand,
@@ -118,6 +120,22 @@ def train_command(words: list[str]) -> int:
             _say_how_to_continue(["rnn-zoo", "train", name, "--out", str(out), "--resume"])
         raise
     _summary(out, metrics)
+    return 0
+
+
+def check_command(words: list[str]) -> int:
+    """`rnn-zoo check RECIPE --data SRC [options]`."""
+    name, rest = _recipe_word("check", words)
+    kind = load_options(name).Config
+    config, flags = read_run_options(name, kind, CheckFlags, rest, f"rnn-zoo check {name}")
+    recipe = _start(name)
+    from recipes.kit.run import understood_by
+
+    facts = understood_by(recipe, config)
+    if flags.json:
+        print(json.dumps([fact._asdict() for fact in facts], indent=2, ensure_ascii=False))
+    else:
+        print("\n".join(as_lines(facts)))
     return 0
 
 
