@@ -13,15 +13,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
+from recipes.kit.data.intensities import bytes_of, scaled, top_of
 from recipes.kit.errors import DataError
 
 Colour = Literal["grey", "rgb"]
 Background = Literal["white", "black"]
+
+#: Endings of image files, besides `.npy`.
+SUFFIXES = frozenset(
+    (
+        *(".png", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".gif", ".tif", ".tiff", ".webp"),
+        *(".pbm", ".pgm", ".ppm", ".pnm", ".tga", ".jp2"),
+    )
+)
 
 #: An image of more pixels is refused before it is decoded: a file of a few kilobytes can claim any.
 MOST_PIXELS = 80_000_000
@@ -156,37 +165,23 @@ def has_colour(pixels: np.ndarray) -> bool:
     return bool((pixels[..., :1] != pixels[..., 1:]).any())
 
 
-def top_of(dtype: np.dtype[Any]) -> int | None:
-    """The greatest intensity of an array by its depth; None where only its contents can tell."""
-    if dtype.kind == "b":
-        return 1
-    return int(np.iinfo(dtype).max) if dtype.kind == "u" else None
+def image_files(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The image files of a folder, searched to the bottom, by name, and the other files.
 
-
-def bytes_of(values: np.ndarray, path: Path, name: str = "") -> np.ndarray:
-    """Intensities as bytes: those of unsigned integers by their depth, floats as fractions of 1,
-    and signed integers as the bytes they are.
-
-    Args:
-        values: An array of any shape.
-        path: The file it is from, for messages.
-        name: Its name in that file, for messages.
-
-    Raises:
-        DataError: If they are not intensities, with what was found.
+    What systems leave behind (`._00.png`, `.DS_Store`, `__MACOSX`) is in neither. `.npy` files
+    count where there are no others, and each holds one image.
     """
-    depth = top_of(values.dtype)
-    if depth is not None:
-        return _scaled(values, depth)
-    where = f"{name}: " if name else ""
-    if values.dtype.kind not in "if":
-        raise DataError(path, f"{where}expected intensities, found values of type {values.dtype}")
-    low, high = values.min(), values.max()
-    top = 1 if values.dtype.kind == "f" else 255
-    if not (0 <= low and high <= top):
-        expected = "floats from 0 to 1" if top == 1 else "bytes from 0 to 255"
-        raise DataError(path, f"{where}expected {expected}, found {low:g} to {high:g}")
-    return _scaled(values, top)
+    files = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not any(map(_is_left_behind, path.relative_to(folder).parts))
+    ]
+    pictures = [path for path in files if path.suffix.lower() in SUFFIXES]
+    if not pictures:
+        arrays = [path for path in files if path.suffix.lower() == ".npy"]
+        pictures = arrays if all(_holds_one_image(path) for path in arrays) else []
+    images = {*pictures}
+    return pictures, [path for path in files if path not in images]
 
 
 def size_of(height: int, width: int) -> str:
@@ -194,8 +189,19 @@ def size_of(height: int, width: int) -> str:
     return f"{height:,} x {width:,}"
 
 
-def _scaled(values: np.ndarray, top: float) -> np.ndarray:
-    return values if values.dtype == "uint8" else np.round(values * (255 / top)).astype("uint8")
+def _is_left_behind(name: str) -> bool:
+    # Not `is_hidden`: cameras begin names with an underscore.
+    return name.startswith((".", "__MACOSX")) or name.lower() in ("thumbs.db", "desktop.ini")
+
+
+def _holds_one_image(path: Path) -> bool:
+    try:
+        _mapped(path)
+    except BrokenImage:
+        return True  # among others, to be left out
+    except DataError:
+        return False
+    return True
 
 
 @contextmanager
@@ -275,7 +281,7 @@ def _shallow(image: Image.Image, path: Path) -> Image.Image:
     if not (0 <= low and high <= top):
         expected = "floats from 0 to 1" if top == 1 else f"intensities from 0 to {top:,.0f}"
         raise DataError(path, f"expected {expected}, found {low:g} to {high:g}")
-    pixels = _scaled(values, top)
+    pixels = scaled(values, top)
     if isinstance(image, TiffImagePlugin.TiffImageFile):
         white_is_zero = image.tag_v2.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0
         pixels = 255 - pixels if white_is_zero else pixels  # Pillow does so with 8 bits only
