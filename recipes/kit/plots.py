@@ -299,11 +299,14 @@ def trials_by(
     panels = figure.subplots(1, len(scales), sharey=True, squeeze=False)[0]
     for axes, (name, scale) in zip(panels, scales.items(), strict=True):
         axes.set_xscale(scale)
-        axes.plot([row[name] for row in rows], values, "o", color=COLOURS[0], alpha=0.7)
+        places = [row[name] for row in rows]
+        axes.plot(places, values, "o", color=COLOURS[0], alpha=0.7)
         if best is not None:
-            _star(axes, rows[best][name], values[best])
+            _star(axes, places[best], values[best])
         if scale == "log":
             log_ticks(axes.xaxis)
+        elif all(isinstance(place, int) for place in places):
+            whole_steps(axes, places)
         axes.set_xlabel(name.replace("_", " "))
     if min(values) > 0 and max(values) > 20 * min(values):
         panels[0].set_yscale("log")
