@@ -8,7 +8,8 @@
   floats are fractions of 1.
 - A folder of image files (PNG, JPEG and whatever else Pillow reads, of 1 to 32 bits, with alpha or
   without; or an `.npy` file for each), searched to the bottom. Where its folders are named train,
-  valid or dev, and test, these are the splits. Or a folder of `.npz` or `.npy` files named so.
+  valid or dev, and test, on any level, these are the splits. Or a folder of `.npz` or `.npy` files
+  named so.
 - `--train`, `--valid` and `--test` with any of these files and folders.
 """
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,7 @@ from PIL import Image
 from recipes.kit.data import tfds
 from recipes.kit.data.facts import Fact
 from recipes.kit.data.images import Canvas, Colour, draw, has_colour, size_of
+from recipes.kit.data.intensities import bytes_of
 from recipes.kit.data.readers import Found, Readers
 from recipes.kit.data.source import Source
 from recipes.kit.earlier import read_earlier
@@ -230,7 +233,10 @@ def _read_tfds(name: str) -> Found[np.ndarray]:
         have = ", ".join(sorted(features))
         raise UserError(f"tfds:{name}: expected a feature 'image', found {have}")
     splits = {
-        split: [np.asarray(example["image"], "uint8") for example in tfds.decoded(builder, part)]
+        split: [
+            bytes_of(np.asarray(example["image"]), Path(f"tfds:{name}"), "image")
+            for example in tfds.decoded(builder, part)
+        ]
         for split, part in tfds.splits(builder).items()
     }
     return Found(splits, licence=tfds.licence(builder))

@@ -128,10 +128,10 @@ def _files_fact(
 
 
 def _split_of(picture: Path, folder: Path) -> str:
-    """The split that a folder in the folder names; "train" where none does."""
-    top = picture.relative_to(folder).parts[0] if picture.parent != folder else ""
+    """The split that the uppermost of the folders around it names; "train" where none does."""
     try:
-        return split_of(top) or "train"
+        named = map(split_of, picture.relative_to(folder).parts[:-1])
+        return next(filter(None, named), "train")
     except ValueError as error:
         raise UserError(f"{folder}: {error}; expected one split in a name") from None
 

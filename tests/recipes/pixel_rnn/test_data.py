@@ -99,7 +99,7 @@ def test_broken_npz(tmp_path: Path) -> None:
 
 
 def test_folder_with_splits(tmp_path: Path) -> None:
-    for split, count in (("train/a", 5), ("train/b", 3), ("test", 2)):
+    for split, count in (("train/a", 5), ("images/train/b", 3), ("images/test", 2)):
         for index, image in enumerate(pictures(count, 4, 6, seed=count)):
             write(tmp_path, f"{split}/{index}.png", image)
     (tmp_path / "notes.txt").write_text("no image")
@@ -326,6 +326,9 @@ def test_tfds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tfds, "decoded", lambda b, split: [{"image": row} for row in rows])
     data = load("tfds:mine")
     assert data.top == 1 and len(data.test) == 12 and "http://h" in data.licence
+    deep = rows.astype("uint16") * 65535
+    monkeypatch.setattr(tfds, "decoded", lambda b, split: [{"image": row} for row in deep])
+    assert load("tfds:mine").top == 255
     info.features = {"text": 0}
     with pytest.raises(UserError, match="tfds:mine: expected a feature 'image', found text"):
         load("tfds:mine")
