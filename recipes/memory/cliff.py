@@ -106,7 +106,7 @@ def _surface(axes: Any) -> None:
     w, b = np.meshgrid(np.linspace(1.2, 2.6, 240), np.linspace(-0.6, 0.2, 240))
     axes.plot_surface(w, b, loss(w, b), cmap="viridis", rcount=120, ccount=120, lw=0)
     axes.view_init(28, -60)
-    axes.set(xlabel="w", ylabel="b", zlabel="loss", title="The loss of one unit after 50 steps")
+    axes.set(xlabel="w", ylabel="b", title="The loss of one unit after 50 steps")
     axes.set(xticks=(1.5, 2, 2.5), yticks=(-0.5, 0), zticks=(0, 1, 2))
 
 
