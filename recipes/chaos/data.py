@@ -23,7 +23,7 @@ from recipes.chaos import embedded
 from recipes.chaos.formats import Columns, read_columns
 from recipes.chaos.options import Config
 from recipes.chaos.series import Examples, Part, Scaling, Scoring
-from recipes.kit.data.facts import Fact
+from recipes.kit.data.facts import Fact, listed
 from recipes.kit.data.readers import OWNERS_LICENCE
 from recipes.kit.data.source import Source
 from recipes.kit.data.splits import split_files
@@ -256,7 +256,7 @@ def _of_files(
     facts = read.facts
     if config.target is None:
         _check_changes(files["train"], read.names, values)
-        facts = (Fact("columns", ", ".join(read.names)), *facts)
+        facts = (Fact("columns", ", ".join(read.names)), *_not_asked(config, read.others), *facts)
         series = _going_on(values, read.names, *facts)._replace(licence=OWNERS_LICENCE)
     else:
         targets = [_read(path, config, [config.target], first_column) for path in files.values()]
@@ -269,9 +269,18 @@ def _of_files(
         target = np.concatenate([each.values for each in targets])
         names, values = tuple(read.names[i] for i in kept), values[:, kept]
         _check_changes(files["train"], (*names, name), np.concatenate([values, target], axis=1))
-        facts = (Fact("columns", ", ".join(names)), Fact("target", name), *facts)
+        others = [column for column in read.others if column != name]
+        columns = Fact("columns", ", ".join(names))
+        facts = (columns, Fact("target", name), *_not_asked(config, others), *facts)
         series = _Series(values, target, names, (name,), False, facts, OWNERS_LICENCE)
     return series, dict(zip(several, ends.tolist(), strict=True))
+
+
+def _not_asked(config: Config, others: Sequence[str]) -> list[Fact]:
+    """The columns of a file that are left aside since others were asked for."""
+    if not (config.names and others):
+        return []
+    return [Fact("left aside", f"{listed(others, 10)} (see --columns)")]
 
 
 def _read(path: Path, config: Config, wanted: Sequence[str], first: int) -> Columns:

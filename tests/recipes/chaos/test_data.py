@@ -189,6 +189,7 @@ def test_columns_of_a_file(tmp_path) -> None:
     assert data.understood[2:] == (
         Fact("columns", "b"),
         Fact("target", "a"),
+        Fact("left aside", "day (see --columns)"),
         Fact("table", "table.csv: 40 rows below a header, 3 columns, separated by commas"),
         Fact("first values", "b: 0, -10, -20, -30, -40, ..."),
     )

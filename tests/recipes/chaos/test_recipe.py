@@ -194,7 +194,10 @@ def test_one_answer_for_each_file(
     assert good["continuation"] == again["continuation"] and len(good["continuation"]) == 4
     assert "predictions" not in good
     assert "short.csv: expected more steps than the washout of 50" in short["error"]
-    assert "broken.csv:3: expected a number in column 'load', found 'x'" in broken["error"]
+    assert (
+        "broken.csv:3: expected a number in column 'load' (decimal point), found 'x'"
+        in broken["error"]
+    )
     assert "other.csv: has no column 'load'; expected some of flow, loud" in other["error"]
     assert main(["predict", str(trained), paths[0], "--steps", "-1"]) == 2
     assert "--steps must be at least 0, not -1" in capsys.readouterr().err
@@ -222,7 +225,7 @@ def test_a_driven_system_from_a_file(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert capsys.readouterr().out.startswith("The baseline is better: nrmse ")
     assert main(["predict", str(out), str(tmp_path / "driven.npy")]) == 0
     answer = json.loads(capsys.readouterr().out)
-    assert answer["columns"] == ["1"] and "continuation" not in answer
+    assert answer["columns"] == ["column 1"] and "continuation" not in answer
     np.testing.assert_allclose(np.ravel(answer["predictions"])[100:], y[100:], atol=2.0)
     assert main(["predict", str(out), str(tmp_path / "driven.npy"), "--steps", "3"]) == 2
     assert "--steps has no effect" in capsys.readouterr().err

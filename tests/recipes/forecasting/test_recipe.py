@@ -140,7 +140,10 @@ def test_predict_goes_on_after_the_end(
 
     assert set(wrong) == set(missing) == {"input", "error"}
     assert wrong["input"] == str(broken) and missing["input"] == "/nowhere.csv"
-    assert "broken.csv:3: expected a number in column 'sold' (decimal point), found 'many'" in wrong["error"]
+    assert (
+        "broken.csv:3: expected a number in column 'sold' (decimal point), found 'many'"
+        in wrong["error"]
+    )
     assert "/nowhere.csv: cannot be read" in missing["error"]
 
     assert whole["path"] == str(series)
