@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from recipes.forecasting.options import SeriesConfig
-from recipes.forecasting.stamps import Stamps, find_stamps, holds_fractions
+from recipes.forecasting.stamps import Stamps, find_stamps, holds_fractions, names_times
 from recipes.kit.data.columns import why_no_measure
 from recipes.kit.data.facts import Fact, listed
 from recipes.kit.data.marks import is_missing
@@ -61,6 +62,7 @@ def find_columns(table: Table, config: SeriesConfig, targets: Sequence[str]) -> 
     covariates = [table.index(name) for name in config.covariates]
     known = [table.index(name) for name in config.known_covariates]
     named = [] if targets == ("all",) else [table.index(name) for name in targets]
+    _check_names(table, groups)
     names = series_names(table, groups)
     stamps = find_stamps(table, config, {*groups, *covariates, *known, *named}, names)
     times = () if stamps is None else stamps.columns
@@ -77,6 +79,15 @@ def find_columns(table: Table, config: SeriesConfig, targets: Sequence[str]) -> 
     if aside:
         facts.append(Fact("left aside", _reasons(table, aside)))
     return Columns(stamps, groups, chosen, covariates, known, tuple(facts))
+
+
+def _check_names(table: Table, groups: Sequence[int]) -> None:
+    """Refuse a row without the name of its series."""
+    for index in groups:
+        cells = table.column(index)
+        if "" in cells:
+            message = f"expected the name of a series in column {table.names[index]!r}, found none"
+            raise table.error(cells.index(""), message)
 
 
 def series_names(table: Table, groups: Sequence[int]) -> list[str]:
@@ -143,12 +154,6 @@ def naming_columns(table: Table, columns: Columns, times: Sequence[int]) -> list
 
 def _may_name(table: Table, index: int) -> bool:
     """Whether the cells of a column are names or whole numbers, each of which occurs again."""
-    cells = table.column(index)
-    counts = dict.fromkeys(cells, 0)
-    for cell in cells:
-        counts[cell] += 1
-    return min(counts.values()) > 1 and (not table.is_numeric(index) or _are_whole(cells))
-
-
-def _are_whole(cells: Iterable[str]) -> bool:
-    return all(cell.isdecimal() for cell in cells)
+    counts = Counter(table.column(index))
+    names = not table.is_numeric(index) or all(cell.isdecimal() for cell in counts)
+    return names and min(counts.values()) > 1 and not names_times(table, index)

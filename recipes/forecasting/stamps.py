@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from recipes.forecasting.options import SeriesConfig
+from recipes.kit.data.columns import DATE_PARTS
 from recipes.kit.data.facts import Fact
 from recipes.kit.data.marks import is_missing
 from recipes.kit.data.tables import Table
@@ -37,6 +38,7 @@ _OUGHT = re.compile(r"(?:.*[ _-])?(?:date|time|timestamp|datetime)(?:[ _-]\(?utc
 _LIKE = re.compile(r".*(?:[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}|[0-9]{1,2}:[0-9]{2}).*")
 
 _HOURS = {"hour", "hr", "hours", "hour of day", "he", "hour ending"}
+_TIMES_OF_DAY = {"time", "hhmm", "time of day"}
 _OTHER_NAMES = {"yr": "year", "mo": "month", "mon": "month", "mth": "month", "hr": "hour"}
 
 
@@ -84,10 +86,11 @@ def find_stamps(
     free = [index for index in range(len(table.names)) if index not in {*taken}]
     given = table.reading.date_format
     texts = [index for index in free if looks_like_times(table.column(index), given)]
-    for index in sorted(texts, key=lambda index: len({*table.column(index)}) == 1):
-        times = time_column(table, index)
-        if times.dated:
-            return _whole(table, index, times, {*taken}, groups)
+    dated = {index: times for index in texts if (times := time_column(table, index)).dated}
+    if dated:
+        apart = (index for index, times in dated.items() if _distinct(times, groups))
+        index = next(apart, next(iter(dated)))
+        return _whole(table, index, dated[index], {*taken}, groups)
     for stamps in (_parts(table, free), _numbers(table, free, groups)):
         if stamps is not None:
             return stamps
@@ -108,13 +111,28 @@ def _whole(
             continue
         if _called(table, other) in _HOURS and table.is_numeric(other):
             return _with_hours(table, index, times, other)
-        if looks_like_times(table.column(other)):
-            hours = time_column(table, other)
-            if not hours.dated and hours.unit == "second":
-                how = f"{times.how}, and {hours.how.removesuffix(', no dates')}"
-                whole = replace(times, values=times.values + hours.values, timed=True, how=how)
-                return Stamps((index, other), whole)
+        hours = _times_of_day(table, other)
+        if hours is not None:
+            how = f"{times.how}, and times of day in {table.names[other]!r}"
+            whole = replace(times, values=times.values + hours, timed=True, how=how)
+            return Stamps((index, other), whole)
     return Stamps((index,), times)
+
+
+def _times_of_day(table: Table, index: int) -> np.ndarray | None:
+    """Seconds since midnight, of `13:30` or, in a column that is called so, 1330."""
+    cells = table.column(index)
+    if _called(table, index) in _TIMES_OF_DAY and table.is_numeric(index):
+        cells = [f"{cell[:-2] or 0}:{cell[-2:]:0>2}" for cell in cells]
+    if not looks_like_times(cells):
+        return None
+    try:
+        times = read_times(cells)
+    except UnreadableTime as error:
+        found = repr(table.column(index)[error.index])
+        message = f"expected {error.expected} in column {table.names[index]!r}, found {found}"
+        raise table.error(error.index, message) from None
+    return None if times.dated or times.unit != "second" else times.values
 
 
 def _with_hours(table: Table, index: int, times: Times, other: int) -> Stamps:
@@ -226,6 +244,12 @@ def _check_names(table: Table, free: Sequence[int]) -> None:
 def _distinct(times: Times, groups: Sequence[str]) -> bool:
     """Whether no time occurs twice in a series."""
     return len({*zip(groups, times.values.tolist(), strict=True)}) == len(groups)
+
+
+def names_times(table: Table, index: int) -> bool:
+    """Whether a column is called a time or a part of one."""
+    parts = {*DATE_PARTS, *_TIMES, *_COUNTS, *_HOURS, *_TIMES_OF_DAY, *_OTHER_NAMES}
+    return table.header and _called(table, index) in parts
 
 
 def _called(table: Table, index: int) -> str:

@@ -14,10 +14,17 @@ import numpy as np
 
 from recipes.forecasting.block import Block, Names
 from recipes.forecasting.options import SeriesConfig
+from recipes.kit.data.columns import why_no_measure
 from recipes.kit.data.facts import Fact, first_values, listed
 from recipes.kit.data.marks import is_missing
 from recipes.kit.data.tables import Table
-from recipes.kit.data.times import Times, UnreadableTime, looks_like_times, read_times
+from recipes.kit.data.times import (
+    Times,
+    UnreadableTime,
+    are_times,
+    looks_like_times,
+    read_times,
+)
 from recipes.kit.errors import DataError
 
 #: So many times in a header, at least, are no chance.
@@ -29,15 +36,19 @@ _VALUE = "value"
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
 _YEAR = re.compile(r"(1[5-9][0-9]{2}|20[0-9]{2})(?: \[YR\1\])?")
 
+#: A year, perhaps with a month and a day behind it.
+_DATE = re.compile(rf"(?:1[5-9]|20)[0-9]{{2}}(?:[01][0-9](?:[0-3][0-9])?)?|{_YEAR.pattern}")
+
 
 def read_wide(table: Table, config: SeriesConfig) -> Block | None:
     """The series of a table whose header holds times; None if it holds names of columns.
 
+    Options that name columns other than those of series say that it holds names of columns.
+
     Raises:
-        DataError: If a value is not a number, or an option names columns of it; names file and
-            line.
+        DataError: If a value is not a number, or there are none; names file and line.
     """
-    if not table.header:
+    if not table.header or config.time_column or config.target or config.covariates:
         return None
     months = [name.lower()[:3] for name in table.names[1:13]] == _MONTHS
     if months and _all_years(table.column(0)):
@@ -65,13 +76,14 @@ def _all_years(cells: Sequence[str]) -> bool:
 
 def _columns_of_times(table: Table) -> list[int] | None:
     """The columns that are called a time, in their order, if these are what the table is about."""
-    years = [index for index, name in enumerate(table.names) if _YEAR.fullmatch(name)]
-    columns = years
-    if len(years) < _FEWEST:
-        columns = [i for i, name in enumerate(table.names) if looks_like_times([name])]
-    others = [index for index in range(len(table.names)) if index not in columns]
-    named = [index for index in others if not table.is_numeric(index)]
-    if len(columns) < _FEWEST or len(columns) < len(others) or not named:
+    columns = [index for index, name in enumerate(table.names) if _DATE.fullmatch(name)]
+    numbers = len(columns) >= _FEWEST
+    if not numbers:
+        columns = np.flatnonzero(are_times(table.names)).tolist()
+    others = sorted({*range(len(table.names))} - {*columns})
+    if len(columns) < _FEWEST or len(columns) < len(others) or not others:
+        return None
+    if numbers and not any(_may_name(table, index) for index in others):
         return None
     if any(looks_like_times(table.column(index)) for index in others):
         return None  # A row is a step, and what looks like a year is the name of a column.
@@ -84,10 +96,11 @@ def _series_in_rows(
     others = [index for index in range(len(table.names)) if index not in {*columns}]
     naming = _naming(table, config, others)
     groups = [", ".join(cells[index] for index in naming) for _, cells in table.rows]
+    firsts: dict[str, int] = {}
     for row, name in enumerate(groups):
-        if name in groups[:row]:
-            first = table.rows[groups.index(name)][0]
-            message = f"the series {name!r} is already in line {first}; expected one row a series"
+        if firsts.setdefault(name, row) != row:
+            line = table.rows[firsts[name]][0]
+            message = f"the series {name!r} is already in line {line}; expected one row a series"
             raise table.error(row, f"{message} (--series-column names the columns that tell them)")
     values = np.stack([table.numbers(column) for column in columns], axis=1)
     kept = [_span(row) for row in values]
@@ -130,11 +143,8 @@ def _block(
 ) -> Block:
     """A block of cells, given by their rows and by places among the columns; times are of the
     columns, or of the cells."""
-    for name in ("target", "covariates", "known_covariates", "time_column"):
-        if getattr(config, name):
-            option = f"--{name.replace('_', '-')}"
-            message = f"has times in its header and one value a cell, so {option} has no effect"
-            raise DataError(table.path, message, line=1)
+    if not len(rows):
+        raise DataError(table.path, "holds no values below its header", line=table.rows[0][0])
     if len(times.values) != len(rows):
         times = dataclasses.replace(times, values=times.values[places])
     names = [table.names[column] for column in columns]
@@ -159,12 +169,17 @@ def _block(
     )
 
 
+def _may_name(table: Table, index: int) -> bool:
+    return not table.is_numeric(index) or why_no_measure(table, index) is not None
+
+
 def _naming(table: Table, config: SeriesConfig, others: Sequence[int]) -> list[int]:
     """The columns that name the series: those asked for, else the fewest of text, from the left,
     that tell the rows apart."""
     if config.series_column:
         return [table.index(name) for name in config.series_column]
     texts = [i for i in others if not table.is_numeric(i) and not _is_empty(table, i)]
+    texts = texts or [index for index in others if not _is_empty(table, index)]
     for count in range(1, len(texts) + 1):
         keys = zip(*(table.column(index) for index in texts[:count]), strict=True)
         if len({*keys}) == len(table.rows):

@@ -38,6 +38,9 @@ _TWO_WHOLE_NUMBERS = re.compile(r"\s*[+-]?[0-9]+,[0-9]+\s*")
 #: From so many rows on, it is no chance if no number ends in a zero.
 _ENOUGH = 20
 
+#: A year, perhaps with a month and a day behind it.
+_DATE = re.compile("(?:1[5-9]|20)[0-9]{2}(?:[01][0-9](?:[0-3][0-9])?)?")
+
 #: How spreadsheets say what separates the cells below.
 _TOLD = re.compile("sep=(.)(?=\n)", re.IGNORECASE)
 
@@ -241,7 +244,7 @@ def read_table(
 
 def names_columns(first: Sequence[str], body: Sequence[Row]) -> bool:
     """Whether a first row is a header: a cell of it is not a number but most of those below are; or
-    text stands below numbers that count up, as years do across the columns.
+    text stands below numbers that count up or are years or dates in their order.
 
     Args:
         first: Cells of the row.
@@ -258,10 +261,12 @@ def names_columns(first: Sequence[str], body: Sequence[Row]) -> bool:
         # An index has no name; but neither has a row of numbers that begins with a missing one.
         if numbers and not _is_number(cell) and (named if not cell else not is_missing(cell)):
             return True
-    counting = [float(cell) for cell in first if re.fullmatch("[0-9]+", cell)]
+    counting = [cell for cell in first if re.fullmatch("[0-9]+", cell)]
+    gaps = np.diff([float(cell) for cell in counting])
+    dates = all(map(_DATE.fullmatch, counting)) and len({*np.sign(gaps)}) == 1
     return (
         len(counting) > 2
-        and len({*np.diff(counting)}) == 1
+        and (dates or len({*gaps}) == 1)
         and not _is_number(first[0])
         and not _is_number(below[0])
         and below[1:] != first[1:]

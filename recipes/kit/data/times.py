@@ -147,6 +147,13 @@ def looks_like_times(cells: Sequence[str], date_format: str | None = None) -> bo
     return not _are_numbers(present) and _best_form(texts) is not None
 
 
+def are_times(cells: Sequence[str]) -> np.ndarray:
+    """Which cells are time stamps, each in any form, and no plain numbers."""
+    texts = pd.Series([*cells], dtype=object)
+    matches = [form.match(texts).notna().any(axis=1).to_numpy(bool) for form in FORMS]
+    return np.logical_or.reduce(matches)
+
+
 def evenness(times: np.ndarray) -> tuple[int, int]:
     """How uneven times are, the least first: lengths of steps among them, months counting as one
     length; and how often they go back, or forth, whichever is less."""

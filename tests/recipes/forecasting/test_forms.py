@@ -66,6 +66,11 @@ def said(contents: SeriesSet | Data, topic: str) -> str:
             "load",
         ),
         (
+            table("date,time,load", lambda i: f"{HOURS[i]:%Y-%m-%d},{i % 24}00,{value(i)}", 400),
+            ("hour", "2021-01-01 00:00:00"),
+            "load",
+        ),
+        (
             table("time,day,load", lambda i: f"{HOURS[i]:%H:%M,%d/%m/%Y},{value(i)}", 400),
             ("hour", "2021-01-01 00:00:00"),
             "load",
@@ -168,6 +173,8 @@ def test_several_columns_name_the_series(tmp_path: Path) -> None:
     contents = read(tmp_path, text, series_column=("store", "item"))
     assert [s.name for s in contents.series] == ["0, 5", "0, 6", "1, 5", "1, 6"]
     np.testing.assert_allclose(contents.series[1].values[:, 0], [*map(value, range(1, 160, 4))])
+    with pytest.raises(DataError, match=r"a.csv:162: expected the name of a series in column 'st"):
+        read(tmp_path, text + "2021-02-10,,5,7\n", series_column=("store", "item"))
     panel = table("country,year,v", lambda i: f"c{i // 50},{1950 + i % 50},{value(i)}", 150)
     with pytest.raises(DataError, match=r"a.csv:52: .*'1950' is already .*--series-column country"):
         read(tmp_path, panel)
@@ -192,8 +199,33 @@ def test_a_series_in_each_row(tmp_path: Path) -> None:
     broken = rows[0].replace(str(value(1970)), "many")
     with pytest.raises(DataError, match=r"a.csv:2: expected a number in column '1970'"):
         read(tmp_path, text + "\n".join([broken, rows[1], rows[2], ""]))
-    with pytest.raises(DataError, match="so --target has no effect"):
-        read(tmp_path, text + "\n".join([*rows, ""]), target=("1960",))
+    with pytest.raises(DataError, match=r"a.csv:3: the series 'Land 0, L0' is already in"):
+        read(tmp_path, text + "\n".join([rows[0], rows[0], ""]))
+    # Options that name columns say that the header holds no times.
+    columns = read(tmp_path, text + "\n".join([*rows, ""]), target=("1963",))
+    assert columns.targets == ("1963",) and columns.series[0].clock is None
+
+
+@pytest.mark.parametrize(
+    ("names", "first"),
+    [
+        (["202011", "202012", "202101"], "2020-11-01"),
+        (["Nov 2020", "Dec 2020", "Jan 2021"], "2020-11-01"),
+        (["30.11.2020", "01.12.2020", "02.12.2020"], "2020-11-30"),
+        (["2022 [YR2022]", "2023 [YR2023]", "2024 [YR2024]"], "2022"),
+    ],
+)
+def test_times_across(tmp_path: Path, names: list[str], first: str) -> None:
+    contents = read(tmp_path, f"item;{';'.join(names)}\nscrew;4,5;5,5;3,5\nnail;3;9,5;7\n")
+    series = contents.series[1]
+    assert (series.name, series.values[:, 0].tolist()) == ("nail", [3, 9.5, 7])
+    assert series.clock is not None and series.clock.text(series.clock.first) == first
+
+
+def test_a_table_of_years_by_name_is_none_across(tmp_path: Path) -> None:
+    """A row is a step where a column holds time stamps."""
+    text = table("day,2019,2020,2021", lambda i: f"{DAYS[i]:%Y-%m-%d},{value(i)},1,2", 20)
+    assert read(tmp_path, text).targets == ("2019",)
 
 
 def test_months_by_years_are_one_series(tmp_path: Path) -> None:

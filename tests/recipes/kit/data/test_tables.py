@@ -136,6 +136,9 @@ def test_an_error_in_the_last_row_hints_at_a_sum(table):
         ("1,2,3\n4,5,6\n", ("column 0", "column 1", "column 2")),
         (",b\n0,x\n1,y\n", ("column 0", "b")),
         ("country,1960,1961,1962\nc,1.5,2.5,3.5\n", ("country", "1960", "1961", "1962")),
+        ("c,1960,1970,1975\nx,1.5,2.5,3.5\n", ("c", "1960", "1970", "1975")),
+        ("c,201012,201101,201102\nx,1.5,2.5,3.5\n", ("c", "201012", "201101", "201102")),
+        ("x,1960,1950,1975\ny,1960,1970,1985\n", ("column 0", "column 1", "column 2", "column 3")),
         (",5\n1,6\n2,7\n", ("column 0", "column 1")),
         ("NA\n1\n2\n", ("column 0",)),
         ("a,b\n(s),(kWh)\n1,2\n2,4\n", ("a", "b")),  # below the names their units
