@@ -2,11 +2,14 @@
 
 - `embedded`: series of statsmodels, one of them chosen by its name.
 - A CSV file, gzipped or not, with a header or without: columns are series to forecast together, or,
-  with a column that names the series of each row, series of their own.
+  with columns that name the series of each row, series of their own. Under a header of times, each
+  row is a series.
 - A folder, or several files: a series in each CSV file, of the same columns.
+- Files for training, validation and test (`--train`, `--valid`, `--test`) that follow each other in
+  time.
 
-The last steps of each series are the test part, those before them are for validation: nothing that
-is trained on comes after what is tested on.
+Without such files the last steps of each series are the test part, those before them are for
+validation: nothing that is trained on comes after what is tested on.
 """
 
 from __future__ import annotations

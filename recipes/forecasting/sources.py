@@ -16,8 +16,11 @@ from recipes.forecasting.options import SeriesConfig, SeriesName
 from recipes.forecasting.series import SeriesSet
 from recipes.kit.data.files import data_files
 from recipes.kit.data.source import Source
-from recipes.kit.data.splits import split_files
+from recipes.kit.data.splits import files_of_splits, split_files
 from recipes.kit.errors import UserError
+
+#: Ends of the names of files of series.
+SUFFIXES = (".csv", ".tsv", ".txt")
 
 
 def read(source: Source, config: SeriesConfig) -> SeriesSet:
@@ -111,11 +114,23 @@ def _contents(files: Sequence[Mapping[str, Block]], config: SeriesConfig) -> Ser
 
 
 def _files(source: Source) -> list[Path]:
+    """The files of a source, each of them series of its own.
+
+    Raises:
+        UserError: If a folder has none, or files whose names say that they are parts.
+    """
     files: list[Path] = []
     for path in source.paths:
-        inside = data_files(path, (".csv", ".tsv", ".txt")) if path.is_dir() else [path]
+        inside = data_files(path, SUFFIXES) if path.is_dir() else [path]
         if not inside:
             raise UserError(f"{path}: expected CSV files, found none.")
+        parts = files_of_splits(path, SUFFIXES) if path.is_dir() else {}
+        if len(parts) > 1:
+            names = ", ".join(each.name for paths in parts.values() for each in paths)
+            raise UserError(
+                f"{path}: {names} seem to be parts of the same series; --train, --valid and --test "
+                "FILE name them (--data FILE,FILE takes each file as series of its own)."
+            )
         files += inside
     return files
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -38,7 +39,12 @@ def why_no_measure(table: Table, index: int) -> str | None:
 
 def counts_rows(table: Table, index: int) -> bool:
     """Whether a column goes up by one from each row to the next."""
-    values = [table.marks.number(cell) for cell in table.column(index)]
-    if len(values) < 3 or None in values:
+    cells = table.column(index)
+    if len(cells) < 3 or not _go_up(table, cells[:3]):  # Most columns are told by these.
         return False
-    return bool((np.diff(np.array(values, "float64")) == 1).all())
+    return _go_up(table, cells)
+
+
+def _go_up(table: Table, cells: Sequence[str]) -> bool:
+    values = [table.marks.number(cell) for cell in cells]
+    return None not in values and bool((np.diff(np.array(values, "float64")) == 1).all())

@@ -364,6 +364,13 @@ def test_files_are_the_parts(tmp_path: Path) -> None:
         forecasting.load(source, Config(data=source, horizon=2))
 
 
+def test_a_folder_of_parts_is_refused(tmp_path: Path) -> None:
+    parts(tmp_path, train=range(30), test=range(30, 40))
+    source = Source.of(tmp_path)
+    with pytest.raises(UserError, match="train.csv, test.csv seem to be parts of the same series"):
+        forecasting.load(source, Config(data=source, horizon=2))
+
+
 def test_parts_of_several_series_join_by_name(tmp_path: Path) -> None:
     for part, days in (("train", range(30)), ("test", range(30, 40))):
         rows = [f"{DAYS[i]:%Y-%m-%d},{s},{value(i + len(s))}\n" for s in ("x", "yy") for i in days]
