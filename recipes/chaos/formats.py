@@ -14,6 +14,9 @@ import numpy as np
 from recipes.kit.data.files import read_text
 from recipes.kit.errors import DataError
 
+#: Ends of the names of files of series.
+SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".npy")
+
 _EMPTY = "holds no numbers; expected a row for each step in time"
 
 

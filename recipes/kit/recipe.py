@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from recipes.kit.judge import Judgement
     from recipes.kit.serving import Served
+    from recipes.kit.unknown import Unknown
 
 C = TypeVar("C", bound=RunConfig)
 D = TypeVar("D", bound="Data")
@@ -138,7 +139,7 @@ class Field:
     name: str
     kind: Literal[
         "text", "tokens", "label", "number", "probabilities", "spans", "weights",
-        "series", "image", "sound", "table",
+        "series", "image", "sound", "table", "flag",
     ]  # fmt: skip
     what: str
 
@@ -153,10 +154,21 @@ class Predictor(Protocol[Examples]):
 
     #: Text (a line each) or files: how the command line reads its inputs.
     takes: ClassVar[Literal["texts", "files"]]
+    #: Ends of the names of files to take from a folder, where inputs are files.
+    suffixes: ClassVar[Sequence[str]] = ()
     inputs: ClassVar[Sequence[Field]]
     outputs: ClassVar[Sequence[Field]]
     #: The exported model.
     served: Served
+
+    @property
+    def table_columns(self) -> Sequence[str]:
+        """Columns of the table of answers, see `table_rows`: by default the outputs."""
+        return [field.name for field in self.outputs]
+
+    def table_rows(self, answer: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+        """The rows of an answer in a table: by default one, of the answer as it is."""
+        return [answer]
 
     def predict(self, inputs: Iterable[Any], options: Any = None) -> Iterator[dict[str, Any]]:
         """One answer for each input, in order. An input that cannot be read gets an answer with
@@ -166,6 +178,10 @@ class Predictor(Protocol[Examples]):
             inputs: Texts, or paths of files.
             options: An instance of the recipe's `predicting`; None is its defaults.
         """
+
+    def unknown(self, examples: Examples) -> Sequence[Unknown]:
+        """What of the known answers the model cannot give, as far as that can be listed."""
+        return ()
 
     def judge(self, examples: Examples) -> Judgement:
         """Answer examples whose answers are known, once: metrics, and the worst answers."""

@@ -139,6 +139,8 @@ def answer_each(
                 read_in.append(read(each))
             except UserError as error:
                 errors[place] = str(error)
+            except OSError as error:
+                errors[place] = f"{each}: cannot be read: {error.strerror or error}."
         answers = iter(answer(read_in) if read_in else ())
         for place, each in enumerate(batch):
             if place in errors:

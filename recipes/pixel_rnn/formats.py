@@ -19,7 +19,8 @@ from recipes.kit.errors import DataError, UserError
 
 Colour = Literal["grey", "rgb"]
 
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm"}
+#: Ends of the names of image files.
+SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 
 
 def read_npz(path: Path) -> Found[np.ndarray]:
@@ -82,7 +83,7 @@ def read_folder(folder: Path, colour: Colour | None) -> Found[np.ndarray]:
     """
     files: dict[str, list[Path]] = {}
     for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in _SUFFIXES and path.is_file():
+        if path.suffix.lower() in SUFFIXES and path.is_file():
             top = path.relative_to(folder).parts[0] if path.parent != folder else ""
             try:
                 split = split_of(top) or "train"

@@ -17,7 +17,7 @@ from recipes.kit.output import read_record, read_run_config
 from recipes.kit.recipe import Field, Predictor
 from recipes.kit.serving import Served, answer_each
 from recipes.pixel_rnn.data import IMAGES
-from recipes.pixel_rnn.formats import read_image
+from recipes.pixel_rnn.formats import SUFFIXES, read_image
 from recipes.pixel_rnn.metrics import likelihood_metrics, likelihood_statistics
 from recipes.pixel_rnn.options import Config
 
@@ -93,6 +93,7 @@ class PixelPredictor(Predictor[np.ndarray]):
     """An exported PixelRNN, warm."""
 
     takes: ClassVar[Literal["texts", "files"]] = "files"
+    suffixes: ClassVar[Sequence[str]] = SUFFIXES
     inputs: ClassVar[Sequence[Field]] = (
         Field("path", "image", "An image file of the size the model was trained on."),
     )

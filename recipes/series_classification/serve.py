@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -23,7 +23,8 @@ from recipes.kit.metrics import class_judgement
 from recipes.kit.output import read_record, read_run_config
 from recipes.kit.recipe import Field, Predictor
 from recipes.kit.serving import Served, answer_each, by_length, rows_of
-from recipes.series_classification.data import read_file
+from recipes.kit.unknown import Unknown, notes_of
+from recipes.series_classification.data import FORMATS, read_file
 from recipes.series_classification.labelled import RECORD, LabelledSeries, labels_of
 from recipes.series_classification.options import Config, Predict
 
@@ -93,6 +94,7 @@ class SeriesPredictor(Predictor[Sequence[LabelledSeries]]):
     """An exported classifier, warm."""
 
     takes: ClassVar[Literal["texts", "files"]] = "files"
+    suffixes: ClassVar[Sequence[str]] = FORMATS
     inputs: ClassVar[Sequence[Field]] = (
         Field("path", "series", "A .ts, CSV, TSV or .npz file of one or more series."),
     )
@@ -115,6 +117,15 @@ class SeriesPredictor(Predictor[Sequence[LabelledSeries]]):
         self.config = read_run_config(Config, folder)
         self.served = Served(folder)
 
+    @property
+    def table_columns(self) -> Sequence[str]:
+        """A row of the table for each series."""
+        return ("path", "series", "label", "probabilities", "truth", "attention")
+
+    def table_rows(self, answer: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+        """A row for each series of a file."""
+        return ({"path": answer["path"], **series} for series in answer["series"])
+
     def predict(
         self, inputs: Iterable[Path], options: Predict | None = None
     ) -> Iterator[dict[str, Any]]:
@@ -124,6 +135,17 @@ class SeriesPredictor(Predictor[Sequence[LabelledSeries]]):
             inputs, lambda path: self._read(path, labelled), self._answers, count=_FILES
         )
 
+    def unknown(self, examples: Sequence[LabelledSeries]) -> Sequence[Unknown]:
+        """Classes that the model does not have."""
+        classes = Unknown.among(
+            ((label,) for label in labels_of(examples)),
+            self.labels,
+            unit="series",
+            what="have classes unknown to the model",
+            decides="--label-column of the training decides which column is read.",
+        )
+        return (classes,)
+
     def judge(self, examples: Sequence[LabelledSeries]) -> Judgement:
         """Classify series with known classes."""
         self.check_channels(examples, "the series to evaluate on")
@@ -132,7 +154,8 @@ class SeriesPredictor(Predictor[Sequence[LabelledSeries]]):
         judgement = class_judgement(
             "series", names, labels_of(examples), probabilities, self.labels
         )
-        return noted(dataclasses.replace(judgement, answers=rows), self.calibration)
+        judgement = dataclasses.replace(judgement, answers=rows)
+        return noted(judgement.noting(notes_of(self.unknown(examples))), self.calibration)
 
     def probabilities(self, series: Sequence[LabelledSeries]) -> np.ndarray:
         """(series, classes)."""
