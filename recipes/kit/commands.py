@@ -43,12 +43,15 @@ class Evaluate(Group):
 class Predict(Group):
     """Run a trained model: one answer for each input, in order.
 
-    INPUT is text, a file with a text in each line, or - for lines on stdin; recipes for images,
-    sound and series take files, folders and patterns such as "data/*.wav". An input that cannot be
-    read is answered by what is wrong with it; the exit status is 2 then. Text that begins with a
-    dash and is a single word stands after --. Further options depend on the recipe: rnn-zoo predict
-    DIR --help.
+    Further options depend on the recipe: rnn-zoo predict DIR --help.
     """
+
+
+_INPUTS = """\
+INPUT is text, a file with a text in each line, or - for lines on stdin; recipes for images, sound
+and series take files, folders and patterns such as "data/*.wav". An input that cannot be read is
+answered by what is wrong with it, and the exit status is 2 then. A word that begins with a dash and
+is not an option stands after --."""
 
 
 @dataclass(frozen=True)
@@ -158,7 +161,7 @@ def predict_command(words: list[str]) -> int:
     run = next((word for word in words if _is_run(word)), None)
     kind = Predict if run is None else load_options(output.recipe_of(Path(run))).Predict
     folder, inputs, (options, flags) = _folder_and_options(
-        "predict", words, kind, AnswerFlags, more="INPUT..."
+        "predict", words, kind, AnswerFlags, more="INPUT...", about=f"{_doc(kind).strip()}\n\n{_INPUTS}"
     )
     name = output.recipe_of(folder)
     if not inputs:
@@ -172,7 +175,7 @@ def predict_command(words: list[str]) -> int:
     count, errors = write_answers(predictor.predict(given, options), predictor, flags)
     if flags.to is not None:
         failed = f", {errors:,} of them errors" if errors else ""
-        note(f"{count:,} answers in {flags.to}{failed}.")
+        note(f"{count:,} {'answer' if count == 1 else 'answers'} in {flags.to}{failed}.")
     return 2 if errors else 0
 
 
@@ -313,7 +316,7 @@ def _recipe_word(command: str, words: list[str]) -> tuple[str, list[str]]:
 
 
 def _folder_and_options(
-    command: str, words: list[str], *kinds: type[Any], more: str = ""
+    command: str, words: list[str], *kinds: type[Any], more: str = "", about: str = ""
 ) -> tuple[Path, list[str], tuple[Any, ...]]:
     """The trained folder, the words after it, and the options, which may stand anywhere."""
     usage = f"rnn-zoo {command} DIR {more}".rstrip()
@@ -322,12 +325,12 @@ def _folder_and_options(
     if folder is not None and not HELP & {*rest}:
         output.recipe_of(folder)  # a wrong folder is said before options that depend on it
     try:
-        options = parse(rest, *kinds, prog=usage, description=_doc(kinds[0]))
+        options = parse(rest, *kinds, prog=usage, description=about or _doc(kinds[0]))
     except UserError as error:
         unknown = (word for word in rest if word.startswith("-") and not is_option(word, *kinds))
         if not more or (word := next(unknown, None)) is None:
             raise
-        raise UserError(f"{error}; if {word} is text, put -- before it.") from None
+        raise UserError(f"{error} (if {word} is text, put -- before it)") from None
     if folder is None:
         raise UserError(
             f"{command}: no folder given; expected one that `rnn-zoo train` wrote ({usage})."

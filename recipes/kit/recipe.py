@@ -146,7 +146,7 @@ class Field:
 
 @dataclass(frozen=True)
 class NoOptions(Group):
-    """Run a trained model: one JSON object for each input. This recipe adds no options."""
+    """Run a trained model: one answer for each input. This recipe adds no options."""
 
 
 class Predictor(Protocol[Examples]):

@@ -74,7 +74,7 @@ class Config(StackConfig, FitConfig):
 
 @dataclass(frozen=True)
 class Predict(Group):
-    """Continue prompts: one JSON object for each, with the text that follows it and how likely the
+    """Continue prompts: one answer for each, with the text that follows it and how likely the
     model finds the prompt itself."""
 
     heading: ClassVar[str] = "search of answers"

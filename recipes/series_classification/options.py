@@ -142,7 +142,7 @@ class Config(StackConfig, DirectionConfig, InitialStateConfig, ClassWeightConfig
 
 @dataclass(frozen=True)
 class Predict(Group):
-    """Classify the series of files: one JSON object for each file."""
+    """Classify the series of files: one answer for each file."""
 
     labels: bool = option(
         True,

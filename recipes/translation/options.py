@@ -143,7 +143,7 @@ class Config(StackConfig, DirectionConfig, InitialStateConfig, FitConfig):
 
 @dataclass(frozen=True)
 class Predict(Group):
-    """Translate texts: one JSON object for each, with its translation, the score, other hypotheses,
+    """Translate texts: one answer for each, with its translation, the score, other hypotheses,
     and what each piece was made from."""
 
     heading: ClassVar[str] = "search of answers"
