@@ -22,7 +22,8 @@ from recipes.chaos import embedded
 from recipes.chaos.formats import read_columns
 from recipes.chaos.options import Config
 from recipes.chaos.series import Examples, Part, Scaling, Scoring
-from recipes.kit.data.readers import OWNERS_LICENCE, Fact
+from recipes.kit.data.facts import Fact
+from recipes.kit.data.readers import OWNERS_LICENCE
 from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
 from recipes.kit.objective import Objective

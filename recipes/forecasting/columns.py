@@ -9,7 +9,7 @@ import numpy as np
 
 from recipes.forecasting.clock import UnreadableTime, looks_like_time, parse_times
 from recipes.forecasting.options import SeriesConfig
-from recipes.kit.data.readers import Fact
+from recipes.kit.data.facts import Fact
 from recipes.kit.data.table import Table, is_missing, is_numeric, number
 from recipes.kit.errors import DataError
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from recipes.forecasting.options import SeriesConfig
 from recipes.forecasting.series import Series, SeriesSet
-from recipes.kit.data.readers import Fact
+from recipes.kit.data.facts import Fact
 from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
 

@@ -28,7 +28,7 @@ from recipes.forecasting.season import likely_season, season_scale
 from recipes.forecasting.series import Series, SeriesSet
 from recipes.forecasting.sources import read
 from recipes.forecasting.windows import Part, Windows
-from recipes.kit.data.readers import Fact
+from recipes.kit.data.facts import Fact
 from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
 from recipes.kit.objective import Objective

@@ -7,7 +7,7 @@ import numpy as np
 from recipes.forecasting.clock import find_clock, parse_times
 from recipes.forecasting.options import SeriesName
 from recipes.forecasting.series import Series, SeriesSet
-from recipes.kit.data.readers import Fact
+from recipes.kit.data.facts import Fact
 
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 

@@ -13,7 +13,7 @@ from recipes.forecasting.clock import Clock, UnreadableTime, find_clock, parse_t
 from recipes.forecasting.columns import Columns, find_columns
 from recipes.forecasting.options import SeriesConfig
 from recipes.forecasting.series import Series, SeriesSet
-from recipes.kit.data.readers import Fact
+from recipes.kit.data.facts import Fact
 from recipes.kit.data.rows import Row
 from recipes.kit.data.table import Table, is_numeric, number, read_table
 from recipes.kit.errors import DataError

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from recipes.kit.data.reading import TableFiles
 from recipes.kit.errors import UserError
-from recipes.kit.option import Group, option
+from recipes.kit.option import option
 from recipes.kit.options import (
     CELLS,
     GRADIENT_OPTIONS,
@@ -193,7 +194,7 @@ class Config(SeriesConfig, StackConfig, DirectionConfig, InitialStateConfig, Fit
 
 
 @dataclass(frozen=True)
-class Predict(Group):
+class Predict(TableFiles):
     """Forecast what comes after the end of series: one answer for each file."""
 
     heading: ClassVar[str] = "data"

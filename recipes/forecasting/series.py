@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from recipes.forecasting.clock import Clock
-from recipes.kit.data.readers import OWNERS_LICENCE, Fact
+from recipes.kit.data.facts import Fact
+from recipes.kit.data.readers import OWNERS_LICENCE
 
 
 @dataclass(frozen=True)

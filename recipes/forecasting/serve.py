@@ -19,6 +19,7 @@ from recipes.forecasting.series import Series, SeriesSet
 from recipes.forecasting.sources import SUFFIXES, read_files
 from recipes.forecasting.windows import Part, Windows
 from recipes.kit.console import note
+from recipes.kit.data.reading import as_given
 from recipes.kit.errors import DataError
 from recipes.kit.export import Endpoint
 from recipes.kit.judge import Judgement
@@ -154,7 +155,7 @@ class ForecastPredictor(Predictor[Backtest]):
                                                             "0.5": [12.1, 9.8],
                                                             "0.9": [17.3, 14.9]}}}}]}
         """
-        read = functools.partial(self._read, targets=(options or Predict()).target)
+        read = functools.partial(self._read, options=options or Predict())
         return answer_each(inputs, read, lambda files: map(self._answer, files), count=1)
 
     def judge(self, examples: Backtest) -> Judgement:
@@ -173,17 +174,18 @@ class ForecastPredictor(Predictor[Backtest]):
         levels = [round(float(level), 6) for level in batches[0]["levels"]]
         return Answers(point, quantiles, levels)
 
-    def _read(self, path: str | Path, targets: Sequence[str]) -> tuple[Path, SeriesSet]:
+    def _read(self, path: str | Path, options: Predict) -> tuple[Path, SeriesSet]:
         """The series of a file, which fit the forecaster.
 
         Raises:
             DataError: If they do not, or what has to be known of the future is missing.
         """
         record, path = self.record, Path(path)
-        if targets:
-            contents = read_files([path], self.config, targets)
+        config = as_given(self.config, options)
+        if options.target:
+            contents = read_files([path], config, options.target)
         else:
-            contents = self._read_usual(path)
+            contents = self._read_usual(path, config)
         record.check_count(contents, path)
         for series in contents.series:
             record.check_clock(series.clock, path)
@@ -205,14 +207,14 @@ class ForecastPredictor(Predictor[Backtest]):
                 )
         return path, contents
 
-    def _read_usual(self, path: Path) -> SeriesSet:
+    def _read_usual(self, path: Path, config: Config) -> SeriesSet:
         """The series in the columns that were forecast in training, or else in the only column of
         numbers, whatever its name."""
         try:
-            return read_files([path], self.config, self.record.columns)
+            return read_files([path], config, self.record.columns)
         except DataError as error:
             try:
-                every = read_files([path], self.config, ("all",))
+                every = read_files([path], config, ("all",))
             except DataError:
                 raise error from None
             known = ", ".join(self.record.columns)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from recipes.kit.console import figure, spans
-from recipes.kit.data.readers import Fact
+from recipes.kit.data.facts import Fact
 from recipes.kit.judge import FEWEST
 from recipes.kit.output import ANSWERS
 from recipes.kit.recipe import Card, Field

@@ -14,6 +14,7 @@ Recurrent networks from data to an exported model.
 
   rnn-zoo list [--json]                      recipes, models and layers
   rnn-zoo train RECIPE [options]             from data to model, metrics, pictures, SavedModel
+  rnn-zoo check RECIPE --data SRC            what is understood of the data; nothing is trained
   rnn-zoo evaluate DIR [--data SRC]          metrics of a trained model, as JSON
   rnn-zoo predict DIR INPUT...               run a trained model: one JSON line per input;
                                              INPUT is text, a file with one text per line, or -
@@ -26,7 +27,7 @@ Recurrent networks from data to an exported model.
 `rnn-zoo COMMAND --help` explains a command, `rnn-zoo train RECIPE --help` a recipe's options.
 """
 
-_COMMANDS = ("list", "train", "evaluate", "predict", "compare", "tune", "export")
+_COMMANDS = ("list", "check", "train", "evaluate", "predict", "compare", "tune", "export")
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _NO_WRITE = {errno.EACCES, errno.EPERM, errno.EROFS}
 

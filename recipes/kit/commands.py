@@ -13,6 +13,7 @@ from typing import Any, Literal
 from recipes.kit import output
 from recipes.kit.answers import AnswerFlags, check_format, write_answers
 from recipes.kit.console import note
+from recipes.kit.data.facts import as_lines
 from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
 from recipes.kit.finding import check_name, load_options, recipe_names
@@ -20,6 +21,7 @@ from recipes.kit.inputs import files, texts
 from recipes.kit.option import Group, option
 from recipes.kit.parse import HELP, is_option, parse, split_words
 from recipes.kit.run_options import (
+    CheckFlags,
     RunFlags,
     TuneFlags,
     given_by_hand,
@@ -129,6 +131,22 @@ def train_command(words: list[str]) -> int:
     return 0
 
 
+def check_command(words: list[str]) -> int:
+    """`rnn-zoo check RECIPE --data SRC [options]`."""
+    name, rest = _recipe_word("check", words)
+    kind = load_options(name).Config
+    config, flags = read_run_options(name, kind, CheckFlags, rest, f"rnn-zoo check {name}")
+    recipe = _start(name)
+    from recipes.kit.run import understood_by
+
+    facts = understood_by(recipe, config)
+    if flags.json:
+        print(json.dumps([fact._asdict() for fact in facts], indent=2, ensure_ascii=False))
+    else:
+        print("\n".join(as_lines(facts)))
+    return 0
+
+
 def _say_how_to_continue(words: list[str]) -> None:
     print(f"Progress was saved. Continue with: {shlex.join(words)}", file=sys.stderr)
 
@@ -161,7 +179,12 @@ def predict_command(words: list[str]) -> int:
     run = next((word for word in words if _is_run(word)), None)
     kind = Predict if run is None else load_options(output.recipe_of(Path(run))).Predict
     folder, inputs, (options, flags) = _folder_and_options(
-        "predict", words, kind, AnswerFlags, more="INPUT...", about=f"{_doc(kind).strip()}\n\n{_INPUTS}"
+        "predict",
+        words,
+        kind,
+        AnswerFlags,
+        more="INPUT...",
+        about=f"{_doc(kind).strip()}\n\n{_INPUTS}",
     )
     name = output.recipe_of(folder)
     if not inputs:
@@ -170,7 +193,7 @@ def predict_command(words: list[str]) -> int:
     predictor = _start(name).load(folder)
     check_format(flags, predictor, name)
     given: Iterable[Any] = (
-        texts(inputs) if predictor.takes == "texts" else files(inputs, predictor.suffixes)
+        texts(inputs, options) if predictor.takes == "texts" else files(inputs, predictor.suffixes)
     )
     count, errors = write_answers(predictor.predict(given, options), predictor, flags)
     if flags.to is not None:

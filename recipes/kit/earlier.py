@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from recipes.kit import output
-from recipes.kit.data.readers import Fact
+from recipes.kit.data.facts import Fact
 from recipes.kit.errors import UserError
 from recipes.kit.option import flag, options_of
 from recipes.kit.options import RunConfig

@@ -19,7 +19,7 @@ class DataError(UserError):
     def __init__(self, path: str | Path, message: str, *, line: int | None = None) -> None:
         where = f"{path}:{line}" if line is not None else str(path)
         super().__init__(f"{where}: {message}")
-        self.path, self.line = Path(path), line
+        self.path, self.line, self.message = Path(path), line, message
 
 
 @dataclass(frozen=True)

@@ -2,36 +2,48 @@
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import gzip
+import itertools
 import os
 import sys
 import zlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from recipes.kit.console import note
-from recipes.kit.data.files import data_files
-from recipes.kit.errors import Unreadable, UserError
+from recipes.kit.data.files import data_files, encoding_of
+from recipes.kit.data.reading import AS_FOUND, Encoded
+from recipes.kit.errors import DataError, Unreadable, UserError
 
-_BOM = b"\xef\xbb\xbf"
+
+@dataclass(frozen=True)
+class TextOptions(Encoded):
+    """Run a trained model: one answer for each text. This recipe adds no options."""
 
 
-def texts(inputs: Sequence[str]) -> Iterator[str | Unreadable]:
+def texts(inputs: Sequence[str], reading: Encoded = AS_FOUND) -> Iterator[str | Unreadable]:
     """The inputs themselves, or every line of the files they name, blank ones too.
 
     A line that cannot be read costs only itself, and so does a file.
+
+    Args:
+        inputs: Words of the command line.
+        reading: Says in which encoding files and stdin are.
     """
     for item in inputs:
         try:
             if not item.strip():
                 raise UserError("is empty; expected text, a file, or - for stdin.")
             if item == "-":
-                yield from _lines(sys.stdin.buffer, "stdin")
+                yield from _lines(sys.stdin.buffer, "stdin", reading)
             elif _is_file(item):
-                yield from _lines_of_file(Path(item))
+                yield from _lines_of_file(Path(item), reading)
             else:
-                yield _text(item.encode("utf-8", "surrogateescape"))
+                yield _text(os.fsencode(item), "utf-8", _printable(item))
         except UserError as error:
             yield Unreadable(_printable(item), str(error))
 
@@ -93,34 +105,58 @@ def _is_file(item: str) -> bool:
     return True
 
 
-def _lines_of_file(path: Path) -> Iterator[str | Unreadable]:
+def _lines_of_file(path: Path, reading: Encoded) -> Iterator[str | Unreadable]:
     """The lines of a file, gzip or not."""
     try:
         with path.open("rb") as raw:
             packed = raw.read(2) == b"\x1f\x8b"
             raw.seek(0)
-            yield from _lines(gzip.open(raw) if packed else raw, str(path))
+            with gzip.open(raw) if packed else contextlib.nullcontext(raw) as file:
+                yield from _lines(file, str(path), reading)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise UserError(f"{path}: expected a gzip file, found a broken one ({error})") from None
+        raise DataError(path, f"expected a gzip file, found a broken one ({error})") from None
     except OSError as error:
-        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from None
+        raise DataError(path, f"cannot be read: {error.strerror or error}") from None
 
 
-def _lines(raw: Iterable[bytes], where: str) -> Iterator[str | Unreadable]:
-    """Lines without their ends, and the first without a byte order mark."""
-    for number, line in enumerate(raw, start=1):
+def _lines(raw: BinaryIO | Any, where: str, reading: Encoded) -> Iterator[str | Unreadable]:
+    """Lines as they are, without their ends and the byte order mark of the first."""
+    first = raw.readline()
+    encoding = encoding_of(first[:4], reading)
+    if "\n".encode(encoding) != b"\n":  # Such bytes are lines only when they are decoded.
+        text = _text(first + raw.read(), encoding, where).replace("\r\n", "\n")
+        yield from text.removesuffix("\n").split("\n") if text else []
+        return
+    for number, line in enumerate(itertools.chain([first] if first else [], raw), start=1):
+        place = f"{where}:{number}"
         try:
-            yield _text(line.removeprefix(_BOM) if number == 1 else line).rstrip("\r\n")
+            text = _text(line, encoding, place)
         except UserError as error:
-            yield Unreadable(f"{where}:{number}", f"{where}:{number}: {error}")
+            yield Unreadable(place, str(error))
+            continue
+        if text.endswith("\n"):
+            yield text.removesuffix("\n").removesuffix("\r")
+        else:  # The last line; a carriage return ends one only where there is no line feed.
+            yield from text.removesuffix("\r").split("\r") if number == 1 else [text]
 
 
-def _text(raw: bytes) -> str:
+def _text(raw: bytes, encoding: str, where: str) -> str:
+    """The text of bytes, without the byte order mark.
+
+    Raises:
+        UserError: If it is not text in the encoding.
+    """
     try:
-        return raw.decode("utf-8")
+        text = raw.decode(encoding)
     except UnicodeDecodeError as error:
-        found = f"byte 0x{raw[error.start]:02x}"
-        raise UserError(f"expected UTF-8 text, found {found}") from None
+        name = "UTF-8" if encoding == "utf-8" else encoding
+        raise UserError(
+            f"{where}: expected {name} text, found byte 0x{raw[error.start]:02x}; --encoding names "
+            "another, such as latin-1, cp1252 or utf-16"
+        ) from None
+    if "\0" in text:
+        raise UserError(f"{where}: expected text, found a NUL byte (a binary file?)")
+    return text.removeprefix("\ufeff")
 
 
 def _printable(item: str) -> str:

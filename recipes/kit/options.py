@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
+from recipes.kit.data.reading import reading_options
 from recipes.kit.data.source import EMBEDDED, Source
 from recipes.kit.errors import UserError
 from recipes.kit.option import Group, flag, option, options_of
@@ -34,7 +35,7 @@ class RunConfig(Group):
     data: Source = option(
         EMBEDDED,
         "Where the data comes from: `embedded` (no network), `tfds:NAME`, or the path of your "
-        "files.",
+        "files. `rnn-zoo check RECIPE --data SRC` shows what is understood of them.",
         heading="data",
     )
     seed: int = option(
@@ -73,6 +74,11 @@ class RunConfig(Group):
         for each in options_of(type(self)):  # A config means the same in every folder.
             if isinstance(path := getattr(self, each.name), Path):
                 object.__setattr__(self, each.name, path.resolve())
+
+    def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
+        yield from super().without_effect()
+        if self.data.kind != "files":
+            yield f"with --data {self.data}", reading_options(self)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,8 +13,8 @@ from recipes.kit.amount import as_words, changed_by_hand, suited
 from recipes.kit.card import model_card
 from recipes.kit.config_file import read_json
 from recipes.kit.console import note, say
+from recipes.kit.data.facts import Fact, as_lines
 from recipes.kit.data.fingerprint import fingerprint
-from recipes.kit.data.readers import Fact
 from recipes.kit.earlier import check_kept, kept_names, started_from
 from recipes.kit.export import uncompiled
 from recipes.kit.judge import against_baseline
@@ -129,7 +129,8 @@ def load_data(recipe: Recipe[Any, Any, Any], config: RunConfig) -> Any:
         check_layer(config)
     keras.utils.set_random_seed(config.seed)
     data = recipe.load_data(config.data, config)
-    show_understood(_understood(config, data))
+    for line in as_lines(_understood(config, data)):
+        say(line)
     return data
 
 
@@ -157,11 +158,10 @@ def suited_to(
     return config, {"little_data": {"examples": amount.examples, "options": options}}
 
 
-def show_understood(understood: Sequence[Fact]) -> None:
-    """Print what was understood of the data."""
-    width = max((len(fact.topic) for fact in understood), default=0)
-    for fact in understood:
-        say(f"  {fact.topic:<{width}}  {fact.text}")
+def understood_by(recipe: Recipe[Any, Any, Any], config: RunConfig) -> list[Fact]:
+    """What a recipe understands of its data; nothing is trained."""
+    keras.utils.set_random_seed(config.seed)
+    return _understood(config, recipe.load_data(config.data, config))
 
 
 def data_record(config: RunConfig, data: Data) -> dict[str, Any]:

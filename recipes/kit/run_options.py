@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from pathlib import Path
 from textwrap import indent
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from recipes.kit import output
 from recipes.kit.amount import described
 from recipes.kit.config_file import OptionFile, read_options
+from recipes.kit.data.source import SPLITS, Source
 from recipes.kit.earlier import kept_options
 from recipes.kit.errors import UserError
 from recipes.kit.finding import description_of
@@ -18,8 +19,46 @@ from recipes.kit.parse import HELP, given_options, parse_values, value_of
 
 
 @dataclass(frozen=True)
-class RunFlags(Group):
+class PartFlags(Group):
+    """Files of the parts, instead of `--data`; together they become the config's source."""
+
+    heading: ClassVar[str] = "data"
+
+    train: str | None = option(
+        None,
+        "File to train on, instead of --data; where a recipe reads two files side by side, with a "
+        "comma between them.",
+    )
+    valid: str | None = option(
+        None, "File to validate on, with --train; without it a part of --train is split off."
+    )
+    test: str | None = option(
+        None, "File to test on, with --train; without it a part of --train is split off."
+    )
+
+    @property
+    def source(self) -> Source | None:
+        """The files of the parts; None where none is named.
+
+        Raises:
+            UserError: If there is none to train on, or a path is empty.
+        """
+        named = {split: text for split in SPLITS if (text := getattr(self, split)) is not None}
+        for split, text in named.items():
+            if not text.strip():
+                raise UserError(f"--{split} is empty; expected a path.")
+        parts = {split: Source.parse(text).paths for split, text in named.items()}
+        for split, paths in parts.items():
+            if not paths:
+                raise UserError(f"--{split} {named[split]}: expected a path.")
+        return Source.of_parts(parts) if parts else None
+
+
+@dataclass(frozen=True)
+class RunFlags(PartFlags):
     """Where a run goes, and how it starts; no part of the config."""
+
+    heading: ClassVar[str] = "run"
 
     out: Path | None = option(None, "Output folder; by default in saved_models/.")
     config: Path | None = option(
@@ -27,6 +66,18 @@ class RunFlags(Group):
     )
     resume: bool = option(False, "Continue an interrupted run.")
     overwrite: bool = option(False, "Replace an existing run.")
+
+
+@dataclass(frozen=True)
+class CheckFlags(PartFlags):
+    """How what was understood is printed."""
+
+    heading: ClassVar[str] = "run"
+
+    config: Path | None = option(
+        None, "JSON file of options, such as config.json; options given here override it."
+    )
+    json: bool = option(False, "Print one JSON object.")
 
 
 @dataclass(frozen=True)
@@ -49,7 +100,19 @@ def read_run_options(
     values, given = parse_values(
         words, kind, flags, prog=prog, description=about, defaults=defaults
     )
-    return kind(**values) if file is None else file.config(values), flags(**given)
+    parsed = flags(**given)
+    values = _with_parts(values, parsed, words)
+    return kind(**values) if file is None else file.config(values), parsed
+
+
+def _with_parts(values: dict[str, Any], flags: PartFlags, words: list[str]) -> dict[str, Any]:
+    """The values, with the files of `--train`, `--valid` and `--test` as their source."""
+    source = flags.source
+    if source is None:
+        return values
+    if value_of("--data", words) is not None:
+        raise UserError("--data and --train cannot be combined: a source, or a file each part.")
+    return {**values, "data": source}
 
 
 def given_by_hand(name: str, kind: type[Any], words: list[str]) -> frozenset[str]:
@@ -87,13 +150,14 @@ def read_resumed(name: str, kind: type[Any], words: list[str], prog: str) -> tup
     file = _option_file(name, kind, words)
     defaults = values if file is None else {**values, **file.values}
     now, given = parse_values(words, kind, RunFlags, prog=prog, defaults=defaults)
+    now = _with_parts(now, flags := RunFlags(**given), words)
     for field, value in values.items():
         if _absolute(now[field]) != _absolute(value):
             raise UserError(
                 f"--resume: the interrupted run has {flag(field)} {value}, not {now[field]}; "
                 "leave it out, or start again with --overwrite."
             )
-    return before, RunFlags(**given)
+    return before, flags
 
 
 def _absolute(value: Any) -> Any:

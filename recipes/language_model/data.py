@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recipes.kit.data import tfds
+from recipes.kit.data.facts import Fact
 from recipes.kit.data.files import read_text
-from recipes.kit.data.readers import Fact, Found, Readers, Splits
-from recipes.kit.data.source import Source
-from recipes.kit.data.splits import SPLITS, complete_splits, find_splits
+from recipes.kit.data.readers import Found, Readers, Splits
+from recipes.kit.data.source import SPLITS, Source
+from recipes.kit.data.splits import complete_splits, find_splits
 from recipes.kit.earlier import read_earlier
 from recipes.kit.errors import DataError, UserError
 from recipes.kit.objective import Objective

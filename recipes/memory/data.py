@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recipes.kit.data.readers import Fact
+from recipes.kit.data.facts import Fact
 from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
 from recipes.kit.objective import Objective

@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from recipes.kit.data.readers import Fact, Found, Readers, Splits
+from recipes.kit.data.facts import Fact
+from recipes.kit.data.readers import Found, Readers, Splits
 from recipes.kit.data.source import Source
 from recipes.kit.data.splits import find_splits
 from recipes.kit.earlier import check_known, read_earlier

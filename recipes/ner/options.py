@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from recipes.kit.option import Group, option
+from recipes.kit.data.reading import Encoded
+from recipes.kit.option import option
 from recipes.kit.options import (
     ClassWeightConfig,
     DirectionConfig,
@@ -64,7 +65,7 @@ class Config(
 
 
 @dataclass(frozen=True)
-class Predict(Group):
+class Predict(Encoded):
     """Tag sentences: one answer for each, with its tokens, their tags and the entities."""
 
     heading: ClassVar[str] = "data"

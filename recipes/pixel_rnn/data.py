@@ -18,7 +18,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from recipes.kit.data import tfds
-from recipes.kit.data.readers import Fact, Found, Readers
+from recipes.kit.data.facts import Fact
+from recipes.kit.data.readers import Found, Readers
 from recipes.kit.data.source import Source
 from recipes.kit.earlier import read_earlier
 from recipes.kit.errors import DataError, UserError

@@ -13,8 +13,10 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from recipes.kit.data.readers import Fact, Found
-from recipes.kit.data.splits import SPLITS, split_of
+from recipes.kit.data.facts import Fact
+from recipes.kit.data.readers import Found
+from recipes.kit.data.source import SPLITS
+from recipes.kit.data.splits import split_of
 from recipes.kit.errors import DataError, UserError
 
 Colour = Literal["grey", "rgb"]

@@ -18,9 +18,10 @@ from functools import cached_property
 from pathlib import Path
 
 from recipes.kit.data import tfds
+from recipes.kit.data.facts import Fact
 from recipes.kit.data.files import data_files, read_text
 from recipes.kit.data.labels import classes_of
-from recipes.kit.data.readers import Fact, Found, Readers, Splits
+from recipes.kit.data.readers import Found, Readers, Splits
 from recipes.kit.data.source import Source
 from recipes.kit.data.splits import files_of_splits, split_of
 from recipes.kit.earlier import check_known, read_earlier

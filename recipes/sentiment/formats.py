@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from recipes.kit.data.files import read_text
-from recipes.kit.data.rows import Row, csv_rows, json_rows
+from recipes.kit.data.rows import Row, csv_rows, is_blank, json_rows
 from recipes.kit.errors import DataError
 from recipes.sentiment.options import Config
 
@@ -70,7 +70,9 @@ def read_file(path: Path, config: Config) -> Texts:
         return _from_json(path, text, config)
     if suffix == ".csv":
         delimiter = ";" if first.count(";") > first.count(",") else ","
-        return _from_columns(path, csv_rows(path, text, delimiter), config)
+        return _from_columns(
+            path, [r for r in csv_rows(path, text, delimiter) if not is_blank(r[1])], config
+        )
     if suffix == ".tsv" or "\t" in first:
         return _from_columns(path, [(n, line.split("\t")) for n, line in _lines(text)], config)
     return Texts(tuple(_from_line(path, number, line) for number, line in _lines(text)))

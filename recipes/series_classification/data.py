@@ -16,11 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
+from recipes.kit.data.facts import Fact
 from recipes.kit.data.files import data_files
 from recipes.kit.data.labels import classes_of, sort_labels
-from recipes.kit.data.readers import Fact, Found, Readers, Splits
-from recipes.kit.data.source import Source
-from recipes.kit.data.splits import SPLITS, files_of_splits, find_splits
+from recipes.kit.data.readers import Found, Readers, Splits
+from recipes.kit.data.source import SPLITS, Source
+from recipes.kit.data.splits import files_of_splits, find_splits
 from recipes.kit.earlier import check_known, read_earlier
 from recipes.kit.errors import DataError, UserError
 from recipes.kit.objective import Objective

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recipes.kit.data.splits import SPLITS
+from recipes.kit.data.source import SPLITS
 from recipes.kit.errors import DataError
 from recipes.series_classification.labelled import (
     LabelledSeries,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -16,6 +17,7 @@ from recipes.kit.calibration import Calibration, noted
 from recipes.kit.console import note
 from recipes.kit.data.batches import Example, pad
 from recipes.kit.data.labels import sort_labels
+from recipes.kit.data.reading import as_given
 from recipes.kit.errors import DataError, UserError
 from recipes.kit.export import Endpoint
 from recipes.kit.judge import Judgement
@@ -130,10 +132,8 @@ class SeriesPredictor(Predictor[Sequence[LabelledSeries]]):
         self, inputs: Iterable[Path], options: Predict | None = None
     ) -> Iterator[dict[str, Any]]:
         """Classify the series of files; see `outputs` for what an answer holds."""
-        labelled = (options or Predict()).labels
-        return answer_each(
-            inputs, lambda path: self._read(path, labelled), self._answers, count=_FILES
-        )
+        read = functools.partial(self._read, options=options or Predict())
+        return answer_each(inputs, read, self._answers, count=_FILES)
 
     def unknown(self, examples: Sequence[LabelledSeries]) -> Sequence[Unknown]:
         """Classes that the model does not have."""
@@ -201,11 +201,12 @@ class SeriesPredictor(Predictor[Sequence[LabelledSeries]]):
         for label in sort_labels(classes - {*self.labels})[:10]:
             note(f"never seen in training, so never right: {label}")
 
-    def _read(self, path: Path, labelled: bool) -> _File:
+    def _read(self, path: Path, options: Predict) -> _File:
         if not path.is_file():
             problem = "is a folder" if path.is_dir() else "no such file"
             raise UserError(f"{path}: {problem}; expected a .ts, .csv, .tsv, .txt or .npz file.")
-        parts = read_file(path, self.config, labelled=labelled)
+        config = as_given(self.config, options)
+        parts = read_file(path, config, labelled=options.labels)
         series = [each for part in parts.values() for each in part]
         self.check_channels(series, str(path))
         self.check_classes(series, str(path))

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from recipes.kit.data.files import read_text
-from recipes.kit.data.rows import Row, csv_rows
+from recipes.kit.data.rows import Row, csv_rows, is_blank
 from recipes.kit.data.table import is_missing, number, with_point
 from recipes.kit.errors import DataError
 from recipes.series_classification.labelled import (
@@ -59,6 +59,7 @@ def read_table(path: Path, config: Config, *, labelled: bool = True) -> tuple[La
         rows = [
             (line, [with_point(cell, mark) for cell in cells])
             for line, cells in csv_rows(path, text, mark)
+            if not is_blank(cells)
         ]
     if not rows:
         raise DataError(path, "holds no series")

@@ -23,7 +23,8 @@ from typing import TypeVar
 
 from recipes.kit.console import note, progress_bar
 from recipes.kit.data import audio
-from recipes.kit.data.readers import Fact, Found, Readers, Splits
+from recipes.kit.data.facts import Fact
+from recipes.kit.data.readers import Found, Readers, Splits
 from recipes.kit.data.source import Source
 from recipes.kit.data.splits import complete_splits
 from recipes.kit.earlier import check_known, read_earlier

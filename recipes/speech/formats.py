@@ -16,8 +16,9 @@ from pathlib import Path
 
 from recipes.kit.data.audio import SUFFIXES
 from recipes.kit.data.files import data_files, read_text
-from recipes.kit.data.rows import csv_rows, json_rows
-from recipes.kit.data.splits import SPLITS, files_of_splits, split_of
+from recipes.kit.data.rows import csv_rows, is_blank, json_rows
+from recipes.kit.data.source import SPLITS
+from recipes.kit.data.splits import files_of_splits, split_of
 from recipes.kit.errors import DataError, UserError
 from recipes.speech.options import Config
 
@@ -259,7 +260,9 @@ def _cells(path: Path, suffix: str) -> list[_Row]:
     text = read_text(path)
     first = text.partition("\n")[0]
     delimiter = "\t" if suffix == ".tsv" else max(",;|", key=first.count)
-    rows = csv_rows(path, text, delimiter, quotes=delimiter in ",;")
+    rows = [
+        r for r in csv_rows(path, text, delimiter, quotes=delimiter in ",;") if not is_blank(r[1])
+    ]
     if not rows:
         return []
     names = [cell.strip().lower() for cell in rows[0][1]]

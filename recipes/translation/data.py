@@ -21,7 +21,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from recipes.kit.data.readers import Fact, Found, Readers, Splits
+from recipes.kit.data.facts import Fact
+from recipes.kit.data.readers import Found, Readers, Splits
 from recipes.kit.data.source import Source
 from recipes.kit.data.splits import complete_splits
 from recipes.kit.earlier import read_earlier

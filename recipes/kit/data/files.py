@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import gzip
 import io
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+from recipes.kit.data.facts import Fact
+from recipes.kit.data.reading import AS_FOUND, Encoded, TextFiles
 from recipes.kit.errors import DataError
 
 _NOT_DATA = re.compile(
     r"^(?:\.|_|readme|licen[cs]e|copying|notice|changelog|makefile|citation|contributing)"
-    r"|~$|\.(?:md|rst|py|sh|pdf|html?)$",
+    r"|^(?:thumbs\.db|desktop\.ini)$|~$|\.(?:md|rst|py|sh|pdf|html?)$",
     re.IGNORECASE,
 )
+
+
+def is_hidden(path: Path) -> bool:
+    """Whether a name is one that systems leave behind (`.DS_Store`, `._00.png`, `__MACOSX`)."""
+    return path.name[0] in "._" or path.name.lower() in ("thumbs.db", "desktop.ini")
 
 
 def data_files(directory: Path, suffixes: Sequence[str] | None = None) -> list[Path]:
@@ -32,57 +41,116 @@ def data_files(directory: Path, suffixes: Sequence[str] | None = None) -> list[P
     return [p for p in files if p.name.lower().removesuffix(".gz").endswith(wanted)]
 
 
-def read_text(path: str | Path) -> str:
-    """The text of a UTF-8 file, gzip or not, without its byte order mark, lines ended by `\\n`.
+def suffix_of(path: Path) -> str:
+    """The ending of a name in small letters, without that of gzip.
+
+    >>> suffix_of(Path("dev.JSONL.gz"))
+    '.jsonl'
+    """
+    return Path(path.name.lower().removesuffix(".gz")).suffix
+
+
+def read_text(path: str | Path, reading: TextFiles = AS_FOUND) -> str:
+    """The text of a file, gzip or not, without its byte order mark, lines ended by `\\n`.
+
+    A carriage return ends a line only where the file has no line feed.
+
+    Args:
+        path: The file.
+        reading: Says the encoding.
 
     Raises:
-        DataError: If the file cannot be read, is a broken gzip, is binary or is not UTF-8 (with the
-            line where that shows).
+        DataError: If the file cannot be read, is a broken gzip, is binary or is not text in its
+            encoding (with the line where that shows).
     """
     path = Path(path)
     raw = _read_bytes(path)
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise DataError(path, "expected UTF-8 text, found UTF-16 (by its byte order mark)", line=1)
+    encoding = encoding_of(raw[:4], reading)
     try:
-        text = raw.decode("utf-8-sig")
+        text = raw.decode(encoding)
     except UnicodeDecodeError as error:
-        found = f"byte 0x{error.object[error.start]:02x}"
         line = _line_at(error.object, error.start)
-        raise DataError(path, f"expected UTF-8 text, found {found}", line=line) from None
+        raise _not_text(path, error, encoding, line) from None
     if "\0" in text:
-        line = _line_at(raw, raw.index(b"\0"))
-        raise DataError(path, "expected UTF-8 text, found a NUL byte (a binary file?)", line=line)
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+        line = text.count("\n", 0, text.index("\0")) + 1
+        raise DataError(path, "expected text, found a NUL byte (a binary file?)", line=line)
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n")
+    return text if "\n" in text else text.replace("\r", "\n")
 
 
-def open_text(path: str | Path) -> io.StringIO:
-    """`read_text` as a stream to iterate over line by line (also for `csv.reader`)."""
-    return io.StringIO(read_text(path))
+def open_text(path: str | Path, reading: TextFiles = AS_FOUND) -> io.StringIO:
+    """`read_text` as a stream to iterate over line by line."""
+    return io.StringIO(read_text(path, reading))
 
 
-def stream_lines(path: str | Path) -> Iterator[tuple[int, str]]:
-    """Number and text of each line of a UTF-8 file, gzip or not, without holding it in memory.
+def stream_lines(path: str | Path, reading: TextFiles = AS_FOUND) -> Iterator[tuple[int, str]]:
+    """Number and text of each line of a file, gzip or not, without holding it in memory.
 
     Raises:
         DataError: As for `read_text`.
     """
     path = Path(path)
+    number = 0
     try:
         with path.open("rb") as raw:
             packed = raw.read(2) == b"\x1f\x8b"
             raw.seek(0)
             with gzip.open(raw) if packed else contextlib.nullcontext(raw) as file:
-                for number, line in enumerate(file, start=1):
-                    try:
-                        yield number, line.decode("utf-8-sig" if number == 1 else "utf-8")
-                    except UnicodeDecodeError as error:
-                        found = f"byte 0x{error.object[error.start]:02x}"
-                        message = f"expected UTF-8 text, found {found}"
-                        raise DataError(path, message, line=number) from None
+                encoding = encoding_of(file.read(4), reading)
+                file.seek(0)
+                for line in _decoded_lines(file, encoding):
+                    number += 1
+                    yield number, line.removeprefix("\ufeff") if number == 1 else line
+    except UnicodeDecodeError as error:
+        raise _not_text(path, error, encoding, number + 1) from None
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(path, f"expected a gzip file, found a broken one ({error})") from None
     except OSError as error:
         raise DataError(path, f"cannot be read: {error.strerror or error}") from None
+
+
+def _decoded_lines(file: Any, encoding: str) -> Iterator[str]:
+    """The lines of a file; each is decoded alone where a line feed is one byte."""
+    if "\n".encode(encoding) == b"\n":
+        for line in file:
+            yield line.decode(encoding)
+    else:
+        with io.TextIOWrapper(file, encoding, newline="\n") as text:
+            yield from text
+
+
+def encoding_of(head: bytes, reading: Encoded = AS_FOUND) -> str:
+    """The encoding of a file: that of the options, else by its first bytes, else UTF-8."""
+    if reading.encoding is not None:
+        return reading.encoding
+    return "utf-16" if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
+
+
+def encoding_fact(paths: Iterable[Path], reading: TextFiles = AS_FOUND) -> list[Fact]:
+    """What there is to say about the encodings of files: nothing where all are UTF-8."""
+    found: dict[str, str] = {}
+    for path in paths:
+        encoding = encoding_of(_head(path), reading)
+        if encoding != "utf-8":
+            found.setdefault(encoding, path.name)
+    asked = "as asked for" if reading.encoding is not None else "by the byte order mark"
+    return [Fact("encoding", f"{name}, {asked} ({file})") for name, file in found.items()]
+
+
+def _head(path: Path) -> bytes:
+    with path.open("rb") as raw:
+        head = raw.read(4)
+    if head.startswith(b"\x1f\x8b"):
+        with gzip.open(path) as file:
+            return file.read(4)
+    return head
+
+
+def _not_text(path: Path, error: UnicodeDecodeError, encoding: str, line: int) -> DataError:
+    found = f"byte 0x{error.object[error.start]:02x}"
+    name = "UTF-8" if encoding == "utf-8" else encoding
+    hint = "--encoding names another, such as latin-1, cp1252 or utf-16"
+    return DataError(path, f"expected {name} text, found {found}; {hint}", line=line)
 
 
 def _read_bytes(path: Path) -> bytes:

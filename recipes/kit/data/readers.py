@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
-from recipes.kit.data.source import Source
-from recipes.kit.data.splits import SPLITS, complete_splits
+from recipes.kit.data.facts import Fact
+from recipes.kit.data.source import SPLITS, Source
+from recipes.kit.data.splits import complete_splits
 from recipes.kit.errors import UserError
 
 T = TypeVar("T")
@@ -16,13 +17,6 @@ Complete = Callable[[Mapping[str, Sequence[T]], int, Source], tuple[dict[str, tu
 
 #: The licence of files that a user brings.
 OWNERS_LICENCE = "as stated by the owner of the files"
-
-
-class Fact(NamedTuple):
-    """Something that was understood of the data, for a person to check."""
-
-    topic: str
-    text: str
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,14 @@ from recipes.kit.errors import DataError
 
 Row = tuple[int, list[str]]
 
+csv.field_size_limit(2**31 - 1)  # A cell may hold a whole document.
+
 
 def csv_rows(path: Path, text: str, delimiter: str, *, quotes: bool = True) -> list[Row]:
-    """Line number and cells of each row that is not empty.
+    """Line number and cells of each row, also of those that are empty.
+
+    Cells between tabs may hold quotation marks that mean nothing, as texts do, or be quoted, as
+    spreadsheets and data frames write them: they are quoted if the whole file can be read so.
 
     Args:
         path: The file, for messages.
@@ -26,21 +31,34 @@ def csv_rows(path: Path, text: str, delimiter: str, *, quotes: bool = True) -> l
     Raises:
         DataError: If it is not CSV; names file and line.
     """
-    reader = csv.reader(
-        io.StringIO(text),
-        delimiter=delimiter,
-        quoting=csv.QUOTE_MINIMAL if quotes else csv.QUOTE_NONE,
-        strict=True,
-    )
-    rows, number = [], 1
+    number = 1
+    text = text.replace("\r", " ")  # A carriage return that ends no line.
     try:
-        for row in reader:
-            if any(cell.strip() for cell in row):
-                rows.append((number, row))
-            number = reader.line_num + 1
+        rows = []
+        for end, row in _read(text, delimiter, quotes=quotes):
+            rows.append((number, row))
+            number = end + 1
     except csv.Error as error:
-        raise DataError(path, f"is not CSV: {error}", line=number) from None
+        if delimiter != "\t":
+            raise DataError(path, f"is not CSV: {error}", line=number) from None
+        rows = [*_read(text, delimiter, quotes=False)]
     return rows
+
+
+def _read(text: str, delimiter: str, *, quotes: bool) -> Iterator[Row]:
+    """The number of the last line of each row, and its cells."""
+    lines = io.StringIO(text)
+    if quotes:
+        reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    else:
+        reader = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True)
+    for row in reader:
+        yield reader.line_num, row
+
+
+def is_blank(row: list[str]) -> bool:
+    """Whether no cell of a row holds anything."""
+    return not any(cell.strip() for cell in row)
 
 
 def json_rows(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:

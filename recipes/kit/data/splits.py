@@ -9,19 +9,18 @@ from pathlib import Path
 from typing import TypeVar
 
 from recipes.kit.data.files import data_files
+from recipes.kit.data.source import SPLITS, Source
 from recipes.kit.errors import UserError
 
 T = TypeVar("T")
-
-SPLITS = ("train", "valid", "test")
 
 #: Share of train that each missing split gets, at least one item.
 _FRACTION = 0.1
 
 _SPLIT_WORDS = {
     "train": r"train(?:ing)?",
-    "valid": r"dev|devel|development|valid|val|validation|testa",
-    "test": r"test|testing|eval|evaluation|testb",
+    "valid": r"dev(?![-_.]?test)|devel|development|valid|val|validation|testa",
+    "test": r"(?:news)?test|testing|tst|dev[-_.]?test|eval|evaluation|testb",
 }
 _SPLIT_PATTERNS = {
     split: re.compile(rf"(?<![a-z])(?:{words})(?:set|data)?(?![a-z])")
@@ -32,8 +31,9 @@ _SPLIT_PATTERNS = {
 def split_of(name: str) -> str | None:
     """The split a file or folder name stands for, or None.
 
-    The words (train; dev, valid, val, validation; test, eval; and CoNLL-2003's testa and testb)
-    count where no letter touches them, so `wnut17train.conll` is train and `latest.txt` nothing.
+    The words (train; dev, valid, val, validation; test, tst, devtest, eval; and CoNLL-2003's testa
+    and testb) count where no letter touches them, so `wnut17train.conll` is train and `latest.txt`
+    nothing.
 
     Raises:
         ValueError: If the name holds words of two splits.
@@ -63,6 +63,22 @@ def files_of_splits(
     return {split: found[split] for split in SPLITS if split in found}
 
 
+def split_files(source: Source, suffixes: Sequence[str] | None = None) -> dict[str, Path]:
+    """The file of each split of a source of files: those the user named; else by the names of the
+    files in a folder (`find_splits`); a file that is alone is "train".
+
+    Raises:
+        UserError: If a part has several files; or as for `find_splits`.
+    """
+    for split, paths in source.parts.items():
+        if len(paths) > 1:
+            raise UserError(f"--{split}: expected one file, found {len(paths)}.")
+    if source.parts:
+        return {split: paths[0] for split, paths in source.parts.items()}
+    path = source.path
+    return find_splits(path, suffixes) if path.is_dir() else {"train": path}
+
+
 def find_splits(directory: Path, suffixes: Sequence[str] | None = None) -> dict[str, Path]:
     """Match the files of a directory to "train", "valid" and "test" by their names.
 
@@ -80,7 +96,7 @@ def find_splits(directory: Path, suffixes: Sequence[str] | None = None) -> dict[
         if len(paths) > 1:
             raise UserError(
                 f"{directory}: two files for the {split} split, {paths[0].name} and "
-                f"{paths[1].name}; expected one"
+                f"{paths[1].name}; expected one (--train, --valid and --test FILE choose)"
             )
     if not found:
         files = data_files(directory, suffixes)
@@ -90,7 +106,8 @@ def find_splits(directory: Path, suffixes: Sequence[str] | None = None) -> dict[
         kinds = f" ({', '.join(suffixes)})" if suffixes else ""
         raise UserError(
             f"{directory}: no file{kinds} names a split; expected train, dev or valid, and test "
-            f"in the file names, found {seen or 'no data file'}"
+            f"in the file names (or --train, --valid and --test FILE), found "
+            f"{seen or 'no data file'}"
         )
     return {split: paths[0] for split, paths in found.items()}
 

@@ -12,7 +12,7 @@ from recipes.chaos import embedded
 from recipes.chaos.data import load
 from recipes.chaos.formats import read_columns
 from recipes.chaos.options import Config
-from recipes.kit.data.readers import Fact
+from recipes.kit.data.facts import Fact
 from recipes.kit.data.source import EMBEDDED, Source
 from recipes.kit.errors import DataError, UserError
 

@@ -17,7 +17,7 @@ from recipes.forecasting.formats import read_series
 from recipes.forecasting.options import Config, SeriesName
 from recipes.forecasting.season import season_scale
 from recipes.forecasting.windows import Part, Windows, calendar
-from recipes.kit.data.readers import Fact
+from recipes.kit.data.facts import Fact
 from recipes.kit.data.source import Source
 from recipes.kit.errors import DataError, UserError
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from recipes.kit.data.readers import Fact
+from recipes.kit.data.facts import Fact
 from recipes.kit.errors import UserError
 from recipes.kit.fit import fit
 from recipes.kit.objective import Objective

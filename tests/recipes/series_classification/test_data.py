@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from recipes.kit.data.readers import Fact
+from recipes.kit.data.facts import Fact
 from recipes.kit.data.source import EMBEDDED, Source
 from recipes.kit.errors import DataError, UserError
 from recipes.series_classification import data as series

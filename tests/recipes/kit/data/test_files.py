@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from recipes.kit.data.files import data_files, open_text, read_text, stream_lines
+from recipes.kit.data.files import data_files, encoding_fact, open_text, read_text, stream_lines
+from recipes.kit.data.reading import TextFiles
 from recipes.kit.errors import DataError
 
 
@@ -85,7 +86,7 @@ def test_a_stream_feeds_csv(tmp_path: Path) -> None:
         (b"ok\r\nok\r\ncaf\xe9\r\n", 3, r"0xe9"),
         (b"ok\rcaf\xe9\r", 2, r"0xe9"),
         (gzip.compress(b"ok\ncaf\xe9\n", mtime=0), 2, r"0xe9"),
-        ("a\n".encode("utf-16"), 1, r"found UTF-16"),
+        ("a\n".encode("utf-16-le"), 1, r"NUL byte"),
         (b"ok\nbin\0ary", 2, r"NUL byte"),
     ],
 )
@@ -96,3 +97,30 @@ def test_wrong_encodings_name_the_line(tmp_path: Path, raw: bytes, line: int, me
         read_text(path)
     assert caught.value.line == line
     assert str(caught.value).startswith(f"{path}:{line}: ")
+
+
+@pytest.mark.parametrize(
+    "read", [read_text, lambda path: "".join(t for _, t in stream_lines(path))]
+)
+def test_utf_16_is_known_by_its_mark(tmp_path, read):
+    path = tmp_path / "a.txt"
+    path.write_bytes("né\nà\n".encode("utf-16"))
+    assert read(path) == "né\nà\n"
+
+
+def test_a_stray_carriage_return_ends_no_line(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes(b"good\revening\nb\n")
+    assert read_text(path) == "good\revening\nb\n"
+    path.write_bytes(b"good\revening\r")
+    assert read_text(path) == "good\nevening\n"
+
+
+def test_other_encodings_are_asked_for(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_bytes("caf\u00e9\n".encode("cp1252"))
+    assert read_text(path, TextFiles(encoding="cp1252")) == "caf\u00e9\n"
+    assert [*stream_lines(path, TextFiles(encoding="latin-1"))] == [(1, "caf\u00e9\n")]
+    assert encoding_fact([path], TextFiles(encoding="cp1252"))[0].text.startswith(
+        "cp1252, as asked"
+    )

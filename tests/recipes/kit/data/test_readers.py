@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from recipes.kit.data.readers import OWNERS_LICENCE, Fact, Found, Readers, Splits
+from recipes.kit.data.facts import Fact
+from recipes.kit.data.readers import OWNERS_LICENCE, Found, Readers, Splits
 from recipes.kit.data.source import EMBEDDED, Source
 from recipes.kit.errors import UserError
 

@@ -136,3 +136,21 @@ def test_names_of_embedded_sets() -> None:
         Source.parse("embedded:x").embedded_name("digits")
     with pytest.raises(UserError, match=r"no such embedded data; expected embedded\."):
         Source.parse("embedded:x").embedded_name()
+
+
+def test_parts_are_named_each_with_its_files(tmp_path):
+    a, b, c = (tmp_path / name for name in ("a.en", "a.fr", "c.tsv"))
+    for path in (a, b, c):
+        path.write_text("x")
+    source = Source.of_parts({"test": [c], "train": [a, b]})
+    assert source.parts == {"train": (a, b), "test": (c,)}
+    assert Source.parse(str(source)) == source
+    assert Source.parse(f"train={a},test={c}").parts == {"train": (a,), "test": (c,)}
+    assert Source.of(a).parts == {}
+
+
+def test_parts_need_one_to_train_on_and_files_that_exist(tmp_path):
+    with pytest.raises(UserError, match="--test needs --train FILE"):
+        Source.of_parts({"test": [tmp_path]})
+    with pytest.raises(UserError, match=r"--valid .*missing: no such file"):
+        Source.of_parts({"train": [tmp_path], "valid": [tmp_path / "missing"]}).require()

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from recipes.kit.data.splits import complete_splits, files_of_splits, find_splits, split_of
+from recipes.kit.data.source import Source
+from recipes.kit.data.splits import (
+    complete_splits,
+    files_of_splits,
+    find_splits,
+    split_files,
+    split_of,
+)
 from recipes.kit.errors import UserError
 
 
@@ -164,3 +171,19 @@ def test_three_items_are_enough_for_three_splits() -> None:
 def test_too_little_to_split(splits: dict[str, str], message: str) -> None:
     with pytest.raises(UserError, match=message):
         complete_splits(splits, seed=0, where="x", what="sentences")
+
+
+@pytest.mark.parametrize("name", ["devtest.txt", "dev-test.en", "tst2013.de", "newstest2014.fr"])
+def test_usual_names_of_test_parts(name):
+    assert split_of(name) == "test"
+
+
+def test_files_of_named_parts_come_before_names(tmp_path):
+    paths = [tmp_path / name for name in ("test.csv", "other.csv")]
+    for path in paths:
+        path.write_text("x")
+    named = Source.of_parts({"train": [paths[0]], "test": [paths[1]]})
+    assert split_files(named) == {"train": paths[0], "test": paths[1]}
+    assert split_files(Source.of(paths[1])) == {"train": paths[1]}
+    with pytest.raises(UserError, match="--train: expected one file, found 2"):
+        split_files(Source.of_parts({"train": paths}))

@@ -1,0 +1,47 @@
+"""What was understood of data, a sentence each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+#: Values shown of a column, names shown of many.
+_SHOWN = 5
+
+
+class Fact(NamedTuple):
+    """Something that was understood of the data, for a person to check."""
+
+    topic: str
+    text: str
+
+
+def first_values(name: str, values: Sequence[object]) -> Fact:
+    """The first values of a column, as they were read.
+
+    >>> first_values("sold", [12.0, 9.5, 11.0]).text
+    'sold: 12, 9.5, 11'
+    """
+    shown = ", ".join(f"{v:.6g}" if isinstance(v, float) else str(v) for v in values[:_SHOWN])
+    return Fact("first values", f"{name}: {shown}" + (", ..." if len(values) > _SHOWN else ""))
+
+
+def listed(names: Iterable[object], most: int = 20) -> str:
+    """Names in a row; of many the first, and how many there are besides.
+
+    >>> listed("abc", most=2)
+    'a, b and 1 more'
+    """
+    every = [str(name) for name in names]
+    more = len(every) - most
+    return ", ".join(every[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def as_lines(facts: Sequence[Fact]) -> list[str]:
+    """Facts for a person, their topics below each other.
+
+    >>> as_lines([Fact("rows", "3"), Fact("gap", "none")])
+    ['  rows  3', '  gap   none']
+    """
+    width = max((len(fact.topic) for fact in facts), default=0)
+    return [f"  {fact.topic:<{width}}  {fact.text}" for fact in facts]

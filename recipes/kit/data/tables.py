@@ -1,0 +1,346 @@
+"""The one reader of tables: text files of rows and columns, and how they were understood.
+
+`read_table` splits a file into cells with their line numbers, decides whether its first row is a
+header, and leaves out the few rows that do not fit. How its numbers are written is decided for the
+whole file (`recipes.kit.data.marks`). Each decision is a fact to show, and an option overrides it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from recipes.kit.data.facts import Fact
+from recipes.kit.data.files import encoding_fact, read_text, suffix_of
+from recipes.kit.data.left_out import LeftOut
+from recipes.kit.data.marks import Marks, UnclearMarks, find_marks, is_missing, without_sign
+from recipes.kit.data.reading import AS_FOUND, TableFiles
+from recipes.kit.data.rows import Row, csv_rows, is_blank
+from recipes.kit.errors import DataError
+
+#: What may separate cells, the surest first; a comma may also stand in a number or a text.
+DELIMITERS = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas"}
+
+#: Rows that are looked at to find out what separates cells.
+_LOOKED_AT = 200
+
+#: Share of the rows that agree on their number of cells.
+_AGREE = 0.9
+
+_TWO_WHOLE_NUMBERS = re.compile(r"\s*[+-]?[0-9]+,[0-9]+\s*")
+
+#: From so many rows on, it is no chance if no number ends in a zero.
+_ENOUGH = 20
+
+IsHeader = Callable[[Sequence[str], Sequence[Row]], bool]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Cells of a file.
+
+    Attributes:
+        path: The file.
+        names: Names of the columns in the header, or `column 0`, `column 1`, ...
+        header: Whether there is a header.
+        rows: Line number and cells of each row below the header, without blanks at their ends.
+        delimiter: What separates cells; a blank stands for any number of blanks.
+        reading: How it was read.
+        facts: What was understood, but for the numbers.
+    """
+
+    path: Path
+    names: tuple[str, ...]
+    header: bool
+    rows: tuple[Row, ...]
+    delimiter: str
+    reading: TableFiles
+    facts: tuple[Fact, ...]
+
+    def column(self, index: int) -> list[str]:
+        """The cells of a column; empty where a row of a ragged table ends before it."""
+        return [cells[index] if index < len(cells) else "" for _, cells in self.rows]
+
+    def index(self, name: str) -> int:
+        """The column of a name, or of a number from 0 that is not a name.
+
+        Raises:
+            DataError: If there is none.
+        """
+        if name in self.names:
+            return self.names.index(name)
+        if name.isdecimal() and int(name) < len(self.names):
+            return int(name)
+        have = ", ".join(map(repr, self.names[:20]))
+        raise DataError(self.path, f"expected a column {name!r}, found {have}", line=1)
+
+    def find(self, usual: Sequence[str]) -> int | None:
+        """The first column with one of the usual names, in small letters, the likeliest first."""
+        small = [name.lower() for name in self.names] if self.header else []
+        return next((small.index(name) for name in usual if name in small), None)
+
+    def unnamed(self, index: int) -> bool:
+        """Whether a column under a header has no name, as data frames write their index."""
+        return self.header and self.names[index] in (f"column {index}", f"Unnamed: {index}")
+
+    @cached_property
+    def marks(self) -> Marks:
+        """How numbers are written in this file.
+
+        Raises:
+            DataError: If there is no telling; names the line, and the options that decide.
+        """
+        columns = [self.column(index) for index in range(len(self.names))]
+        try:
+            return find_marks(columns, self.reading, delimiter=self.delimiter)
+        except UnclearMarks as error:
+            line, cells = self.rows[error.row]
+            raise DataError(
+                self.path,
+                f"{cells[error.column]!r} in column {self.names[error.column]!r} may have decimals "
+                "or thousands; --decimal or --thousands says which mark is which",
+                line=line,
+            ) from None
+
+    def is_numeric(self, index: int) -> bool:
+        """Whether more than half of what a column holds are numbers; else it holds text."""
+        present = [cell for cell in self.column(index) if not is_missing(cell)]
+        return 2 * sum(self.marks.number(cell) is not None for cell in present) > len(present)
+
+    def numbers(self, index: int) -> np.ndarray:
+        """The numbers of a column, float64, NaN where one is missing.
+
+        Raises:
+            DataError: If a cell is not a number; names file, line, column and cell.
+        """
+        import pandas as pd
+
+        cells = pd.Series(self.column(index), dtype=object)
+        missing = cells.map(is_missing)
+        plain = cells.map(lambda cell: self.marks.plain(without_sign(cell)[0]))
+        values = pd.to_numeric(plain.mask(missing), errors="coerce").to_numpy("float64")
+        wrong = np.flatnonzero(~missing.to_numpy(bool) & ~np.isfinite(values))
+        if len(wrong):
+            row = int(wrong[0])
+            message = f"expected a number in column {self.names[index]!r}"
+            raise self.error(row, f"{message} ({self.marks}), found {cells[row]!r}")
+        return values
+
+    def sign(self, index: int) -> str:
+        """The sign of a unit in the cells of a column, `$` or `%`; empty if there is none.
+
+        Raises:
+            DataError: If some have one sign, and others another or none.
+        """
+        signs: dict[str, int] = {}
+        for row, (_, cells) in enumerate(self.rows):
+            cell = cells[index]
+            if not is_missing(cell) and self.marks.number(cell) not in (None, 0.0):
+                signs.setdefault(without_sign(cell)[1], row)
+        if len(signs) > 1:
+            first, second = [*signs.items()][:2]
+            shown = " and ".join(repr(sign) if sign else "no sign" for sign, _ in (first, second))
+            message = f"column {self.names[index]!r} has {shown}; expected one unit"
+            raise self.error(max(first[1], second[1]), message)
+        return next(iter(signs), "")
+
+    def numbers_facts(self, columns: Sequence[int]) -> list[Fact]:
+        """How the numbers of columns were read, where that is not plain."""
+        facts = []
+        if self.marks != Marks():
+            why = ", by the size of plain numbers beside them" if self.marks.guessed else ""
+            facts.append(Fact("numbers", f"{self.marks}{why}"))
+        signs = {self.names[i]: sign for i in columns if (sign := self.sign(i))}
+        units = [f"{n} in {'percent' if sign == '%' else sign}" for n, sign in signs.items()]
+        return [*facts, Fact("units", ", ".join(units))] if units else facts
+
+    def error(self, row: int, message: str) -> DataError:
+        """An error about a row; where it is the last one, it may be a sum."""
+        line, cells = self.rows[row]
+        if row == len(self.rows) - 1:
+            message += f" (the last row, which begins {cells[0]!r}; remove it if it sums up others)"
+        return DataError(self.path, message, line=line)
+
+
+def read_table(
+    path: Path,
+    reading: TableFiles = AS_FOUND,
+    *,
+    is_header: IsHeader | None = None,
+    blanks: bool = False,
+    ragged: bool = False,
+    comments: bool = False,
+) -> Table:
+    """Read a table, gzipped or not.
+
+    Args:
+        path: Cells separated by tabs, semicolons, bars or commas, whichever most rows agree on;
+            tabs in a file called `.tsv`.
+        reading: The encoding and marks of numbers; with `strict`, no row is left out.
+        is_header: Whether a first row names the columns of the rows after it; by default whether
+            `names_columns`.
+        blanks: Whether numbers may be separated by blanks as well.
+        ragged: Whether rows may differ in their number of cells.
+        comments: Whether `#` begins a comment.
+
+    Raises:
+        DataError: If the file is empty or not CSV, too many rows are blank or of another width, or
+            two columns have the same name; names file and line.
+    """
+    text = read_text(path, reading)
+    if comments:
+        text = "\n".join(line.partition("#")[0] for line in text.split("\n"))
+    delimiter = "\t" if suffix_of(path) == ".tsv" else _delimiter(path, text, reading, blanks)
+    if delimiter == " ":
+        rows = [(number, line.split()) for number, line in enumerate(text.split("\n"), start=1)]
+    else:
+        rows = csv_rows(path, text, delimiter or "\0")
+    rows = [(line, [cell.strip() for cell in cells]) for line, cells in rows]
+    while rows and is_blank(rows[-1][1]):
+        del rows[-1]
+    if comments:
+        rows = [row for row in rows if not is_blank(row[1])]
+    while rows and is_blank(rows[0][1]):
+        del rows[0]
+    if not rows:
+        raise DataError(path, "holds no values; expected a table")
+    left_out = LeftOut("rows", reading)
+    rows = _even(path, rows, left_out, ragged=ragged)
+    first, body = rows[0][1], rows[1:]
+    header = (is_header or names_columns)(first, body)
+    if header and not body:
+        raise DataError(path, "holds a header and no values", line=rows[0][0])
+    width = max(len(cells) for _, cells in rows)
+    first = [*first, *[""] * (width - len(first))]
+    names = [cell if header and cell else f"column {index}" for index, cell in enumerate(first)]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise DataError(path, f"two columns are named {name!r}", line=rows[0][0])
+    table = body if header else rows
+    by = "" if width == 1 else f", separated by {DELIMITERS.get(delimiter, 'blanks')}"
+    below = "below a header" if header else "without a header"
+    size = Fact("table", f"{path.name}: {len(table):,} rows {below}, {_columns(width)}{by}")
+    facts = (size, *encoding_fact([path], reading), *left_out.facts())
+    return Table(path, tuple(names), header, tuple(table), delimiter, reading, facts)
+
+
+def names_columns(first: Sequence[str], body: Sequence[Row]) -> bool:
+    """Whether a first row is a header: a cell of it is not a number but the column below holds
+    numbers; or text stands below numbers that count up, as years do across the columns.
+
+    Args:
+        first: Cells of the row.
+        body: The rows below.
+    """
+    if not body:
+        return not any(map(_is_number, first))
+    below = body[0][1]
+    for index, cell in enumerate(first):
+        column = (cells[index] for _, cells in body if index < len(cells))
+        value = next((below for below in column if not is_missing(below)), "")
+        if _is_number(value) and not _is_number(cell):
+            return True
+    numbers = [float(cell) for cell in first if re.fullmatch("[0-9]+", cell)]
+    return (
+        len(numbers) > 2
+        and len({*np.diff(numbers)}) == 1
+        and not _is_number(first[0])
+        and not _is_number(below[0])
+        and below[1:] != first[1:]
+    )
+
+
+def _is_number(cell: str) -> bool:
+    """Whether a cell is a number in any way of writing."""
+    tidy = without_sign(cell)[0]
+    ways = (Marks(".", ","), Marks(",", "."), Marks(".", "'"), Marks(",", " "))
+    return not is_missing(cell) and any(way.plain(tidy) is not None for way in ways)
+
+
+def _columns(width: int) -> str:
+    return "1 column" if width == 1 else f"{width:,} columns"
+
+
+def _delimiter(path: Path, text: str, reading: TableFiles, blanks: bool) -> str:
+    """What separates the cells of most rows, with more than one cell each; empty for nothing."""
+    lines = [line for line in text.split("\n") if line.strip()]
+    if blanks and _are_numbers_between_blanks(lines[:_LOOKED_AT]):
+        return " "
+    for mark in DELIMITERS:
+        widths = _widths(path, text, mark)
+        width, count = max(widths.items(), key=lambda item: item[1], default=(1, 0))
+        if width > 1 and count >= _AGREE * widths.total():
+            if mark == "," and width == 2 and _is_one_column(path, lines, reading):
+                return ""
+            return mark
+    return next((mark for mark in DELIMITERS if lines and mark in lines[0]), "")
+
+
+def _widths(path: Path, text: str, mark: str) -> Counter[int]:
+    """How many of the first rows have how many cells."""
+    part = "\n".join(text.split("\n", _LOOKED_AT)[:_LOOKED_AT])
+    try:
+        rows = csv_rows(path, part, mark)
+    except DataError:
+        rows = [(0, line.split(mark)) for line in part.split("\n")]
+    return Counter(len(cells) for _, cells in rows if not is_blank(cells))
+
+
+def _are_numbers_between_blanks(lines: Sequence[str]) -> bool:
+    table = [line.split() for line in lines]
+    body = table[1:] or table
+    return max(map(len, table), default=0) > 1 and all(
+        re.fullmatch(r"[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?", cell) or is_missing(cell)
+        for cells in body
+        for cell in cells
+    )
+
+
+def _is_one_column(path: Path, lines: Sequence[str], reading: TableFiles) -> bool:
+    """Whether the comma of all rows is a decimal comma.
+
+    Raises:
+        DataError: If there is no telling; names the option that decides.
+    """
+    body = lines if _TWO_WHOLE_NUMBERS.fullmatch(lines[0]) else lines[1:]
+    if not all(map(_TWO_WHOLE_NUMBERS.fullmatch, body)):
+        return False
+    if len(body) < len(lines):
+        return "," not in lines[0]
+    if reading.decimal is not None:
+        return reading.decimal == ","
+    behind = [line.strip().partition(",")[2] for line in body]
+    if any(part[0] == "0" and len(part) > 1 for part in behind):
+        return True
+    # Whoever writes decimals leaves off the zeros at the end.
+    ends = [part for part in behind if len(part) > 1]
+    if len(behind) < _ENOUGH:
+        raise DataError(
+            path,
+            f"{body[0].strip()!r} may be one number or two; --decimal , or --decimal . decides",
+            line=1,
+        )
+    return len(ends) >= _ENOUGH and not any(part.endswith("0") for part in ends)
+
+
+def _even(path: Path, rows: list[Row], left_out: LeftOut, *, ragged: bool) -> list[Row]:
+    """The rows that are not blank and as wide as most; the others are left out."""
+    widths = Counter(len(cells) for _, cells in rows if not is_blank(cells))
+    width = max(widths, key=lambda each: widths[each])
+    kept = []
+    for line, cells in rows:
+        if is_blank(cells):
+            left_out.add(DataError(path, "is blank", line=line))
+        elif len(cells) != width and not ragged:
+            message = f"expected {_columns(width)}, found {len(cells)}"
+            left_out.add(DataError(path, message, line=line))
+        else:
+            kept.append((line, cells))
+    left_out.check(kept)
+    return kept
