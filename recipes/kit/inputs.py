@@ -12,12 +12,14 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from recipes.kit.console import note
 from recipes.kit.data.files import data_files, encoding_of
 from recipes.kit.data.reading import AS_FOUND, Encoded
 from recipes.kit.errors import DataError, Unreadable, UserError
+
+_BINARY = "expected text, found a NUL byte (a binary file?)"
 
 
 @dataclass(frozen=True)
@@ -112,6 +114,9 @@ def _lines_of_file(path: Path, reading: Encoded) -> Iterator[str | Unreadable]:
             packed = raw.read(2) == b"\x1f\x8b"
             raw.seek(0)
             with gzip.open(raw) if packed else contextlib.nullcontext(raw) as file:
+                head = file.peek(1)
+                if b"\0" in head and _by_lines(encoding_of(head[:4], reading)):
+                    raise DataError(path, _BINARY)
                 yield from _lines(file, str(path), reading)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(path, f"expected a gzip file, found a broken one ({error})") from None
@@ -119,11 +124,11 @@ def _lines_of_file(path: Path, reading: Encoded) -> Iterator[str | Unreadable]:
         raise DataError(path, f"cannot be read: {error.strerror or error}") from None
 
 
-def _lines(raw: BinaryIO | Any, where: str, reading: Encoded) -> Iterator[str | Unreadable]:
+def _lines(raw: Any, where: str, reading: Encoded) -> Iterator[str | Unreadable]:
     """Lines as they are, without their ends and the byte order mark of the first."""
     first = raw.readline()
     encoding = encoding_of(first[:4], reading)
-    if "\n".encode(encoding) != b"\n":  # Such bytes are lines only when they are decoded.
+    if not _by_lines(encoding):
         text = _text(first + raw.read(), encoding, where).replace("\r\n", "\n")
         yield from text.removesuffix("\n").split("\n") if text else []
         return
@@ -138,6 +143,11 @@ def _lines(raw: BinaryIO | Any, where: str, reading: Encoded) -> Iterator[str | 
             yield text.removesuffix("\n").removesuffix("\r")
         else:  # The last line; a carriage return ends one only where there is no line feed.
             yield from text.removesuffix("\r").split("\r") if number == 1 else [text]
+
+
+def _by_lines(encoding: str) -> bool:
+    """Whether bytes can be split at line feeds before they are decoded: not those of UTF-16."""
+    return "\n".encode(encoding) == b"\n"
 
 
 def _text(raw: bytes, encoding: str, where: str) -> str:
@@ -155,7 +165,7 @@ def _text(raw: bytes, encoding: str, where: str) -> str:
             "another, such as latin-1, cp1252 or utf-16"
         ) from None
     if "\0" in text:
-        raise UserError(f"{where}: expected text, found a NUL byte (a binary file?)")
+        raise UserError(f"{where}: {_BINARY}")
     return text.removeprefix("\ufeff")
 
 

@@ -154,16 +154,15 @@ class Predictor(Protocol[Examples]):
 
     #: Text (a line each) or files: how the command line reads its inputs.
     takes: ClassVar[Literal["texts", "files"]]
-    #: Ends of the names of files to take from a folder, where inputs are files.
+    #: Of files in a folder, those to take, where inputs are files.
     suffixes: ClassVar[Sequence[str]] = ()
     inputs: ClassVar[Sequence[Field]]
     outputs: ClassVar[Sequence[Field]]
-    #: The exported model.
-    served: Served
+    served: Served  #: The exported model.
 
     @property
     def table_columns(self) -> Sequence[str]:
-        """Columns of the table of answers, see `table_rows`: by default the outputs."""
+        """Columns of a table of answers: by default the outputs."""
         return [field.name for field in self.outputs]
 
     def table_rows(self, answer: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
@@ -180,7 +179,7 @@ class Predictor(Protocol[Examples]):
         """
 
     def unknown(self, examples: Examples) -> Sequence[Unknown]:
-        """What of the known answers the model cannot give, as far as that can be listed."""
+        """What in the examples the model does not know, as far as that can be listed."""
         return ()
 
     def judge(self, examples: Examples) -> Judgement:
