@@ -86,10 +86,6 @@ def test_a_table_may_have_several_rows_for_an_answer(capsys: pytest.CaptureFixtu
     rows = table(capsys.readouterr().out)
     pairs = [(row["letter"], row["error"]) for row in rows]
     assert pairs == [("a", ""), ("b", ""), ("", "is empty")]
-        ("a", ""),
-        ("b", ""),
-        ("", "is empty"),
-    ]
 
 
 def test_tagged_tokens(capsys: pytest.CaptureFixture[str]) -> None:
