@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -33,6 +32,15 @@ _BLOCK = 256
 #: Texts scored side by side.
 _COUNT = 32
 
+#: Options of `predict` that go into the model.
+_DRAWING = {
+    "length": tf.int32,
+    "temperature": tf.float32,
+    "top_k": tf.int32,
+    "top_p": tf.float32,
+    "seed": tf.int32,
+}
+
 _TEXTS = tf.TensorSpec([None], tf.string, name="texts")
 
 
@@ -53,14 +61,7 @@ class Generator:
     @property
     def endpoints(self) -> dict[str, Endpoint]:
         """The signatures of the exported model."""
-        scalars = {
-            "length": tf.int32,
-            "temperature": tf.float32,
-            "top_k": tf.int32,
-            "top_p": tf.float32,
-            "seed": tf.int32,
-        }
-        options = [tf.TensorSpec([], dtype, name=name) for name, dtype in scalars.items()]
+        options = [tf.TensorSpec([], dtype, name=name) for name, dtype in _DRAWING.items()]
         prompts = tf.TensorSpec([None], tf.string, name="prompts")
         token = tf.TensorSpec([None], tf.string, name="tokens")
         states = [tf.TensorSpec([None, size], name=name) for name, size in self._sizes.items()]
@@ -244,5 +245,6 @@ class GeneratorPredictor(Predictor[Sequence[str]]):
 
     def generate(self, prompts: Sequence[str], options: Predict) -> list[str]:
         """What follows each prompt."""
-        answer = self.served("generate", prompts=prompts, **dataclasses.asdict(options))
+        drawing = {name: getattr(options, name) for name in _DRAWING}
+        answer = self.served("generate", prompts=prompts, **drawing)
         return [text.decode() for text in answer["texts"]]
