@@ -32,7 +32,11 @@ from recipes.kit.run_options import (
 
 @dataclass(frozen=True)
 class Evaluate(Group):
-    """Evaluate a trained model. The last line of stdout is one JSON object of metrics."""
+    """Evaluate a trained model. The last line of stdout is one JSON object of metrics.
+
+    Labels and symbols of the data that the model does not know are named, with their share; data of
+    which it knows none are refused.
+    """
 
     data: Source | None = option(
         None,

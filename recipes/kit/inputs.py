@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from recipes.kit.console import note
-from recipes.kit.data.files import data_files, encoding_of
+from recipes.kit.data.files import data_files, encoding_of, is_hidden
 from recipes.kit.data.reading import AS_FOUND, Encoded
 from recipes.kit.errors import DataError, Unreadable, UserError
 
@@ -79,7 +79,8 @@ def _files_of(path: Path, suffixes: Sequence[str]) -> Iterator[Path]:
             )
         yield from inside
     elif glob.has_magic(item):
-        matching = [Path(name) for name in sorted(glob.glob(item, recursive=True))]
+        paths = map(Path, sorted(glob.glob(item, recursive=True)))
+        matching = [path for path in paths if not is_hidden(path)]
         if not matching:
             raise UserError(f"{item}: no such file, and no file that fits the pattern.")
         for match in matching:
@@ -111,8 +112,7 @@ def _lines_of_file(path: Path, reading: Encoded) -> Iterator[str | Unreadable]:
     """The lines of a file, gzip or not."""
     try:
         with path.open("rb") as raw:
-            packed = raw.read(2) == b"\x1f\x8b"
-            raw.seek(0)
+            packed = raw.peek(2).startswith(b"\x1f\x8b")  # It may be a pipe, which cannot seek.
             with gzip.open(raw) if packed else contextlib.nullcontext(raw) as file:
                 head = file.peek(1)
                 if b"\0" in head and _by_lines(encoding_of(head[:4], reading)):

@@ -28,7 +28,5 @@ def read_arrays(path: Path, expected: str) -> dict[str, np.ndarray]:
                 return {name: content[name] for name in content.files}
     except OSError as error:
         raise DataError(path, f"cannot be read: {error.strerror or error}") from None
-    except (
-        Exception
-    ) as error:  # NumPy, zipfile, zlib and tokenize have their own.
+    except Exception as error:  # NumPy, zipfile, zlib and tokenize have their own.
         raise DataError(path, f"expected {expected}, found a damaged one ({error})") from None
