@@ -19,13 +19,14 @@ from recipes.forecasting.series import Series, SeriesSet
 from recipes.forecasting.sources import SUFFIXES, read_files
 from recipes.forecasting.windows import Part, Windows
 from recipes.kit.console import note
+from recipes.kit.data.facts import Fact
 from recipes.kit.data.reading import as_given
 from recipes.kit.errors import DataError
 from recipes.kit.export import Endpoint
 from recipes.kit.judge import Judgement
 from recipes.kit.output import read_run_config
 from recipes.kit.recipe import Field, Predictor
-from recipes.kit.serving import Served, answer_each
+from recipes.kit.serving import Served, answer_each, note_new
 
 #: Windows forecast at once.
 _CHUNK = 256
@@ -155,7 +156,9 @@ class ForecastPredictor(Predictor[Backtest]):
                                                             "0.5": [12.1, 9.8],
                                                             "0.9": [17.3, 14.9]}}}}]}
         """
-        read = functools.partial(self._read, options=options or Predict())
+        chosen = options or Predict()
+        config = as_given(self.config, chosen)
+        read = functools.partial(self._read, config=config, targets=chosen.target, said=set())
         return answer_each(inputs, read, lambda files: map(self._answer, files), count=1)
 
     def judge(self, examples: Backtest) -> Judgement:
@@ -174,18 +177,20 @@ class ForecastPredictor(Predictor[Backtest]):
         levels = [round(float(level), 6) for level in batches[0]["levels"]]
         return Answers(point, quantiles, levels)
 
-    def _read(self, path: str | Path, options: Predict) -> tuple[Path, SeriesSet]:
+    def _read(
+        self, path: str | Path, config: Config, targets: Sequence[str], said: set[Fact]
+    ) -> tuple[Path, SeriesSet]:
         """The series of a file, which fit the forecaster.
 
         Raises:
             DataError: If they do not, or what has to be known of the future is missing.
         """
         record, path = self.record, Path(path)
-        config = as_given(self.config, options)
-        if options.target:
-            contents = read_files([path], config, options.target)
+        if targets:
+            contents = read_files([path], config, targets)
         else:
             contents = self._read_usual(path, config)
+        note_new(contents.understood, said)
         record.check_count(contents, path)
         for series in contents.series:
             record.check_clock(series.clock, path)

@@ -14,6 +14,7 @@ from recipes.kit import output
 from recipes.kit.answers import AnswerFlags, check_format, write_answers
 from recipes.kit.console import note
 from recipes.kit.data.facts import as_lines
+from recipes.kit.data.reading import TableFiles, as_given
 from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
 from recipes.kit.finding import check_name, load_options, recipe_names
@@ -31,7 +32,7 @@ from recipes.kit.run_options import (
 
 
 @dataclass(frozen=True)
-class Evaluate(Group):
+class Evaluate(TableFiles):
     """Evaluate a trained model. The last line of stdout is one JSON object of metrics.
 
     Labels and symbols of the data that the model does not know are named, with their share; data of
@@ -41,7 +42,6 @@ class Evaluate(Group):
     data: Source | None = option(
         None,
         "Data to evaluate on, instead of the test part of the run: embedded, tfds:NAME or a path.",
-        heading="data",
     )
 
 
@@ -165,6 +165,7 @@ def evaluate_command(words: list[str]) -> int:
     from recipes.kit.console import console, metrics_table, say, spans
 
     predictor = recipe.load(folder)
+    predictor.config = as_given(config, options)
     examples = recipe.load_test(source, predictor)
     for unknown in predictor.unknown(examples):
         unknown.check(source)

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 import numpy as np
 import tensorflow as tf
 
+from recipes.kit.console import note
+from recipes.kit.data.facts import Fact
 from recipes.kit.errors import DataError, Unreadable, UserError
 from recipes.kit.output import SAVED_MODEL
 
@@ -147,6 +149,19 @@ def answer_each(
                 yield {"input": str(each), "error": errors[place]}
             else:
                 yield next(answers)
+
+
+def note_new(facts: Iterable[Fact], said: set[Fact]) -> None:
+    """Show what was understood of a file to predict from, and keep it: the same is said once.
+
+    Args:
+        facts: What was understood.
+        said: What was said of other files; the new facts are added.
+    """
+    for fact in facts:
+        if fact not in said:
+            note(f"{fact.topic}: {fact.text}")
+            said.add(fact)
 
 
 def not_empty(text: str) -> str:

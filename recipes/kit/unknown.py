@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
+from recipes.kit.data.facts import listed
 from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
 
@@ -75,7 +76,7 @@ class Unknown:
         so = ", so they count as wrong" if self.decides else ""
         share = _share(self.affected, self.total)
         some = f"{self.affected:,} of {self.total:,} {self.unit} ({share})"
-        return (f"{some} {self.what}{so}: {_listed(each)}.",)
+        return (f"{some} {self.what}{so}: {listed(each, _LISTED)}.",)
 
     def check(self, source: Source) -> None:
         """Refuse examples none of which can be answered right: any figure would only say so.
@@ -87,10 +88,10 @@ class Unknown:
             UserError: Names what was found, what the model knows and what decides.
         """
         if self.decides and self.affected == self.total > 0:
+            known, others = (listed(map(_shown, e), _LISTED) for e in (self.known, self.counts))
             raise UserError(
-                f"{source}: all {self.total:,} {self.unit} {self.what}: expected "
-                f"{_listed(map(_shown, self.known))}; found {_listed(map(_shown, self.counts))}. "
-                f"{self.decides}"
+                f"{source}: all {self.total:,} {self.unit} {self.what}: expected {known}; found "
+                f"{others}. {self.decides}"
             )
 
 
@@ -106,12 +107,6 @@ def _shown(name: str) -> str:
     ('pos', "' '", "'.'")
     """
     return name if any(map(str.isalnum, name)) else repr(name)
-
-
-def _listed(names: Iterable[str]) -> str:
-    every: Sequence[str] = [*names]
-    more = f" and {len(every) - _LISTED:,} more" if len(every) > _LISTED else ""
-    return ", ".join(every[:_LISTED]) + more
 
 
 def _share(count: int, total: int) -> str:

@@ -132,7 +132,9 @@ class SeriesPredictor(Predictor[Sequence[LabelledSeries]]):
         self, inputs: Iterable[Path], options: Predict | None = None
     ) -> Iterator[dict[str, Any]]:
         """Classify the series of files; see `outputs` for what an answer holds."""
-        read = functools.partial(self._read, options=options or Predict())
+        chosen = options or Predict()
+        config = as_given(self.config, chosen)
+        read = functools.partial(self._read, config=config, labelled=chosen.labels)
         return answer_each(inputs, read, self._answers, count=_FILES)
 
     def unknown(self, examples: Sequence[LabelledSeries]) -> Sequence[Unknown]:
@@ -201,12 +203,11 @@ class SeriesPredictor(Predictor[Sequence[LabelledSeries]]):
         for label in sort_labels(classes - {*self.labels})[:10]:
             note(f"never seen in training, so never right: {label}")
 
-    def _read(self, path: Path, options: Predict) -> _File:
+    def _read(self, path: Path, config: Config, labelled: bool) -> _File:
         if not path.is_file():
             problem = "is a folder" if path.is_dir() else "no such file"
             raise UserError(f"{path}: {problem}; expected a .ts, .csv, .tsv, .txt or .npz file.")
-        config = as_given(self.config, options)
-        parts = read_file(path, config, labelled=options.labels)
+        parts = read_file(path, config, labelled=labelled)
         series = [each for part in parts.values() for each in part]
         self.check_channels(series, str(path))
         self.check_classes(series, str(path))

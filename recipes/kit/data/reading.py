@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, TypeVar
 
 from recipes.kit.errors import UserError
-from recipes.kit.option import Group, option
+from recipes.kit.option import Group, NoEffect, option
 
 R = TypeVar("R", bound=Group)
 
@@ -88,10 +88,15 @@ def as_given(config: R, given: Any) -> R:
     Args:
         config: That of a trained model; its own data may be of another kind.
         given: Options of the command.
+
+    Raises:
+        NoEffect: If one of these is not an option of the model's recipe.
     """
-    result = copy.copy(config)
-    for name in {*reading_options(config)} & {*reading_options(given)}:
+    result, known = copy.copy(config), {*reading_options(config)}
+    for name in reading_options(given):
         if value := getattr(given, name):
+            if name not in known:
+                raise NoEffect(name, "on the data of this model")
             # Not `replace`: what has no effect on the data of the training may have one here.
             object.__setattr__(result, name, value)
     return result

@@ -57,10 +57,20 @@ def test_the_only_column_of_numbers_is_taken_and_said(
         ["sold"],
         ["amount"],
     ]
-    (line,) = [line for line in capsys.readouterr().err.split("note: ") if line]
-    assert "other.csv: forecasting amount, the only column of numbers (not sold)" in " ".join(
-        line.split()
-    )
+    shown = " ".join(capsys.readouterr().err.split())
+    assert shown.count(": forecasting ") == 1
+    assert "other.csv: forecasting amount, the only column of numbers (not sold)" in shown
+
+
+def test_what_was_understood_is_said(
+    predictor: ForecastPredictor, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write(tmp_path / "gap.csv", "day,sold", 1)
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join(lines[:9] + lines[11:]) + "\n")
+    assert [targets(answer) for answer in predictor.predict([file, file])] == [["sold"]] * 2
+    shown = " ".join(capsys.readouterr().err.split())
+    assert shown.count("2 of 40 steps have no row in gap.csv") == 1
 
 
 def test_a_column_is_named_where_there_are_several(
