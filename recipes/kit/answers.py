@@ -14,6 +14,7 @@ from typing import Any, Literal, TextIO
 from recipes.kit.console import note
 from recipes.kit.errors import UserError
 from recipes.kit.option import Group, option
+from recipes.kit.output import finite
 from recipes.kit.recipe import Predictor
 
 Answer = Mapping[str, Any]
@@ -111,7 +112,7 @@ def _json_lines(file: TextIO, predictor: Predictor[Any]) -> Callable[[Answer], N
     ascii_only = not _in_utf8(file)
 
     def write(answer: Answer) -> None:
-        file.write(json.dumps(answer, ensure_ascii=ascii_only) + "\n")
+        file.write(json.dumps(finite(answer), ensure_ascii=ascii_only) + "\n")
 
     return write
 
@@ -123,7 +124,7 @@ def _table(file: TextIO, predictor: Predictor[Any]) -> Callable[[Answer], None]:
 
     def write(answer: Answer) -> None:
         for row in [answer] if "error" in answer else predictor.table_rows(answer):
-            writer.writerow({name: _cell(value) for name, value in row.items()})
+            writer.writerow({name: _cell(value) for name, value in finite(row).items()})
 
     return write
 

@@ -100,7 +100,8 @@ def _is_file(item: str) -> bool:
     """Whether an input is a file rather than text; a note is shown for what looks like a path."""
     path = Path(item)
     if not _exists(path):
-        if os.sep in item and not any(map(str.isspace, item)):
+        like_a_path = os.sep in item or (glob.has_magic(item) and glob.glob(item))
+        if like_a_path and not any(map(str.isspace, item)):
             note(f"{item} is not a file; treating it as text.")
         return False
     if path.is_dir():

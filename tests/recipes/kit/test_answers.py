@@ -53,6 +53,19 @@ def test_lines_of_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert [json.loads(line) for line in lines] == [TAGGED, WRONG] and "läuft" in lines[0]
 
 
+def test_numbers_that_are_not_finite(capsys: pytest.CaptureFixture[str]) -> None:
+    answer = {"text": "t", "tokens": [float("nan"), [float("inf")]], "tags": float("-inf")}
+    written(AnswerFlags(), Tagger(), answer)
+    assert json.loads(capsys.readouterr().out, parse_constant=pytest.fail) == {
+        "text": "t",
+        "tokens": [None, [None]],
+        "tags": None,
+    }
+    written(AnswerFlags("csv"), Tagger(), answer)
+    (row,) = table(capsys.readouterr().out)
+    assert (row["tokens"], row["tags"]) == ("[null, [null]]", "")
+
+
 def test_answers_are_printed_as_they_come(capsys: pytest.CaptureFixture[str]) -> None:
     seen: list[int] = []
 

@@ -114,13 +114,20 @@ def test_lines_of_a_pipe(tmp_path: Path) -> None:
     writer.join()
 
 
-def test_a_path_that_names_nothing_is_text(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_path_that_names_nothing_is_text(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert [*texts(["no/such/file.txt", "and/or a blank", "plain"])] == [
         "no/such/file.txt",
         "and/or a blank",
         "plain",
     ]
     assert capsys.readouterr().err.count("treating it as text") == 1
+    (tmp_path / "whatever").touch()
+    monkeypatch.chdir(tmp_path)
+    assert [*texts(["what*", "what now?", "why?"])] == ["what*", "what now?", "why?"]
+    shown = capsys.readouterr().err
+    assert "what* is not a file; treating it as text" in shown and shown.count("as text") == 1
 
 
 @pytest.fixture
