@@ -32,9 +32,9 @@ class AnswerFlags(Group):
 
     format: Literal["jsonl", "csv", "conll"] = option(
         "jsonl",
-        "jsonl: a JSON object for each input. csv: a table with a header and a row for each answer, "
-        "or for each series and step of one. conll, of taggers: a line for each token, with its "
-        "tag after a tab, and a blank line between sentences.",
+        "jsonl: a JSON object for each input. csv: a table with a header and a row for each "
+        "answer, or for each series and step of one. conll, of taggers: a line for each token, "
+        "with its tag after a tab, and a blank line between sentences.",
     )
     to: Path | None = option(
         None, "Write the answers to this file, once they are all there, instead of printing them."

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import tokenize
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
 
 from recipes.kit.errors import DataError
+
+#: What NumPy and the modules it reads with raise for a damaged file of arrays.
+DAMAGED = (
+    *(OSError, ValueError, EOFError, SyntaxError, ArithmeticError, LookupError, RuntimeError),
+    *(MemoryError, TypeError, zipfile.BadZipFile, zlib.error, tokenize.TokenError),
+)
 
 
 def read_arrays(path: Path, expected: str) -> dict[str, np.ndarray]:
@@ -28,5 +37,5 @@ def read_arrays(path: Path, expected: str) -> dict[str, np.ndarray]:
                 return {name: content[name] for name in content.files}
     except OSError as error:
         raise DataError(path, f"cannot be read: {error.strerror or error}") from None
-    except Exception as error:  # NumPy, zipfile, zlib and tokenize have their own.
+    except DAMAGED as error:
         raise DataError(path, f"expected {expected}, found a damaged one ({error})") from None

@@ -14,6 +14,19 @@ R = TypeVar("R", bound=Group)
 
 
 @dataclass(frozen=True)
+class Files(Group):
+    """How files of any kind are read."""
+
+    heading: ClassVar[str] = "data"
+
+    strict: bool = option(
+        False,
+        "Refuse a file with blank rows, rows of another width or sound and images that cannot be "
+        "read, instead of leaving these out (up to 1 % of them, or 3) and saying so.",
+    )
+
+
+@dataclass(frozen=True)
 class Encoded(Group):
     """How the bytes of text files are read."""
 
@@ -38,14 +51,8 @@ class Encoded(Group):
 
 
 @dataclass(frozen=True)
-class TextFiles(Encoded):
+class TextFiles(Encoded, Files):
     """How text files are read."""
-
-    strict: bool = option(
-        False,
-        "Refuse a file with blank rows, rows of another width or sound and images that cannot be "
-        "read, instead of leaving these out (up to 1 % of them, or 3) and saying so.",
-    )
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,7 @@ AS_FOUND = TableFiles()
 
 def reading_options(config: Any) -> Iterator[str]:
     """Names of the options of a config that say how files are read."""
-    for kind in (TableFiles, TextFiles):
+    for kind in (TableFiles, TextFiles, Files):
         if isinstance(config, kind):
             yield from (field.name for field in fields(kind))
             return
