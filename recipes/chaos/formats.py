@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from recipes.kit.data.arrays import read_arrays
 from recipes.kit.data.columns import why_no_measure
 from recipes.kit.data.facts import Fact, first_values, listed
 from recipes.kit.data.marks import is_missing
@@ -98,15 +99,10 @@ def _of_array(path: Path, wanted: Sequence[str], first: int) -> Columns:
 
 
 def _array(path: Path) -> np.ndarray:
-    try:
-        array = np.load(path, allow_pickle=False)
-        if isinstance(array, np.lib.npyio.NpzFile):
-            with array as archive:
-                if len(archive.files) != 1:
-                    raise DataError(path, f"expected one array, found {', '.join(archive.files)}")
-                array = archive[archive.files[0]]
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(path, f"expected an npy or npz file ({error})") from None
+    arrays = read_arrays(path, "an npy or npz file of numbers")
+    if len(arrays) != 1:
+        raise DataError(path, f"expected one array, found {', '.join(arrays) or 'none'}")
+    (array,) = arrays.values()
     if array.ndim not in (1, 2) or array.dtype.kind not in "iuf":
         kind = f"{array.dtype} {array.shape}"
         raise DataError(path, f"expected numbers (rows,) or (rows, columns), found {kind}")

@@ -276,7 +276,7 @@ class Config(SeriesConfig, ReservoirConfig, ForecastConfig):
 
 @dataclass(frozen=True)
 class Predict(TableFiles):
-    """Continue or compute series: one JSON object for each file."""
+    """Continue or compute series: one answer for each file."""
 
     heading: ClassVar[str] = "data"
 

@@ -228,7 +228,7 @@ def test_columns_count_from_0_or_as_an_earlier_version_did(tmp_path) -> None:
         ),
         ("a.txt", "\n\n", "holds no values"),
         ("a.csv", "x,y\n", "holds a header and no values"),
-        ("a.npy", "no array", "expected an npy or npz file"),
+        ("a.npy", "no array", "expected an npy or npz file of numbers, found a damaged one"),
     ],
 )
 def test_what_is_wrong_with_a_file(tmp_path, name: str, content: str, message: str) -> None:
