@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from recipes.forecasting.options import SeriesConfig
-from recipes.forecasting.stamps import Stamps, find_stamps, holds_fractions, names_times
+from recipes.forecasting.stamps import Stamps, find_stamps, names_times
 from recipes.kit.data.columns import why_no_measure
 from recipes.kit.data.facts import Fact, listed
 from recipes.kit.data.marks import is_missing
@@ -127,8 +127,6 @@ def _why_aside(table: Table, index: int) -> str:
         return "holds time stamps"
     if not table.is_numeric(index):
         return "holds text"
-    if holds_fractions(table, index):
-        return "counts time in fractions, not in time stamps: each row is a step"
     return why_no_measure(table, index) or ""
 
 

@@ -190,7 +190,9 @@ class ForecastPredictor(Predictor[Backtest]):
             contents = read_files([path], config, targets)
         else:
             contents = self._read_usual(path, config)
-        note_new(contents.understood, said)
+        # What a file holds is in the answer; how it was read may be wrong.
+        decided = (f for f in contents.understood if f.topic not in ("table", "first values"))
+        note_new(decided, said)
         record.check_count(contents, path)
         for series in contents.series:
             record.check_clock(series.clock, path)

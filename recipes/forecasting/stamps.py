@@ -215,12 +215,6 @@ def _are_years(times: Times) -> bool:
     return bool((times.values >= 1500).all() and (times.values < 2100).all())
 
 
-def holds_fractions(table: Table, index: int) -> bool:
-    """Whether a column is called a time and holds numbers with fractions, which are none."""
-    named = table.header and _called(table, index) in _TIMES | _COUNTS
-    return named and table.is_numeric(index) and _has_fractions(table, index)
-
-
 def _has_fractions(table: Table, index: int) -> bool:
     values = [table.marks.number(cell) for cell in table.column(index)]
     return any(value is not None and value % 1 > 0 for value in values)

@@ -286,6 +286,9 @@ def test_what_measures_nothing_is_left_aside(tmp_path) -> None:
     )
     assert Fact("numbers", "decimal comma") in read.facts
     assert read_columns(tmp_path / "a.csv", ["station_id"]).names == ("station_id",)
+    (tmp_path / "c.txt").write_text("".join(f"{i / 50:.2f} {i * i}\n" for i in range(40)))
+    read = read_columns(tmp_path / "c.txt")
+    assert read.names == ("column 1",) and "as numbers of rows and times do" in str(read.facts)
     (tmp_path / "b.csv").write_text("when,v\n2020-01-01,1.5\n2020-01-02,1\n2020-01-05,3\n")
     (uneven,) = [fact.text for fact in read_columns(tmp_path / "b.csv").facts if "time" in fact]
     assert uneven == "steps have 2 lengths by column 'when', and are taken as even"

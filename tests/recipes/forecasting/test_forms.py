@@ -15,6 +15,7 @@ from recipes.forecasting.data import Data
 from recipes.forecasting.options import Config
 from recipes.forecasting.series import SeriesSet
 from recipes.forecasting.sources import read_files
+from recipes.forecasting.windows import Part, Windows
 from recipes.kit.data.facts import Fact
 from recipes.kit.data.source import Source
 from recipes.kit.errors import DataError, UserError
@@ -138,6 +139,18 @@ def test_time_stamps(tmp_path: Path, text: str, clock: tuple[str, str], target: 
         np.testing.assert_allclose(series.values[:, 0], [*map(value, range(len(series)))])
 
 
+def test_the_calendar_counts_seconds_whatever_the_step(tmp_path: Path) -> None:
+    """The input `times` of an exported forecaster is in seconds since 1970, of the local clock."""
+    fine = table("t,v", lambda i: f"{1_600_000_000_000 + 500 * i},{value(i)}", 20)
+    local = table("t,v", lambda i: f"{HOURS[i].isoformat()}+02:00,{value(i)}", 20)
+    seconds = (START - datetime.datetime(1970, 1, 1)).total_seconds()
+    for text, first, step in ((fine, 1_600_000_000, 0.5), (local, seconds, 3600)):
+        series = read(tmp_path, text).series
+        windows = Windows(Part(series, [(10, 20)]), 4, 2, periods=(86_400,))
+        wanted = first + np.floor(step * np.arange(6, 12))
+        np.testing.assert_array_equal(windows.raw([0])["times"][0], wanted)
+
+
 def test_what_measures_nothing_is_no_target(tmp_path: Path) -> None:
     head = "id,zip,weekday,when,load,;"
     text = table(
@@ -157,7 +170,9 @@ def test_what_measures_nothing_is_no_target(tmp_path: Path) -> None:
     # Seconds in fractions are no time stamps, and nothing to forecast either.
     floats = read(tmp_path, table("time,v", lambda i: f"{i / 10},{value(i)}", 9))
     assert floats.targets == ("v",) and floats.series[0].clock is None
-    assert "each row is a step" in said(floats, "left aside")
+    assert said(floats, "left aside") == "time (is a time by its name)"
+    bare = read(tmp_path, "".join(f"{i / 10},{value(i)}\n" for i in range(9)))
+    assert bare.targets == ("column 1",)
 
 
 def test_several_columns_name_the_series(tmp_path: Path) -> None:
