@@ -86,6 +86,9 @@ def find_stamps(
     free = [index for index in range(len(table.names)) if index not in {*taken}]
     given = table.reading.date_format
     texts = [index for index in free if looks_like_times(table.column(index), given)]
+    if given is not None and not texts:
+        message = f"expected time stamps as --date-format {given!r} has them in some column"
+        raise DataError(table.path, f"{message}, found none", line=table.rows[0][0])
     dated = {index: times for index in texts if (times := time_column(table, index)).dated}
     if dated:
         apart = (index for index, times in dated.items() if _distinct(times, groups))

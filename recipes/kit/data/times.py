@@ -18,6 +18,7 @@ import pandas as pd
 from recipes.kit.data.marks import is_missing
 from recipes.kit.data.tables import Table
 from recipes.kit.data.time_forms import (
+    DAY,
     FORMS,
     NUMBER_FORMS,
     TIME_OF_DAY,
@@ -123,7 +124,7 @@ def read_times(
 
     Raises:
         UnreadableTime: If a cell is not a time stamp like most, or there is no telling.
-        UserError: If the format is none.
+        UserError: If the format cannot be read.
     """
     texts = pd.Series([*cells], dtype=object).str.strip()
     if date_format is not None:
@@ -137,7 +138,7 @@ def read_times(
 
 
 def looks_like_times(cells: Sequence[str], date_format: str | None = None) -> bool:
-    """Whether most cells are time stamps, and no plain numbers."""
+    """Whether most cells are time stamps, and not plain numbers."""
     present = _some([cell for cell in cells if not is_missing(cell)])
     if not present:
         return False
@@ -148,7 +149,7 @@ def looks_like_times(cells: Sequence[str], date_format: str | None = None) -> bo
 
 
 def are_times(cells: Sequence[str]) -> np.ndarray:
-    """Which cells are time stamps, each in any form, and no plain numbers."""
+    """Which cells are time stamps, each in any form, and not plain numbers."""
     texts = pd.Series([*cells], dtype=object)
     matches = [form.match(texts).notna().any(axis=1).to_numpy(bool) for form in FORMS]
     return np.logical_or.reduce(matches)
@@ -210,14 +211,18 @@ def _by_form(texts: pd.Series, form: Form) -> Times:
         raise UnreadableTime(int(wrong[0]), f"{kind}, such as {form.shown(order, texts.iloc[0])},")
     if form.example == "Jan 2024":
         _check_years(parts, read)
+    how = f"as {form.shown(order, texts.iloc[0])}" + (f", {why}" if why else "")
+    return _times(read, how, dated=form is not TIME_OF_DAY)
+
+
+def _times(read: Moments, how: str, *, dated: bool) -> Times:
+    """The times of cells, all of which are one, in one zone and unit."""
     seconds, zone, about = _in_one_zone(read)
-    shown = form.shown(order, texts.iloc[0])
-    how = ", ".join(text for text in (f"as {shown}", why, about) if text)
-    unit: TimeUnit = "second"
+    how = ", ".join(text for text in (how, about, "" if dated else "no dates") if text)
     if read.nanoseconds.any():
-        seconds, unit = seconds * 10**9 + read.nanoseconds, "nanosecond"
-    dated = form is not TIME_OF_DAY
-    return Times(seconds, unit, zone, dated, read.timed, how if dated else f"{how}, no dates")
+        values = seconds * 10**9 + read.nanoseconds
+        return Times(values, "nanosecond", zone, dated, read.timed, how)
+    return Times(seconds, "second", zone, dated, read.timed, how)
 
 
 def _order(texts: pd.Series, readings: Mapping[str, Moments], usual: str) -> tuple[str, str]:
@@ -284,23 +289,22 @@ def _by_format(texts: pd.Series, date_format: str) -> Times:
     wrong = np.flatnonzero(parsed.isna())
     if len(wrong):
         raise UnreadableTime(int(wrong[0]), f"a time stamp as {date_format!r} has it,")
-    fine = parsed.to_numpy()
-    whole = fine.astype("M8[s]")
-    nanoseconds = (fine - whole).astype("m8[ns]").astype("int64")
-    seconds = whole.astype("int64")
-    zoned = "%z" in date_format
-    ends = texts.str.extract(r"(Z|UTC|GMT|[+-]\d{2}:?\d{2})$", expand=False)
-    offsets = offsets_of(ends) if zoned else np.full(len(texts), np.nan)
-    offsets = np.where(np.isnan(offsets) & zoned, 0.0, offsets)
-    seconds = seconds + np.nan_to_num(offsets).astype("int64")
-    timed = bool((seconds % 86_400).any())
-    read = Moments(seconds, nanoseconds, np.ones(len(texts), bool), offsets, timed)
-    seconds, zone, about = _in_one_zone(read)
-    how = f"as {date_format}" + (f", {about}" if about else "")
+    exact = parsed.to_numpy()
+    whole = exact.astype("M8[s]")
+    seconds, offsets = whole.astype("int64"), np.full(len(texts), np.nan)
+    if "%z" in date_format:
+        ends = texts.str.extract(r"(Z|UTC|GMT|[+-]\d{2}:?\d{2})$", expand=False)
+        offsets = np.nan_to_num(offsets_of(ends))
+        seconds = seconds + offsets.astype("int64")
+    read = Moments(
+        seconds,
+        (exact - whole).astype("m8[ns]").astype("int64"),
+        np.ones(len(texts), bool),
+        offsets,
+        bool((seconds % DAY).any()),
+    )
     dated = re.search("%[YyGjmdbBUWVcxDF]", date_format) is not None
-    if nanoseconds.any():
-        return Times(seconds * 10**9 + nanoseconds, "nanosecond", zone, dated, timed, how)
-    return Times(seconds, "second", zone, dated, timed, how)
+    return _times(read, f"as {date_format}", dated=dated)
 
 
 def _parsed(texts: pd.Series, date_format: str) -> pd.Series:
@@ -335,9 +339,9 @@ def _numbers(texts: pd.Series, days: bool) -> Times:
             return Times(nanoseconds // 10**9, "second", how=how)
     numbers = texts.astype("float64").to_numpy()
     if days and (numbers >= _SHEET_DAYS[0]).all() and (numbers < _SHEET_DAYS[1]).all():
-        seconds = np.round((numbers - _SHEET_1970) * 86_400).astype("int64")
-        timed = bool((seconds % 86_400).any())
-        return Times(seconds, "second", timed=timed, how="days since 1899-12-30, as spreadsheets")
+        seconds = np.round((numbers - _SHEET_1970) * DAY).astype("int64")
+        how = "days since 1899-12-30, as spreadsheets count"
+        return Times(seconds, "second", timed=bool((seconds % DAY).any()), how=how)
     if fractional.any():
         raise UnreadableTime(int(np.flatnonzero(fractional)[0]), "a time stamp or a whole number")
     return Times(values.astype("int64"), "number", how="plain numbers")

@@ -152,14 +152,13 @@ def test_the_calendar_counts_seconds_whatever_the_step(tmp_path: Path) -> None:
 
 
 def test_what_measures_nothing_is_no_target(tmp_path: Path) -> None:
-    head = "id,zip,weekday,when,load,;"
     text = table(
         "id;zip;weekday;when;load;",
         lambda i: f"{i + 5};10115;{i % 7};{DAYS[i]:%Y-%m-%d};{value(i)};",
         40,
     )
     contents = read(tmp_path, text)
-    assert contents.targets == ("load",) and head
+    assert contents.targets == ("load",)
     assert said(contents, "left aside") == (
         "id, zip (is an id by its name); weekday (is a part of a date by its name); column 5 (is "
         "empty)"
@@ -324,6 +323,8 @@ def test_a_format_decides(tmp_path: Path) -> None:
     assert daily.clock is not None and daily.clock.name == "day"
     monthly = read(tmp_path, text, date_format="%m/%d/%Y").series[0]
     assert monthly.clock is not None and monthly.clock.name == "month"
+    with pytest.raises(DataError, match="a.csv:2: expected time stamps as --date-format '%Y' has"):
+        read(tmp_path, text, date_format="%Y")
 
 
 def test_gaps_are_told(tmp_path: Path) -> None:
