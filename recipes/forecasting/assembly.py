@@ -76,19 +76,17 @@ def assemble(parts: Mapping[str, Block], findings: Findings) -> list[Series]:
             time of an earlier file, or a column holds no value; names file and line.
     """
     blocks = [*parts.values()]
-    several = _in_one_unit(blocks)
-    series = []
-    groups = _groups(blocks, several)
-    for rows in groups:
-        if several:
+    times = _in_one_unit(blocks)
+    groups = _groups(blocks, times)
+    clock = None
+    if times:
+        for rows in groups:
             _check_twice(rows)
             _check_parts(rows)
-    clock = None
-    if several:
-        longest = max(groups, key=len)
-        clock = find_clock(np.sort(longest.times), several[0].unit)
-        clock = dataclasses.replace(clock, zone=several[0].zone, dated=several[0].dated)
+        clock = find_clock(np.sort(max(groups, key=len).times), times[0].unit)
+        clock = dataclasses.replace(clock, zone=times[0].zone, dated=times[0].dated)
     findings.series += len(groups)
+    series = []
     for rows in groups:
         its_clock, steps = clock, np.arange(len(rows))
         if clock is not None:
@@ -104,22 +102,23 @@ def _in_one_unit(blocks: Sequence[Block]) -> list[Times]:
     Raises:
         DataError: If some have time stamps and others none, or plain numbers.
     """
-    several = [block.times for block in blocks if block.times is not None]
-    kinds = {each.unit == "number" for each in several}
-    if len(several) not in (0, len(blocks)) or len(kinds) > 1:
+    times = [block.times for block in blocks if block.times is not None]
+    kinds = {each.unit == "number" for each in times}
+    if len(times) not in (0, len(blocks)) or len(kinds) > 1:
         raise DataError(blocks[-1].path, f"expected time stamps like those of {blocks[0].path}")
-    if len({each.zone for each in several}) > 1:
-        if any(each.zone is None for each in several):
+    if len({each.zone for each in times}) > 1:
+        if any(each.zone is None for each in times):
             raise DataError(blocks[-1].path, f"expected offsets of UTC as in {blocks[0].path}")
-        several = [_in_utc(each) for each in several]
-    if len({each.unit for each in several}) > 1:
-        several = [
-            each
-            if each.unit == "nanosecond"
-            else dataclasses.replace(each, values=each.values * 10**9, unit="nanosecond")
-            for each in several
-        ]
-    return several
+        times = [_in_utc(each) for each in times]
+    if len({each.unit for each in times}) > 1:
+        times = [_in_nanoseconds(each) for each in times]
+    return times
+
+
+def _in_nanoseconds(times: Times) -> Times:
+    if times.unit == "nanosecond":
+        return times
+    return dataclasses.replace(times, values=times.values * 10**9, unit="nanosecond")
 
 
 def _in_utc(times: Times) -> Times:

@@ -89,11 +89,9 @@ def find_stamps(
     if given is not None and not texts:
         message = f"expected time stamps as --date-format {given!r} has them in some column"
         raise DataError(table.path, f"{message}, found none", line=table.rows[0][0])
-    dated = {index: times for index in texts if (times := time_column(table, index)).dated}
-    if dated:
-        apart = (index for index, times in dated.items() if _distinct(times, groups))
-        index = next(apart, next(iter(dated)))
-        return _whole(table, index, dated[index], {*taken}, groups)
+    dated = _dated(table, texts, groups)
+    if dated is not None:
+        return _whole(table, *dated, {*taken}, groups)
     for stamps in (_parts(table, free), _numbers(table, free, groups)):
         if stamps is not None:
             return stamps
@@ -101,6 +99,23 @@ def find_stamps(
         return Stamps((texts[0],), time_column(table, texts[0]))
     _check_names(table, free)
     return None
+
+
+def _dated(table: Table, columns: Sequence[int], groups: Sequence[str]) -> tuple[int, Times] | None:
+    """The first column of dates in which none occurs twice in a series, else the first."""
+    first = None
+    for index in columns:
+        try:
+            times = time_column(table, index)
+        except DataError:
+            if first is None:
+                raise
+            continue  # The first one may do, and this one be anything.
+        if times.dated and _distinct(times, groups):
+            return index, times
+        if times.dated and first is None:
+            first = index, times
+    return first
 
 
 def _whole(

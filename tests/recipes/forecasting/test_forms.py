@@ -327,6 +327,15 @@ def test_a_format_decides(tmp_path: Path) -> None:
         read(tmp_path, text, date_format="%Y")
 
 
+def test_the_column_of_times_that_tells_rows_apart(tmp_path: Path) -> None:
+    def row(i: int) -> str:
+        return f"2021-01-01,{DAYS[i]:%Y-%m-%d},{i % 9 + 1:02}/01/2020,{value(i)}"
+
+    contents = read(tmp_path, table("made,day,ordered,v", row, 30))
+    assert said(contents, "time") == "day: as 2024-01-31"
+    assert said(contents, "left aside") == "made, ordered (holds time stamps)"
+
+
 def test_gaps_are_told(tmp_path: Path) -> None:
     rare = table(
         "d,v", lambda i: f"{START + datetime.timedelta(days=i * i):%Y-%m-%d},{value(i)}", 60
@@ -377,6 +386,26 @@ def test_files_are_the_parts(tmp_path: Path) -> None:
         forecasting.load(source, Config(data=source, horizon=2))
     source = parts(tmp_path, train=range(30), valid=range(30, 40))
     with pytest.raises(UserError, match="--valid needs --test FILE"):
+        forecasting.load(source, Config(data=source, horizon=2))
+
+
+def test_parts_in_zones_and_fractions_of_their_own(tmp_path: Path) -> None:
+    def row(i: int, hours: int) -> str:
+        stamp = HOURS[i] + datetime.timedelta(hours=hours)
+        return f"{stamp.isoformat()}{'.000' if i < 1 else ''}+{hours:02}:00,{value(i)}"
+
+    (tmp_path / "a.csv").write_text(table("t,v", lambda i: row(i, 1), 40))
+    (tmp_path / "b.csv").write_text(table("t,v", lambda i: row(i + 40, 2), 20))
+    source = Source.of_parts({"train": [tmp_path / "a.csv"], "test": [tmp_path / "b.csv"]})
+    data = forecasting.load(source, Config(data=source, horizon=2, window=4))
+    (series,) = data.series.series
+    assert len(series) == 60 and series.clock is not None and series.clock.zone == 0
+    assert series.clock.text(series.clock.first) == "2021-01-01 00:00:00+00:00"
+    (tmp_path / "b.csv").write_text(table("t,v", lambda i: f"{HOURS[i + 40]},{value(i)}", 20))
+    with pytest.raises(DataError, match=r"b.csv: expected offsets of UTC as in .*a.csv"):
+        forecasting.load(source, Config(data=source, horizon=2))
+    (tmp_path / "b.csv").write_text(table("t,v", lambda i: f"{i},{value(i)}", 20))
+    with pytest.raises(DataError, match=r"b.csv: expected time stamps like those of .*a.csv"):
         forecasting.load(source, Config(data=source, horizon=2))
 
 
