@@ -27,7 +27,7 @@ def read_block(path: Path, config: SeriesConfig, targets: Sequence[str] | None =
         DataError: If a column does not exist, a value is not a number or a time stamp cannot be
             read; names file and line.
     """
-    table = read_table(path, config)
+    table = read_table(path, config, blanks=True)
     wide = read_wide(table, config)
     if wide is not None:
         return wide

@@ -33,6 +33,9 @@ _LOOKED_AT = 200
 #: Share of the rows that agree on their number of cells.
 _AGREE = 0.9
 
+#: One number whose thousands are told apart by blanks.
+_GROUPED = re.compile(r"\s*[0-9]{1,3}(?: [0-9]{3})+\s*")
+
 _TWO_WHOLE_NUMBERS = re.compile(r"\s*[+-]?[0-9]+,[0-9]+\s*")
 
 #: From so many rows on, it is no chance if no number ends in a zero.
@@ -287,7 +290,8 @@ def _columns(width: int) -> str:
 def _delimiter(path: Path, text: str, reading: TableFiles, blanks: bool) -> str:
     """What separates the cells of most rows, with more than one cell each; empty for nothing."""
     lines = [line for line in text.split("\n") if line.strip()]
-    if blanks and _are_numbers_between_blanks(lines[:_LOOKED_AT]):
+    grouped = all(map(_GROUPED.fullmatch, lines[1:_LOOKED_AT]))
+    if blanks and not grouped and _are_numbers_between_blanks(lines[:_LOOKED_AT]):
         return " "
     for mark in DELIMITERS:
         widths = _widths(path, text, mark)

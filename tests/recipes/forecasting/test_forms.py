@@ -336,6 +336,13 @@ def test_the_column_of_times_that_tells_rows_apart(tmp_path: Path) -> None:
     assert said(contents, "left aside") == "made, ordered (holds time stamps)"
 
 
+def test_numbers_between_blanks_and_blanks_in_numbers(tmp_path: Path) -> None:
+    spaced = read(tmp_path, "".join(f" {1990 + i}   {value(i)}\n" for i in range(20)))
+    assert spaced.targets == ("column 1",) and spaced.series[0].clock is not None
+    grouped = read(tmp_path, "".join(f"1 {100 + i * i}\n" for i in range(20)))
+    assert grouped.series[0].values[:3, 0].tolist() == [1100, 1101, 1104]
+
+
 def test_gaps_are_told(tmp_path: Path) -> None:
     rare = table(
         "d,v", lambda i: f"{START + datetime.timedelta(days=i * i):%Y-%m-%d},{value(i)}", 60
