@@ -16,6 +16,7 @@ from recipes.kit.calibration import Calibration, noted
 from recipes.kit.console import note
 from recipes.kit.data.batches import Example, pad
 from recipes.kit.data.labels import sort_labels
+from recipes.kit.data.reading import as_given
 from recipes.kit.errors import DataError, UserError
 from recipes.kit.export import Endpoint
 from recipes.kit.judge import Judgement
@@ -23,7 +24,7 @@ from recipes.kit.metrics import class_judgement
 from recipes.kit.output import read_record, read_run_config
 from recipes.kit.recipe import Field, Predictor
 from recipes.kit.serving import Served, answer_each, by_length, rows_of
-from recipes.series_classification.data import read_file
+from recipes.series_classification.data import known_of, read_file
 from recipes.series_classification.labelled import RECORD, LabelledSeries, labels_of
 from recipes.series_classification.options import Config, Predict
 
@@ -111,6 +112,7 @@ class SeriesPredictor(Predictor[Sequence[LabelledSeries]]):
         record = read_record(folder / RECORD, ("labels", "channels"))
         self.labels: list[str] = record["labels"]
         self.channels: int = record["channels"]
+        self.known = known_of(record)
         self.calibration = Calibration.read(record)
         self.config = read_run_config(Config, folder)
         self.served = Served(folder)
@@ -119,9 +121,9 @@ class SeriesPredictor(Predictor[Sequence[LabelledSeries]]):
         self, inputs: Iterable[Path], options: Predict | None = None
     ) -> Iterator[dict[str, Any]]:
         """Classify the series of files; see `outputs` for what an answer holds."""
-        labelled = (options or Predict()).labels
+        chosen = options or Predict()
         return answer_each(
-            inputs, lambda path: self._read(path, labelled), self._answers, count=_FILES
+            inputs, lambda path: self._read(path, chosen), self._answers, count=_FILES
         )
 
     def judge(self, examples: Sequence[LabelledSeries]) -> Judgement:
@@ -178,12 +180,13 @@ class SeriesPredictor(Predictor[Sequence[LabelledSeries]]):
         for label in sort_labels(classes - {*self.labels})[:10]:
             note(f"never seen in training, so never right: {label}")
 
-    def _read(self, path: Path, labelled: bool) -> _File:
+    def _read(self, path: Path, options: Predict) -> _File:
         if not path.is_file():
             problem = "is a folder" if path.is_dir() else "no such file"
             raise UserError(f"{path}: {problem}; expected a .ts, .csv, .tsv, .txt or .npz file.")
-        parts = read_file(path, self.config, labelled=labelled)
-        series = [each for part in parts.values() for each in part]
+        config = as_given(self.config, options)
+        file = read_file(path, config, labelled=options.labels, known=self.known)
+        series = [each for part in file.parts.values() for each in part]
         self.check_channels(series, str(path))
         self.check_classes(series, str(path))
         return _File(path, series)
