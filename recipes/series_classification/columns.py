@@ -294,7 +294,7 @@ class _Roles:
             return reason
         if self._holds.restarts(index):
             return "counts the steps"
-        several = len({*table.column(index)}) > 1
+        several = len({*table.column(index)}) > 1 < len({*self._names_of_rows()})
         if several and self._holds.are_names(index) and self._one_for_each_series(index):
             return "is one whole number for each series, so it names or describes it"
         return None
@@ -306,7 +306,11 @@ class _Roles:
             DataError: If there is more than one; names the option that decides.
         """
         table = self._table
-        texts = [i for i in columns if self._holds.is_text(i) and (self._holds.repeats(i) or self._holds.knows(i))]
+        texts = [
+            i
+            for i in columns
+            if self._holds.is_text(i) and (self._holds.repeats(i) or self._holds.knows(i))
+        ]
         if table.header:
             others = [i for i in columns if table.names[i] not in steps] or columns
             ends = [*texts] if texts else [*dict.fromkeys((*others[:1], *others[-1:]))]

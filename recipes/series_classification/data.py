@@ -164,7 +164,7 @@ class _Reader:
         sizes, known = [], self.known
         for split, path in paths.items():
             file = read_file(path, self._config, known=known)
-            own = file.parts if len(paths) == 1 else {split: _whole(path, file)}
+            own = file.parts if [*paths] == ["train"] else {split: _whole(path, file)}
             counts = ", ".join(f"{len(series):,} {part}" for part, series in own.items())
             sizes.append(f"{path.name}: {counts}")
             facts[path.name] = file.facts

@@ -65,9 +65,7 @@ def read_npz(path: Path) -> SeriesFile:
     return SeriesFile(series, tuple(facts))
 
 
-def _by_part(
-    path: Path, arrays: dict[str, np.ndarray]
-) -> tuple[dict[str, _Arrays], list[str]]:
+def _by_part(path: Path, arrays: dict[str, np.ndarray]) -> tuple[dict[str, _Arrays], list[str]]:
     """The arrays of each part, and the names of the others."""
     parts: dict[str, _Arrays] = {}
     aside = []

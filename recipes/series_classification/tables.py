@@ -126,7 +126,7 @@ class _IsHeader:
         usual = {*SERIES, *LABEL, *TIME}
         if any(text.lower() in usual for text in texts):
             rest = [text for text in texts if text.lower() not in usual]
-            return bool(rest) or _count(numbers, 1)
+            return bool(rest) or (numbers[0] in (0, 1) and _count(numbers, 1))
         if not texts:  # Of a data frame without names, with its index or without.
             return _count(numbers, 5) and numbers[0] == 0 and len(first) - len(numbers) < 2
         # A class comes again, and its values do not count.
@@ -148,8 +148,10 @@ def _values(body: Sequence[Row]) -> list[float]:
 
 
 def _count(numbers: Sequence[float], least: int) -> bool:
-    """Whether numbers go up by one."""
-    return len(numbers) >= least and bool((np.diff(numbers) == 1).all())
+    """Whether whole numbers go up by one."""
+    if len(numbers) < least or numbers[0] % 1:
+        return False
+    return bool((np.diff(numbers) == 1).all())
 
 
 def _row_per_series(
@@ -288,7 +290,9 @@ def _facts(table: Table, roles: Roles, series: Sequence[LabelledSeries]) -> list
         if roles.channels:
             form += f" of {len(roles.channels)} channels, one beside the other"
     else:
-        form += f"a row a step, {steps}; one for each {' and '.join(names[i] for i in roles.series)}"
+        form += (
+            f"a row a step, {steps}; one for each {' and '.join(names[i] for i in roles.series)}"
+        )
     columns = [] if roles.label is None else [f"class {names[roles.label]}"]
     if roles.row == "series":
         taken = [names[index] for index in roles.values]
