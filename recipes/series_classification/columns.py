@@ -171,7 +171,7 @@ class _Roles:
         return [*zip(*map(self._table.column, self._series), strict=True)]
 
     def _candidates(self) -> str:
-        """Columns that may say which series a row belongs to, and how many series there would be."""
+        """Columns that may say which series a row belongs to, and how many there would be."""
         table = self._table
         some = [
             index

@@ -175,7 +175,7 @@ def test_folders(tmp_path: Path) -> None:
         write(tmp_path / f"Set_TRAIN.{suffix}", lines.replace(",", " "))
         write(tmp_path / f"Set_TEST.{suffix}", "0 5 6\n")
     write(tmp_path / "Set_TRAIN.csv", lines)
-    write(tmp_path / "Set_TEST.csv", "0,50,60\n1,70,80\n2,9,9\n")
+    write(tmp_path / "Set_TEST.csv", "0,50.5,60.5\n1,7.5,8.5\n2,9.5,9.5\n")
     for name in ("Set_TRAIN.ts", "Set_TEST.ts"):
         (tmp_path / name).unlink()
     data = load(tmp_path)
