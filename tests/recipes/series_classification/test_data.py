@@ -190,6 +190,7 @@ def test_folders(tmp_path: Path) -> None:
     (tmp_path / "Set_TRAIN.csv").unlink()
     known = Known(("0", "1"), label="column 0")
     assert len(series.load_test(Source.of(tmp_path), Config(), known)) == 3
+    write(tmp_path / "Set_TEST.csv", "a,1,2\nb,3,4\n")
     with pytest.raises(UserError, match="no train split; expected train, found test"):
         load(tmp_path)
     (tmp_path / "more").mkdir()
