@@ -2,42 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from recipes.kit.data.columns import counts_rows, why_no_measure
 from recipes.kit.data.facts import listed
-from recipes.kit.data.marks import is_missing
 from recipes.kit.data.tables import Table
 from recipes.kit.errors import DataError
 from recipes.series_classification.holdings import Holdings, numbered
 from recipes.series_classification.labelled import Known
+from recipes.series_classification.names import LABEL, is_observed, usual_series, usual_time
 from recipes.series_classification.options import Config
 
-#: Usual names of columns. Those of a series always say which series a row belongs to.
-SERIES = (
-    *("series", "series_id", "seriesid", "id", "case", "case_id", "sample", "sample_id"),
-    *("sequence", "sequence_id", "instance", "instance_id", "recording"),
-)
-#: Those of what is observed again and again name a series only together with something else.
-_OBSERVED = (
-    *("user", "subject", "person", "patient", "participant", "volunteer", "speaker", "animal"),
-    *("machine", "engine", "unit", "device", "sensor", "station", "session", "trial", "run"),
-    *("experiment", "experiment_id", "repetition", "segment", "window", "episode", "file"),
-)
-_WHAT_WAS_OBSERVED = "says by its name what was observed"
-# Not "y", which is as often a channel beside "x".
-LABEL = ("label", "class", "target", "activity", "category")
-TIME = (
-    *("time", "timestamp", "t", "step", "date", "datetime", "time_step", "timestep", "cycle"),
-    *("seconds", "sec", "ms", "elapsed", "frame", "tick", "time_s", "time_ms", "unix_time"),
-)
-
-_STAMP = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ].*)?|\d{1,2}:\d{2}(?::.*)?")
 #: The name of the last column of a table without a header, whose rows may differ in length.
 LAST = "last"
+
+_WHAT_WAS_OBSERVED = "says by its name what was observed"
 
 
 @dataclass(frozen=True)
@@ -85,8 +66,9 @@ class _Roles:
         self._columns = range(len(table.names))
         self._asked = tuple(map(table.index, config.value_columns))
         self._holds = Holdings(table, known)
-        self._series = tuple(map(table.index, config.series_column)) or self._usual_series()
-        self._time = self._find_time()
+        self._series = tuple(map(table.index, config.series_column)) or usual_series(table)
+        named = config.time_column
+        self._time = usual_time(table) if named is None else table.index(named)
         self._label = self._named_label()
         others = (*self._series, self._time, self._label)
         numbers = [i for i in self._columns if i not in others and self._holds.numeric[i]]
@@ -120,6 +102,8 @@ class _Roles:
         if self._series:
             if len({*self._names_of_rows()}) < len(table.rows):
                 return False
+            if self._known.count > 1 and len(self._groups) < 2:
+                return False  # Of one channel only, it would be of no use.
             if self._groups or self._config.series_column:
                 return True
         if reason := self._like_a_step():
@@ -151,7 +135,7 @@ class _Roles:
             classes = texts if table.header and len(texts) == 1 else [plain[0], plain[-1]]
         others = [i for i in plain if i not in classes and table.names[i] not in steps]
         for index in others if table.header else ():
-            if _plain(table.names[index]) in _OBSERVED and holds.repeats(index):
+            if is_observed(table, index) and holds.repeats(index):
                 return f"column {table.names[index]!r} repeats its values"
         for index in others:
             if holds.restarts(index):
@@ -177,7 +161,7 @@ class _Roles:
             index
             for index in self._columns
             if index not in (self._label, self._time)
-            and (_plain(table.names[index]) in _OBSERVED or not self._holds.restarts(index))
+            and (is_observed(table, index) or not self._holds.restarts(index))
             and self._holds.repeats(index)
             and self._holds.are_names(index)
         ]
@@ -237,7 +221,7 @@ class _Roles:
             return "names the series"
         if index == self._time:
             return "holds times"
-        if table.header and _plain(table.names[index]) in _OBSERVED:
+        if is_observed(table, index):
             return _WHAT_WAS_OBSERVED
         if table.header and (reason := why_no_measure(table, index)):
             by_chance = reason == "numbers the rows" and index > 0
@@ -263,15 +247,13 @@ class _Roles:
                 message = f"{names} may hold the classes; --label-column names the one that does"
                 raise DataError(table.path, message, line=1)
             label = texts[0] if texts else None
-        aside: dict[int, str] = {}
-        for index in self._columns:
-            if index in (*taken, *wanted, label):
-                continue
-            if reason := self._why_no_channel(index, bool(wanted)):
-                aside[index] = reason
-        values = wanted or tuple(
-            index for index in self._columns if index not in (*taken, *aside, label)
-        )
+        others = [i for i in self._columns if i not in (*taken, *wanted, label)]
+        aside = self._no_channels(others, asked=bool(wanted))
+        values = wanted or tuple(index for index in others if index not in aside)
+        if self._known.count and len(values) != self._known.count:  # It may be all of them.
+            fewer = self._no_channels(others, asked=bool(wanted), described=False)
+            if len(others) - len(fewer) == self._known.count:
+                aside, values = fewer, tuple(index for index in others if index not in fewer)
         if not values:
             have = ", ".join(table.names)
             raise DataError(table.path, f"expected columns of values, found {have}", line=1)
@@ -279,23 +261,36 @@ class _Roles:
         series, time = self._series, self._time
         return Roles("step", series, label, time, values, channels, tuple(aside.items()))
 
-    def _why_no_channel(self, index: int, wanted: bool) -> str | None:
-        """Why a column of a table with a row a step is not one of the channels."""
+    def _no_channels(
+        self, columns: Sequence[int], *, asked: bool, described: bool = True
+    ) -> dict[int, str]:
+        """The columns of a table with a row a step that are none of the channels, and why.
+
+        Args:
+            columns: Those that have no other role.
+            asked: Whether somebody named the channels.
+            described: Whether a whole number for each series describes it.
+        """
+        reasons = {index: self._why_no_channel(index, asked, described) for index in columns}
+        return {index: reason for index, reason in reasons.items() if reason}
+
+    def _why_no_channel(self, index: int, asked: bool, described: bool) -> str | None:
         table = self._table
         if self._holds.is_text(index):
             return "holds text"
         if not self._holds.numeric[index]:
             return "is empty"
-        if wanted:
+        if asked:
             return "is not asked for"
-        if _plain(table.names[index]) in _OBSERVED and table.header:
+        if is_observed(table, index):
             return _WHAT_WAS_OBSERVED
         if reason := why_no_measure(table, index) if table.header else None:
             return reason
         if self._holds.restarts(index):
             return "counts the steps"
         several = len({*table.column(index)}) > 1 < len({*self._names_of_rows()})
-        if several and self._holds.are_names(index) and self._one_for_each_series(index):
+        described = described and several and self._holds.are_names(index)
+        if described and self._one_for_each_series(index):
             return "is one whole number for each series, so it names or describes it"
         return None
 
@@ -343,31 +338,6 @@ class _Roles:
             for name, cell in zip(self._names_of_rows(), cells, strict=True)
         )
 
-    def _usual_series(self) -> tuple[int, ...]:
-        """A column with a usual name: one that repeats its values, or else the first."""
-        table = self._table
-        small = [name.lower() for name in table.names] if table.header else []
-        usual = [small.index(name) for name in SERIES if name in small]
-        repeating = [i for i in usual if len({*table.column(i)}) < len(table.rows)]
-        return tuple((repeating or usual)[:1])
-
-    def _find_time(self) -> int | None:
-        """The column of times: named, of a usual name, or of text that is written like times."""
-        table = self._table
-        if self._config.time_column is not None:
-            return table.index(self._config.time_column)
-        names = [_plain(name) for name in table.names] if table.header else []
-        usual = next((names.index(name) for name in TIME if name in names), None)
-        if usual is not None:
-            return usual
-        for index in self._columns:
-            if self._holds.numeric[index]:
-                continue
-            stamps = [cell for cell in table.column(index) if not is_missing(cell)]
-            if stamps and all(map(_STAMP.fullmatch, stamps)):
-                return index
-        return None
-
     def _named_label(self) -> int | None:
         """The column of classes: named, that of the training part, or of a usual name."""
         table, wanted, known = self._table, self._config.label_column, self._known.label
@@ -382,11 +352,6 @@ class _Roles:
     def _by_number(self, name: str) -> int | None:
         """The column of a name such as `column 0`, if the table has it."""
         return self._table.names.index(name) if name in self._table.names else None
-
-
-def _plain(name: str) -> str:
-    """A name in small letters without its unit: `time [s]` and `Time (s)` are `time`."""
-    return re.sub(r"\s*[(\[].*[)\]]$", "", name.strip().lower()).replace(" ", "_")
 
 
 def _span(names: Sequence[str]) -> str:

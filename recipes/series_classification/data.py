@@ -126,7 +126,10 @@ def load_test(source: Source, config: Config, known: Known | None = None) -> lis
 def known_of(record: Mapping[str, Any]) -> Known:
     """What the record of a model says of further files; those of earlier versions say less."""
     return Known(
-        tuple(record["labels"]), tuple(record.get("names", ())), record.get("label_column")
+        tuple(record["labels"]),
+        tuple(record.get("names", ())),
+        record.get("label_column"),
+        record["channels"],
     )
 
 
@@ -175,6 +178,7 @@ class _Reader:
                 known.labels or tuple(labels),
                 known.channels or file.channels,
                 known.label or file.label,
+                known.count,
             )
         self.known = known
         _check(parts, source)

@@ -51,11 +51,13 @@ class Known:
         labels: The classes.
         channels: The names of the channels, in order, where they have names.
         label: The column of classes: its name, or without a header `column 0` or `last`.
+        count: The number of channels; 0 where it is not known.
     """
 
     labels: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
     label: str | None = None
+    count: int = 0
 
 
 @dataclass(frozen=True)

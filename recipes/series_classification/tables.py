@@ -25,7 +25,7 @@ from recipes.kit.data.rows import Row
 from recipes.kit.data.tables import Table
 from recipes.kit.data.tables import read_table as read_cells
 from recipes.kit.errors import DataError
-from recipes.series_classification.columns import LABEL, LAST, SERIES, TIME, Roles, roles_of
+from recipes.series_classification.columns import LAST, Roles, roles_of
 from recipes.series_classification.labelled import (
     Known,
     LabelledSeries,
@@ -35,6 +35,7 @@ from recipes.series_classification.labelled import (
     tidy_label,
     without_padding,
 )
+from recipes.series_classification.names import LABEL, SERIES, TIME
 from recipes.series_classification.options import Config
 
 #: Where so many rows have the same number of cells, the others are damaged, not shorter.
