@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from recipes.kit.data.reading import TextFiles
-from recipes.kit.option import option
+from recipes.kit.option import Group, option
 from recipes.kit.options import (
     DirectionConfig,
     FitConfig,
@@ -211,7 +211,7 @@ class Config(
 
 
 @dataclass(frozen=True)
-class Predict(TextFiles):
+class Predict(Group):
     """Transcribe sound files: one JSON object for each."""
 
     heading: ClassVar[str] = "search of answers"

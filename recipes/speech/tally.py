@@ -46,13 +46,9 @@ class Tally:
         facts = []
         if self._segments:
             shortest, longest = min(self._segments), max(self._segments)
-            facts.append(
-                Fact(
-                    "segments",
-                    f"{len(self._segments):,} clips are cut from {len(self._files):,} files, "
-                    f"{shortest:.2f} to {longest:.2f} seconds long",
-                )
-            )
+            files = "1 file" if len(self._files) == 1 else f"{len(self._files):,} files"
+            text = f"{len(self._segments):,} clips are cut from {files}, "
+            facts.append(Fact("segments", f"{text}{shortest:.2f} to {longest:.2f} seconds long"))
         kinds = (f"{name} {count:,}" for name, count in self._encodings.most_common())
         facts.append(Fact("encodings", listed(kinds)))
         rates = (f"{each:,} Hz {count:,}" for each, count in self._rates.most_common())

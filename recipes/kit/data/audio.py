@@ -28,6 +28,9 @@ _SILENT = 2.0**-12
 #: Seconds by which a segment may end after its file; that much is lost in rounding.
 _ROUNDING = 0.1
 
+#: A segment that ends after so many times the length of its file is perhaps in milliseconds.
+_MANY = 10
+
 #: A stated length may be an estimate; a file with less than this share of it is cut off.
 _LEAST = 0.9
 
@@ -42,7 +45,7 @@ class Sound:
         own_rate: Those of the file.
         channels: Channels of the file, which were averaged.
         encoding: Format and width of a sample, "WAV PCM_16".
-        peak: The largest sample of the file as it is; beyond 1, all were divided by it.
+        peak: The largest sample as it is in the file; 1 at most, but for floats.
         seconds: The length of the file, of which this may be a segment.
     """
 
@@ -149,7 +152,7 @@ def _check_segment(path: Path, start: float, end: float | None, seconds: float) 
         problem = f"the segment from {start:g} to {last:g} seconds has no length"
     else:
         problem = f"the segment from {start:g} to {last:g} seconds ends after its {seconds:.2f}"
-        if last / 1000 <= seconds + _ROUNDING:
+        if last > _MANY * seconds and last / 1000 <= seconds + _ROUNDING:
             problem += " (in milliseconds? a column such as start_ms says so)"
     raise DataError(path, problem)
 

@@ -315,6 +315,8 @@ def _are_numbers_between_blanks(lines: Sequence[str]) -> bool:
     body = table[1:] or table
     if max(map(len, table), default=0) < 2:
         return False
+    if any(cell[-1] in DELIMITERS for cells in body for cell in cells):
+        return False
     return any(all(map(_is_between_blanks, map(part, body))) for part in _PARTS)
 
 
@@ -324,8 +326,7 @@ _PARTS = (lambda cells: cells, lambda cells: cells[1:], lambda cells: cells[:-1]
 
 def _is_between_blanks(cells: Sequence[str]) -> bool:
     return bool(cells) and all(
-        _BETWEEN_BLANKS.fullmatch(cell) and not cell.endswith(",") or is_missing(cell)
-        for cell in cells
+        _BETWEEN_BLANKS.fullmatch(cell) or is_missing(cell) for cell in cells
     )
 
 

@@ -256,7 +256,7 @@ def test_segments_are_cut(name: str, tmp_path: Path) -> None:
         rows.append(row.replace(".25", ",25").replace(".75", ",75") if "commas" in name else row)
     (tmp_path / name).write_text("\n".join(rows))
     data = load(tmp_path / name)
-    assert facts(data, "segments") == ["6 clips are cut from 1 files, 0.50 to 0.50 seconds long"]
+    assert facts(data, "segments") == ["6 clips are cut from 1 file, 0.50 to 0.50 seconds long"]
     clips = {clip.name: clip for part in parts(data) for clip in part}
     assert [*sorted(clips)] == [f"{path}[{k}.25-{k}.75]" for k in range(6)]
     whole = np.linspace(-0.9, 0.9, 48000)
