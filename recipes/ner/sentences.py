@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,3 +38,27 @@ class Raw:
         )
         line = self.lines[at[0]][at[1]] if self.lines else None
         return DataError(self.path, message.format(tag=tag), line=line)
+
+
+def split_tokens(text: str) -> list[str]:
+    """The tokens of a sentence that is split already, at blanks and tabs: a token may hold blanks
+    of other kinds, such as the one in "1\u00a0000".
+
+    >>> split_tokens(" Ada  met\tAlan")
+    ['Ada', 'met', 'Alan']
+    """
+    return [token for token in text.replace("\t", " ").split(" ") if token]
+
+
+def token_places(text: str, tokens: Sequence[str]) -> list[tuple[int, int]]:
+    """Where each token begins and ends in the text that it was split off.
+
+    >>> token_places("No, no", ["No", ",", "no"])
+    [(0, 2), (2, 3), (4, 6)]
+    """
+    places, end = [], 0
+    for token in tokens:
+        start = text.index(token, end)
+        end = start + len(token)
+        places.append((start, end))
+    return places

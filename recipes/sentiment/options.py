@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from recipes.kit.inputs import TextOptions as Predict
 from recipes.kit.option import option
 from recipes.kit.options import (
     ClassWeightConfig,
@@ -15,7 +16,6 @@ from recipes.kit.options import (
     StackConfig,
     WordConfig,
 )
-from recipes.kit.recipe import NoOptions as Predict
 
 __all__ = ["Config", "Predict"]
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
+from recipes.kit.data.arrays import read_arrays
 from recipes.kit.data.facts import Fact, first_values, listed
 from recipes.kit.data.splits import split_of
 from recipes.kit.errors import DataError
@@ -38,11 +38,7 @@ def read_npz(path: Path) -> SeriesFile:
         DataError: If it cannot be read, an array is missing or has another shape, or two have the
             same meaning.
     """
-    try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(path, f"expected an .npz file with x and y ({error})") from None
+    arrays = read_arrays(path, "an .npz file with x and y")
     parts, aside = _by_part(path, arrays)
     if not any("x" in members for members in parts.values()):
         have = ", ".join(arrays) or "nothing"

@@ -164,7 +164,7 @@ class Config(
 
 @dataclass(frozen=True)
 class Predict(TableFiles):
-    """Classify the series of files: one JSON object for each file."""
+    """Classify the series of files: one answer for each file."""
 
     labels: bool = option(
         True,
