@@ -71,7 +71,7 @@ class _Roles:
         self._time = usual_time(table) if named is None else table.index(named)
         self._label = self._named_label()
         others = (*self._series, self._time, self._label)
-        numbers = [i for i in self._columns if i not in others and self._holds.numeric[i]]
+        numbers = [i for i in self._columns if i not in others and not self._holds.is_text(i)]
         names = [table.names[index] for index in numbers]
         self._groups = numbered(names) if table.header else {}
 
@@ -126,6 +126,7 @@ class _Roles:
             index
             for index in self._columns
             if index not in self._series
+            and not holds.is_empty(index)
             and (table.names[index] in steps or not counts_rows(table, index))
         ] or [0]
         texts = [i for i in plain if holds.is_text(i) and holds.repeats(i)]
@@ -221,6 +222,8 @@ class _Roles:
             return "names the series"
         if index == self._time:
             return "holds times"
+        if all(map(self._holds.is_empty, self._columns[index:])):
+            return "is empty"  # Between others it is a step that is missing.
         if is_observed(table, index):
             return _WHAT_WAS_OBSERVED
         if table.header and (reason := why_no_measure(table, index)):
@@ -278,7 +281,7 @@ class _Roles:
         table = self._table
         if self._holds.is_text(index):
             return "holds text"
-        if not self._holds.numeric[index]:
+        if self._holds.is_empty(index):
             return "is empty"
         if asked:
             return "is not asked for"
@@ -300,25 +303,22 @@ class _Roles:
         Raises:
             DataError: If there is more than one; names the option that decides.
         """
-        table = self._table
-        texts = [
-            i
-            for i in columns
-            if self._holds.is_text(i) and (self._holds.repeats(i) or self._holds.knows(i))
-        ]
+        table, holds = self._table, self._holds
+        texts = [i for i in columns if holds.is_text(i) and (holds.repeats(i) or holds.knows(i))]
         if table.header:
             others = [i for i in columns if table.names[i] not in steps] or columns
             ends = [*texts] if texts else [*dict.fromkeys((*others[:1], *others[-1:]))]
         else:
-            inner = [i for i in columns if not self._holds.is_text(i) or i in texts]
+            inner = [i for i in columns if not holds.is_text(i) or i in texts]
             ends = [*dict.fromkeys((*inner[:1], *inner[-1:]))]
-        some = [i for i in ends if self._holds.may_be_classes(i)]
-        some = [i for i in some if self._holds.is_text(i)] or some
+        known = [i for i in ends if holds.knows(i)]
+        some = known or [i for i in ends if holds.may_be_classes(i)]
+        some = [i for i in some if holds.is_text(i)] or some
         if len(columns) < 2:  # Nothing would be left to learn from.
             return None
         if len(some) > 1:
             names = " or ".join(
-                f"{table.names[i]!r} ({len({*self._holds.labels(i)})} values)" for i in some
+                f"{table.names[i]!r} ({len({*holds.labels(i)})} values)" for i in some
             )
             raise DataError(
                 table.path,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from recipes.kit.data.marks import is_missing
+from recipes.kit.data.marks import as_floats, is_missing
 from recipes.kit.data.tables import Table
 from recipes.series_classification.labelled import Known, tidy_label
 
@@ -43,14 +43,14 @@ class Holdings:
         return [tidy_label(cell) for cell in self._table.column(index) if not is_missing(cell)]
 
     def may_be_classes(self, index: int) -> bool:
-        """Whether a column holds few values that repeat, or those that a model knows."""
-        if self._known.labels:
-            return self.knows(index)
+        """Whether a column holds few values that repeat; numbers only if no model says which."""
         labels, count = self.labels(index), len(self._table.rows)
         if len(labels) < 0.9 * count:
             return False
         if self.is_text(index):
             return self.repeats(index)
+        if self._known.labels:
+            return False
         whole = all(re.fullmatch(r"[+-]?\d+", label) for label in labels)
         least = 2 if count >= _FEW_ROWS else 1
         return whole and len({*labels}) >= least and self.repeats(index)
@@ -62,9 +62,11 @@ class Holdings:
 
     def is_text(self, index: int) -> bool:
         """Whether a column holds something, and at most half of it are numbers."""
-        if self.numeric[index]:
-            return False
-        return not all(map(is_missing, self._table.column(index)))
+        return not self.numeric[index] and not self.is_empty(index)
+
+    def is_empty(self, index: int) -> bool:
+        """Whether all cells of a column are missing, as behind a comma that ends each row."""
+        return not self.numeric[index] and all(map(is_missing, self._table.column(index)))
 
     def are_names(self, index: int) -> bool:
         """Whether the values of a column are texts or whole numbers."""
@@ -105,7 +107,10 @@ class Holdings:
         times are; 0 where it is small, or there are too few rows to say."""
         if not self.numeric[index] or len(self._table.rows) < _FEW_TO_RISE:
             return 0.0
-        values = np.array([self._table.marks.number(c) for c in self._table.column(index)], "f8")
+        cells = self._table.column(index)
+        values = as_floats(cells)
+        if values is None:
+            values = np.array([self._table.marks.number(cell) for cell in cells], "float64")
         share = float((np.diff(values) > 0).mean())
         return share if share >= _RISING else 0.0
 

@@ -264,7 +264,8 @@ class _Reader:
             highest_rate=_HIGHEST_RATE,
         )
         splits = self._usable(Source("tfds", name), recordings, lambda recording: recording)
-        return Found(splits, tuple(self.facts_left_out()), licence)
+        facts = (*self._tally.transcripts(), *self.facts_left_out())
+        return Found(splits, facts, licence)
 
     def _usable(
         self, source: Source, items: Iterable[tuple[str, T]], read: Callable[[T], Recording]

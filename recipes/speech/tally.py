@@ -65,12 +65,14 @@ class Tally:
                     f"{max(self._loud):.6g}, and are scaled down by their peak",
                 )
             )
-        if self.composed:
-            text = (
-                f"{self.composed:,} are brought to Unicode's composed form (NFC), é as one letter"
-            )
-            facts.append(Fact("transcripts", text))
-        return facts
+        return [*facts, *self.transcripts()]
+
+    def transcripts(self) -> list[Fact]:
+        """What was done to transcripts."""
+        if not self.composed:
+            return []
+        text = f"{self.composed:,} are brought to Unicode's composed form (NFC), in which é is one"
+        return [Fact("transcripts", f"{text} letter")]
 
 
 def about_clips(clip: Clip, rate: int, symbols: Sequence[str]) -> list[Fact]:

@@ -65,7 +65,7 @@ def test_table_with_a_row_a_step(tmp_path: Path) -> None:
         ("id,x,label\n", "a.csv:1: holds a header and no values"),
         ("", "holds no values"),
         ("up,1,2\ndown\n", "a.csv:2: expected a label and values, found 1 cell"),
-        ("up,,\n", "a.csv:1: series 1 has no step"),
+        ("up,,\n", "a.csv:1: expected columns of values, found column 0"),
     ],
 )
 def test_broken_tables(tmp_path: Path, text: str, message: str) -> None:
@@ -146,6 +146,8 @@ def rows_of(pattern: str) -> list[str]:
         ("", "{k},{c},{x},{y},{z}", "column 0 (numbers the rows)"),
         ("", "{c} {x} {y} {z}", ""),
         ("", "{c}|{x}|{y}|{z}", ""),
+        ("", "{x},{y},{z},{c},", "column 4 (is empty)"),
+        ("label,t0,t1,t2,", "{c},{x},{y},{z},", "column 4 (is empty)"),
     ],
 )
 def test_a_row_a_series(header: str, pattern: str, aside: str, tmp_path: Path) -> None:
@@ -200,6 +202,14 @@ def test_channels_beside_each_other(tmp_path: Path) -> None:
     swapped = lines("label,y_0,y_1,y_2,x_0,x_1,x_2", "a,4,5,6,1,2,3")
     series = read(write(tmp_path / "b.csv", swapped), known=Known(channels=file.channels))
     assert series[0].values.tolist() == [[1, 4], [2, 5], [3, 6]]
+
+
+def test_a_step_without_a_value_is_a_step(tmp_path: Path) -> None:
+    for header in ("label,t0,t1,t2", ""):
+        rows = [f"{c},{x},,{z}" for c, x, _, z in WIDE]
+        path = write(tmp_path / "a.csv", lines(*([header] if header else []), *rows))
+        first = read(path)[0].values[:, 0]
+        assert first[[0, 2]].tolist() == [0.0, 9.0] and np.isnan(first[1])
 
 
 def test_a_damaged_row_is_no_shorter_series(tmp_path: Path) -> None:
