@@ -70,6 +70,11 @@ class _Roles:
         named = config.time_column
         self._time = usual_time(table) if named is None else table.index(named)
         self._label = self._named_label()
+        if self._label in self._asked:
+            message = (
+                f"column {table.names[self._label or 0]!r} holds the classes; they are no values"
+            )
+            raise DataError(table.path, f"--value-columns: {message}", line=1)
         others = (*self._series, self._time, self._label)
         numbers = [i for i in self._columns if i not in others and not self._holds.is_text(i)]
         names = [table.names[index] for index in numbers]
@@ -307,7 +312,9 @@ class _Roles:
         texts = [i for i in columns if holds.is_text(i) and (holds.repeats(i) or holds.knows(i))]
         if table.header:
             others = [i for i in columns if table.names[i] not in steps] or columns
-            ends = [*texts] if texts else [*dict.fromkeys((*others[:1], *others[-1:]))]
+            ends = texts
+            if not texts and not self._known.labels:  # A model knows the name of its column.
+                ends = [*dict.fromkeys((*others[:1], *others[-1:]))]
         else:
             inner = [i for i in columns if not holds.is_text(i) or i in texts]
             ends = [*dict.fromkeys((*inner[:1], *inner[-1:]))]

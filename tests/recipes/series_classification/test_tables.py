@@ -178,6 +178,17 @@ def test_the_class_of_a_row_without_a_header(tmp_path: Path) -> None:
     assert [(len(each), each.label) for each in ragged[:3]] == [(1, "a"), (2, "b"), (3, "a")]
 
 
+def test_a_file_to_predict_needs_no_class(tmp_path: Path) -> None:
+    known = Known(("0", "1"), label="kind", count=1)
+    text = lines("t0,t1,t2", "0,3,1", "1,4,0", "0,5,1", "1,6,1", "0,7,0")
+    series = read(write(tmp_path / "a.csv", text), known=known)
+    assert [each.label for each in series] == [None] * 5 and {len(each) for each in series} == {3}
+    named = read(write(tmp_path / "b.csv", text.replace("t0", "kind")), known=known)
+    assert [each.label for each in named] == ["0", "1", "0", "1", "0"]
+    with pytest.raises(DataError, match="--value-columns: column 'kind' holds the classes"):
+        read(tmp_path / "b.csv", known=known, value_columns=("t1", "kind"))
+
+
 def test_classes_are_the_same_however_they_are_written(tmp_path: Path) -> None:
     labels = ["1", "1.0", "2", "2.00"] * 3
     text = lines("label,t0,t1,t2", *(f"{label},1,2,3" for label in labels))
