@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 #: Values shown of a column, names shown of many.
@@ -35,6 +35,25 @@ def listed(names: Iterable[object], most: int = 20) -> str:
     every = [str(name) for name in names]
     more = len(every) - most
     return ", ".join(every[:most]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def merged(files: Mapping[str, Sequence[Fact]]) -> list[Fact]:
+    """The facts of several files: what all have in common once, the rest with the file's name.
+
+    >>> merged({"a": [Fact("rows", "3"), Fact("mark", ";")], "b": [Fact("mark", ";")]})
+    [Fact(topic='rows', text='3 (a)'), Fact(topic='mark', text=';')]
+    """
+    where: dict[Fact, list[str]] = {}
+    for name, facts in files.items():
+        for fact in facts:
+            where.setdefault(fact, []).append(name)
+    common = {fact for fact, names in where.items() if len(names) == len(files)}
+    return [
+        fact
+        if fact in common or fact.text.startswith(names[0])
+        else Fact(fact.topic, f"{fact.text} ({', '.join(names)})")
+        for fact, names in where.items()
+    ]
 
 
 def as_lines(facts: Sequence[Fact]) -> list[str]:

@@ -22,7 +22,8 @@ def csv_rows(
     """Line number and cells of each row, also of those that are empty.
 
     Cells between tabs may hold quotation marks that mean nothing, as texts do, or be quoted, as
-    spreadsheets and data frames write them: they are quoted if the whole file can be read so.
+    spreadsheets and data frames write them: they are quoted if the whole file can be read so. Those
+    between bars are quoted only if not all rows are of one length otherwise.
 
     Args:
         path: The file, for messages.
@@ -36,13 +37,15 @@ def csv_rows(
     """
     number = 1
     text = text.replace("\r", " ")  # A carriage return that ends no line.
+    if delimiter == "|" and _is_even(plain := [*_read(text, delimiter, quotes=False)]):
+        return plain
     try:
         rows = []
         for end, row in _read(text, delimiter, quotes=quotes, padded=padded):
             rows.append((number, row))
             number = end + 1
     except csv.Error as error:
-        if delimiter != "\t":
+        if delimiter not in "\t|":
             raise DataError(path, f"is not CSV: {error}", line=number) from None
         rows = [*_read(text, delimiter, quotes=False)]
     return rows
@@ -57,6 +60,11 @@ def _read(text: str, delimiter: str, *, quotes: bool, padded: bool = False) -> I
         reader = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True)
     for row in reader:
         yield reader.line_num, row
+
+
+def _is_even(rows: list[Row]) -> bool:
+    """Whether all rows that are not blank have the same number of cells."""
+    return len({len(cells) for _, cells in rows if not is_blank(cells)}) == 1
 
 
 def is_blank(row: list[str]) -> bool:

@@ -17,29 +17,21 @@ from pathlib import Path
 import numpy as np
 
 from recipes.kit.data.facts import Fact
-from recipes.kit.data.files import encoding_fact, read_text, suffix_of
+from recipes.kit.data.files import encoding_fact, read_text
 from recipes.kit.data.left_out import LeftOut
-from recipes.kit.data.marks import Marks, UnclearMarks, find_marks, is_missing, without_sign
+from recipes.kit.data.marks import (
+    SIGNS,
+    Marks,
+    UnclearMarks,
+    as_floats,
+    find_marks,
+    is_missing,
+    without_sign,
+)
 from recipes.kit.data.reading import AS_FOUND, TableFiles
 from recipes.kit.data.rows import Row, csv_rows, is_blank
+from recipes.kit.data.separators import DELIMITERS, LOOKED_AT, is_padded, separator_of
 from recipes.kit.errors import DataError
-
-#: What may separate cells, the surest first; a comma may also stand in a number or a text.
-DELIMITERS = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas"}
-
-#: Rows that are looked at to find out what separates cells.
-_LOOKED_AT = 200
-
-#: Share of the rows that agree on their number of cells.
-_AGREE = 0.9
-
-#: One number whose thousands are told apart by blanks.
-_GROUPED = re.compile(r"\s*[0-9]{1,3}(?: [0-9]{3})+\s*")
-
-_TWO_WHOLE_NUMBERS = re.compile(r"\s*[+-]?[0-9]+,[0-9]+\s*")
-
-#: From so many rows on, it is no chance if no number ends in a zero.
-_ENOUGH = 20
 
 #: A year, perhaps with a month and a day behind it.
 _DATE = re.compile("(?:1[5-9]|20)[0-9]{2}(?:[01][0-9](?:[0-3][0-9])?)?")
@@ -119,7 +111,10 @@ class Table:
 
     def is_numeric(self, index: int) -> bool:
         """Whether more than half of what a column holds are numbers; else it holds text."""
-        present = [cell for cell in self.column(index) if not is_missing(cell)]
+        column = self.column(index)
+        if as_floats(column) is not None:
+            return True
+        present = [cell for cell in column if not is_missing(cell)]
         return 2 * sum(self.marks.number(cell) is not None for cell in present) > len(present)
 
     def numbers(self, index: int) -> np.ndarray:
@@ -130,7 +125,10 @@ class Table:
         """
         import pandas as pd
 
-        cells = pd.Series(self.column(index), dtype=object)
+        column = self.column(index)
+        if self.marks.decimal == "." and (plain_numbers := as_floats(column)) is not None:
+            return plain_numbers
+        cells = pd.Series(column, dtype=object)
         missing = cells.map(is_missing)
         plain = cells.map(lambda cell: self.marks.plain(without_sign(cell)[0]))
         values = pd.to_numeric(plain.mask(missing), errors="coerce").to_numpy("float64")
@@ -148,8 +146,10 @@ class Table:
             DataError: If some have one sign, and others another or none.
         """
         signs: dict[str, int] = {}
-        for row, (_, cells) in enumerate(self.rows):
-            cell = cells[index]
+        column = self.column(index)
+        if not {*SIGNS} & {*"".join(column)}:
+            return ""
+        for row, cell in enumerate(column):
             if not is_missing(cell) and self.marks.number(cell) not in (None, 0.0):
                 signs.setdefault(without_sign(cell)[1], row)
         if len(signs) > 1:
@@ -208,14 +208,12 @@ def read_table(
     told = _TOLD.match(text)
     if told:
         delimiter, text = told[1], text[told.end(1) :]  # The lines keep their numbers.
-    elif suffix_of(path) == ".tsv":
-        delimiter = "\t"
     else:
-        delimiter = _delimiter(path, text, reading, blanks)
+        delimiter = separator_of(path, text, reading, blanks=blanks)
     if delimiter == " ":
         rows = [(number, line.split()) for number, line in enumerate(text.split("\n"), start=1)]
     else:
-        rows = csv_rows(path, text, delimiter or "\0", padded=_is_padded(text, delimiter))
+        rows = csv_rows(path, text, delimiter or "\0", padded=is_padded(text, delimiter))
     rows = [(line, [cell.strip() for cell in cells]) for line, cells in rows]
     while rows and is_blank(rows[-1][1]):
         del rows[-1]
@@ -258,7 +256,7 @@ def names_columns(first: Sequence[str], body: Sequence[Row]) -> bool:
     below = body[0][1]
     named = any(not is_missing(cell) and not _is_number(cell) for cell in first)
     for index, cell in enumerate(first):
-        column = [cells[index] for _, cells in body[:_LOOKED_AT] if index < len(cells)]
+        column = [cells[index] for _, cells in body[:LOOKED_AT] if index < len(cells)]
         present = [value for value in column if not is_missing(value)]
         numbers = bool(present) and 2 * sum(map(_is_number, present)) >= len(present)
         # An index has no name; but neither has a row of numbers that begins with a missing one.
@@ -285,74 +283,6 @@ def _is_number(cell: str) -> bool:
 
 def _columns(width: int) -> str:
     return "1 column" if width == 1 else f"{width:,} columns"
-
-
-def _delimiter(path: Path, text: str, reading: TableFiles, blanks: bool) -> str:
-    """What separates the cells of most rows, with more than one cell each; empty for nothing."""
-    lines = [line for line in text.split("\n") if line.strip()]
-    grouped = all(map(_GROUPED.fullmatch, lines[1:_LOOKED_AT]))
-    if blanks and not grouped and _are_numbers_between_blanks(lines[:_LOOKED_AT]):
-        return " "
-    for mark in DELIMITERS:
-        widths = _widths(path, text, mark)
-        width, count = max(widths.items(), key=lambda item: item[1], default=(1, 0))
-        if width > 1 and count >= _AGREE * widths.total():
-            if mark == "," and width == 2 and _is_one_column(path, lines, reading):
-                return ""
-            return mark
-    return next((mark for mark in DELIMITERS if lines and mark in lines[0]), "")
-
-
-def _widths(path: Path, text: str, mark: str) -> Counter[int]:
-    """How many of the first rows have how many cells."""
-    part = "\n".join(text.split("\n", _LOOKED_AT)[:_LOOKED_AT])
-    try:
-        rows = csv_rows(path, part, mark, padded=_is_padded(part, mark))
-    except DataError:
-        rows = [(0, line.split(mark)) for line in part.split("\n")]
-    return Counter(len(cells) for _, cells in rows if not is_blank(cells))
-
-
-def _is_padded(text: str, mark: str) -> bool:
-    """Whether the first row has blanks before quoted cells, as in `"Month", "1958"`."""
-    return re.match(rf'"[^"\n]*"{re.escape(mark)} +"', text) is not None
-
-
-def _are_numbers_between_blanks(lines: Sequence[str]) -> bool:
-    table = [line.split() for line in lines]
-    body = table[1:] or table
-    return max(map(len, table), default=0) > 1 and all(
-        re.fullmatch(r"[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?", cell) or is_missing(cell)
-        for cells in body
-        for cell in cells
-    )
-
-
-def _is_one_column(path: Path, lines: Sequence[str], reading: TableFiles) -> bool:
-    """Whether the comma of all rows is a decimal comma.
-
-    Raises:
-        DataError: If there is no telling; names the option that decides.
-    """
-    body = lines if _TWO_WHOLE_NUMBERS.fullmatch(lines[0]) else lines[1:]
-    if not all(map(_TWO_WHOLE_NUMBERS.fullmatch, body)):
-        return False
-    if len(body) < len(lines):
-        return "," not in lines[0]
-    if reading.decimal is not None:
-        return reading.decimal == ","
-    behind = [line.strip().partition(",")[2] for line in body]
-    if any(part[0] == "0" and len(part) > 1 for part in behind):
-        return True
-    # Whoever writes decimals leaves off the zeros at the end.
-    ends = [part for part in behind if len(part) > 1]
-    if len(behind) < _ENOUGH:
-        raise DataError(
-            path,
-            f"{body[0].strip()!r} may be one number or two; --decimal , or --decimal . decides",
-            line=1,
-        )
-    return len(ends) >= _ENOUGH and not any(part.endswith("0") for part in ends)
 
 
 def _even(path: Path, rows: list[Row], left_out: LeftOut, *, ragged: bool) -> list[Row]:

@@ -339,6 +339,11 @@ def test_the_column_of_times_that_tells_rows_apart(tmp_path: Path) -> None:
 def test_numbers_between_blanks_and_blanks_in_numbers(tmp_path: Path) -> None:
     spaced = read(tmp_path, "".join(f" {1990 + i}   {value(i)}\n" for i in range(20)))
     assert spaced.targets == ("column 1",) and spaced.series[0].clock is not None
+    months = read(
+        tmp_path, "month,v\n" + "".join(f"Jan {1990 + i},{100 + i * i}\n" for i in range(9))
+    )
+    assert months.series[0].values[:3, 0].tolist() == [100, 101, 104]
+    assert said(months, "time") == "month: as Jan 2024"
     grouped = read(tmp_path, "".join(f"1 {100 + i * i}\n" for i in range(20)))
     assert grouped.series[0].values[:3, 0].tolist() == [1100, 1101, 1104]
 
