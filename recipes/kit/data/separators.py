@@ -80,11 +80,13 @@ def is_padded(text: str, mark: str) -> bool:
 
 def _are_numbers_between_blanks(lines: Sequence[str]) -> bool:
     """Whether rows are numbers with blanks between them, and perhaps a word first or last."""
-    table = [line.split() for line in lines]
-    body = table[1:] or table
-    if max(map(len, table), default=0) < 2:
+    rows = lines[1:] or lines
+    body = [line.split() for line in rows]
+    if max(map(len, body), default=0) < 2 or any(mark in line for line in rows for mark in ";|"):
         return False
-    if any(cell[-1] in DELIMITERS for cells in body for cell in cells):
+    if all("\t" in line and not re.search(r"\S +\S", line) for line in rows):
+        return False
+    if any(cell[-1] == "," for cells in body for cell in cells):
         return False
     if all(len(cells) == 2 and "," in cells[1] for cells in body):
         return all(map(_is_between_blanks, body))  # `Jan 2010,100` is no word and a number.

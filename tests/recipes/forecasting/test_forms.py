@@ -344,6 +344,12 @@ def test_numbers_between_blanks_and_blanks_in_numbers(tmp_path: Path) -> None:
     )
     assert months.series[0].values[:3, 0].tolist() == [100, 101, 104]
     assert said(months, "time") == "month: as Jan 2024"
+    beside = read(tmp_path, table("d;v", lambda i: f"{DAYS[i]:%Y-%m-%d};1 {100 + i * i}", 20))
+    assert beside.series[0].values[:3, 0].tolist() == [1100, 1101, 1104]
+    named = read(tmp_path, table("Heart rate", lambda i: str(value(i)), 20))
+    assert named.targets == ("Heart rate",) and len(named.series[0]) == 20
+    tabs = read(tmp_path, table("d\tv", lambda i: f"{DAYS[i]:%Y-%m-%d}\t{value(i)}", 20))
+    assert "separated by tabs" in said(tabs, "table")
     grouped = read(tmp_path, "".join(f"1 {100 + i * i}\n" for i in range(20)))
     assert grouped.series[0].values[:3, 0].tolist() == [1100, 1101, 1104]
 
