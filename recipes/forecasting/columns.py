@@ -16,6 +16,9 @@ from recipes.kit.data.tables import Table
 from recipes.kit.data.times import looks_like_times
 from recipes.kit.errors import DataError
 
+#: Why a column is left aside, where cells say more.
+_TEXT = "holds text"
+
 #: Columns that may name series together.
 _MOST_NAMES = 3
 
@@ -104,6 +107,10 @@ def _measures(table: Table, targets: Sequence[str], aside: dict[int, str]) -> li
     measures = [index for index, why in aside.items() if not why]
     if not measures:
         reasons = [f"{table.names[index]!r} {why}" for index, why in aside.items()]
+        for place, (index, why) in enumerate(aside.items()):
+            if why == _TEXT:
+                example = next(cell for cell in table.column(index) if not is_missing(cell))
+                reasons[place] += f", {example[:20]!r}"
         found = f"but {listed(reasons, 10)}" if reasons else "but no column is left"
         message = f"expected a column of numbers to forecast, {found}; --target takes any"
         raise DataError(table.path, message, line=table.rows[0][0] - table.header)
@@ -126,7 +133,7 @@ def _why_aside(table: Table, index: int) -> str:
     if looks_like_times(cells, table.reading.date_format):
         return "holds time stamps"
     if not table.is_numeric(index):
-        return "holds text"
+        return _TEXT
     return why_no_measure(table, index) or ""
 
 

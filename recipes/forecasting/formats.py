@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from recipes.forecasting.columns import Columns, find_columns, naming_columns, s
 from recipes.forecasting.options import SeriesConfig
 from recipes.forecasting.wide import read_wide
 from recipes.kit.data.facts import Fact, first_values
-from recipes.kit.data.tables import Table, read_table
+from recipes.kit.data.rows import Row
+from recipes.kit.data.tables import Table, names_columns, read_table
+from recipes.kit.data.times import looks_like_times
 
 
 def read_block(path: Path, config: SeriesConfig, targets: Sequence[str] | None = None) -> Block:
@@ -27,7 +30,7 @@ def read_block(path: Path, config: SeriesConfig, targets: Sequence[str] | None =
         DataError: If a column does not exist, a value is not a number or a time stamp cannot be
             read; names file and line.
     """
-    table = read_table(path, config, blanks=True)
+    table = read_table(path, config, is_header=_names_columns, blanks=True)
     wide = read_wide(table, config)
     if wide is not None:
         return wide
@@ -57,6 +60,17 @@ def read_block(path: Path, config: SeriesConfig, targets: Sequence[str] | None =
             *columns.facts,
             *_first(table, columns, values),
         ),
+    )
+
+
+def _names_columns(first: Sequence[str], body: Sequence[Row]) -> bool:
+    """Whether a first row is a header: above numbers, or words above time stamps."""
+    if names_columns(first, body):
+        return True
+    words = all(re.fullmatch("[-+.,0-9]*", cell) is None for cell in first)
+    return words and any(
+        looks_like_times([cells[index] for _, cells in body]) and not looks_like_times([cell])
+        for index, cell in enumerate(first)
     )
 
 

@@ -34,8 +34,11 @@ _DAYS = {"date", "datetime", "timestamp", "ds", "day"}
 #: Names of columns of text that ought to hold time stamps.
 _OUGHT = re.compile(r"(?:.*[ _-])?(?:date|time|timestamp|datetime)(?:[ _-]\(?utc\)?)?")
 
-#: What looks like a part of a time stamp.
-_LIKE = re.compile(r".*(?:[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}|[0-9]{1,2}:[0-9]{2}).*")
+#: What looks like a part of a time stamp, or a month of another language.
+_LIKE = re.compile(
+    r".*(?:[0-9]{1,4}[-/.][0-9]{1,2}[-/.][0-9]{1,4}|[0-9]{1,2}:[0-9]{2}).*"
+    r"|(?:[0-9]{1,2}\.? )?[^\W\d]{3,}\.?[ -](?:19|20)[0-9]{2}"
+)
 
 _HOURS = {"hour", "hr", "hours", "hour of day", "he", "hour ending"}
 _TIMES_OF_DAY = {"time", "hhmm", "time of day"}

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from recipes.kit.data.facts import Fact
-from recipes.kit.data.files import encoding_fact, read_text
+from recipes.kit.data.files import encoding_fact, read_text, suffix_of
 from recipes.kit.data.left_out import LeftOut
 from recipes.kit.data.marks import (
     SIGNS,
@@ -35,6 +35,12 @@ from recipes.kit.errors import DataError
 
 #: A year, perhaps with a month and a day behind it.
 _DATE = re.compile("(?:1[5-9]|20)[0-9]{2}(?:[01][0-9](?:[0-3][0-9])?)?")
+
+#: Files of tables that are not text.
+_NOT_TEXT = {
+    **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods"), "a spreadsheet"),
+    **dict.fromkeys((".parquet", ".feather", ".arrow"), "a binary table"),
+}
 
 #: How spreadsheets say what separates the cells below.
 _TOLD = re.compile("sep=(.)(?=\n)", re.IGNORECASE)
@@ -199,9 +205,11 @@ def read_table(
         comments: Whether `#` begins a comment.
 
     Raises:
-        DataError: If the file is empty or not CSV, too many rows are blank or of another width, or
-            two columns have the same name; names file and line.
+        DataError: If the file is empty, not text or not CSV, too many rows are blank or of another
+            width, or two columns have the same name; names file and line.
     """
+    if kind := _NOT_TEXT.get(suffix_of(path)):
+        raise DataError(path, f"is {kind}; expected text: save it as CSV")
     text = read_text(path, reading)
     if comments:
         text = "\n".join(line.partition("#")[0] for line in text.split("\n"))

@@ -164,7 +164,9 @@ def test_what_measures_nothing_is_no_target(tmp_path: Path) -> None:
         "empty)"
     )
     assert read(tmp_path, text, target=("zip",)).targets == ("zip",)
-    with pytest.raises(DataError, match=r"a.csv:1: .* but 'No' is an id by its name, 'x' holds"):
+    with pytest.raises(
+        DataError, match=r"a.csv:1: .* but 'No' is an id by its name, 'x' holds text, 'a'"
+    ):
         read(tmp_path, "No,x\n1,a\n2,b\n3,c\n")
     # Seconds in fractions are no time stamps, and nothing to forecast either.
     floats = read(tmp_path, table("time,v", lambda i: f"{i / 10},{value(i)}", 9))
@@ -277,6 +279,14 @@ def test_months_by_years_are_one_series(tmp_path: Path) -> None:
         (
             table("t,v", lambda i: f"{HOURS[i]:%Y-%m-%d %H:%M} CET,{value(i)}", 30),
             r"a.csv:2: column 't' seems to hold time stamps.*--date-format",
+        ),
+        (
+            table("Monat;v", lambda i: f"{('Mär', 'Mai', 'Okt')[i % 3]} {1990 + i};{value(i)}", 9),
+            r"a.csv:2: column 'Monat' seems to hold time stamps, but 'Mär 1990' cannot be read",
+        ),
+        (
+            table("d,v", lambda i: f"{DAYS[i]:%Y-%m-%d},{value(i)} kWh", 9),
+            r"a.csv:1: expected a column of numbers to forecast, but 'v' holds text, '100.0 kWh'",
         ),
         (
             "date,v\n,(kWh)\n" + table("", lambda i: f"{DAYS[i]:%Y-%m-%d},{value(i)}", 30).strip(),

@@ -240,3 +240,11 @@ def test_columns_that_measure_nothing_are_known(table, header, column, reason):
     read = table(f"{header}\n1,5\n2,3\n3,8\n")
     found = why_no_measure(read, column)
     assert found is None if reason is None else reason in found
+
+
+def test_a_spreadsheet_is_not_text(tmp_path):
+    (tmp_path / "a.xlsx").write_bytes(b"PK\3\4")
+    with pytest.raises(
+        DataError, match=r"a\.xlsx: is a spreadsheet; expected text: save it as CSV"
+    ):
+        read_table(tmp_path / "a.xlsx")
