@@ -165,8 +165,8 @@ def _check_twice(rows: _Rows) -> None:
         )
     else:
         hint = (
-            "several series in one file need --series-column; --time-column none takes each row "
-            "as a step"
+            "expected one row for each; several series in one file need --series-column, and "
+            "--time-column none takes each row as a step"
         )
     line = rows.where(first).rpartition(":")[2]
     raise rows.error(

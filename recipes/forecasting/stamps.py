@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -42,7 +43,17 @@ _LIKE = re.compile(
 
 _HOURS = {"hour", "hr", "hours", "hour of day", "he", "hour ending"}
 _TIMES_OF_DAY = {"time", "hhmm", "time of day"}
-_OTHER_NAMES = {"yr": "year", "mo": "month", "mon": "month", "mth": "month", "hr": "hour"}
+#: Parts that may follow a month, each only after the one before.
+_CLOCK = ("day", "hour", "minute", "second")
+
+_OTHER_NAMES = {
+    "yr": "year",
+    "mo": "month",
+    "mon": "month",
+    "mth": "month",
+    "hr": "hour",
+    **dict.fromkeys(("doy", "yday", "dayofyear", "julian day"), "day of year"),
+}
 
 
 @dataclass(frozen=True)
@@ -95,7 +106,7 @@ def find_stamps(
     dated = _dated(table, texts, groups)
     if dated is not None:
         return _whole(table, *dated, {*taken}, groups)
-    for stamps in (_parts(table, free), _numbers(table, free, groups)):
+    for stamps in (_parts(table, free), _numbers(table, free, {*taken}, groups)):
         if stamps is not None:
             return stamps
     if texts:
@@ -175,17 +186,17 @@ def _parts(table: Table, free: Sequence[int]) -> Stamps | None:
     for index in free if table.header else ():
         name = _called(table, index)
         places.setdefault(_OTHER_NAMES.get(name, name), index)
-    second = next((part for part in ("month", "quarter", "week") if part in places), None)
+    # A day without a month is one of the year.
+    others = ("month", "day of year", "quarter", "week", "day")
+    second = next((part for part in others if part in places), None)
     if "year" not in places or second is None:
         return None
     used = ["year", second]
-    for part in ("day", "hour", "minute", "second") if second == "month" else ():
-        if part not in places:
-            break
-        used.append(part)
+    chain = {"month": _CLOCK, "day of year": _CLOCK[1:], "day": _CLOCK[1:]}.get(second, ())
+    used += itertools.takewhile(lambda part: part in places, chain)
     columns = tuple(places[part] for part in used)
     rows = zip(*(table.column(column) for column in columns), strict=True)
-    texts = [_joined(cells, second) for cells in rows]
+    texts = [_joined([re.sub(r"\.0*$", "", cell) for cell in cells], second) for cells in rows]
     try:
         times = read_times(texts)
     except UnreadableTime as error:
@@ -197,21 +208,25 @@ def _parts(table: Table, free: Sequence[int]) -> Stamps | None:
 
 
 def _joined(cells: Sequence[str], second: str) -> str:
-    """A time stamp of its parts."""
-    year, part, *rest = (re.sub(r"\.0*$", "", cell) for cell in cells)
+    """A time stamp of its parts, of which the second after the year is named."""
+    year, part, *rest = cells
     if second == "quarter":
         return f"{year}Q{part.upper().removeprefix('Q')}"
     if second == "week":
         return f"{year}-W{part}"
-    day, *clock = [*rest, *["1"][len(rest) :]]
-    date = f"{day} {part} {year}" if part[:1].isalpha() else f"{year}-{part}-{day}"
-    if not clock:
+    date = f"{year}-{part:0>3}"
+    if second == "month":
+        day, *rest = rest or ["1"]
+        date = f"{day} {part} {year}" if part[:1].isalpha() else f"{year}-{part}-{day}"
+    if not rest:
         return date
-    hour, *others = clock
+    hour, *others = rest
     return f"{date} {hour}:{':'.join(f'{other:0>2}' for other in [*others, '00'][:2])}"
 
 
-def _numbers(table: Table, free: Sequence[int], groups: Sequence[str]) -> Stamps | None:
+def _numbers(
+    table: Table, free: Sequence[int], taken: set[int], groups: Sequence[str]
+) -> Stamps | None:
     """A column of numbers that are times by their name, or stand first, go up and look like it."""
     for index in free:
         name = _called(table, index) if table.header else ""
@@ -225,7 +240,7 @@ def _numbers(table: Table, free: Sequence[int], groups: Sequence[str]) -> Stamps
                 raise
             continue
         if name in _TIMES or (name in _COUNTS and _distinct(times, groups)):
-            return Stamps((index,), times)
+            return _whole(table, index, times, taken, groups)
         dates = times.unit != "number" or (not table.header and _are_years(times))
         if first and dates and (np.diff(times.values) > 0).all():
             return Stamps((index,), times)

@@ -1,9 +1,9 @@
 """Ways to write a date and a time of day: patterns over whole columns, and what their parts mean.
 
 A form is a pattern with named parts: `y` year, `m` month, `b` month by name, `d` day, `q` quarter,
-`w` week, `wd` weekday; `H`, `M`, `S`, `f` (fraction of a second), `p` (AM or PM) and `z` (offset).
-Where a form leaves the order of day, month and year open, its parts are called `n1`, `n2`, `n3`,
-and it has several readings.
+`w` week, `wd` weekday, `yd` day of the year; `H`, `M`, `S`, `f` (fraction of a second), `p` (AM or
+PM) and `z` (offset). Where a form leaves the order of day, month and year open, its parts are
+called `n1`, `n2`, `n3`, and it has several readings.
 """
 
 from __future__ import annotations
@@ -102,6 +102,7 @@ FORMS = (
     Form("Jan 2024", rf"{_NAME}[-/., ']*{_YEAR}"),
     Form("2024 Jan", rf"(?P<y>\d{{4}})[-/., ]*{_NAME}"),
     Form("2024-01", r"(?P<y>\d{4})(?:[-/.]|-?M)(?P<m>\d{1,2})"),
+    Form("2024-031", _timed(r"(?P<y>\d{4})-(?P<yd>\d{3})")),
     Form("01/2024", r"(?P<m>\d{1,2})[-/.](?P<y>\d{4})"),
     Form("2024Q1", r"(?P<y>\d{4})[-/. ]*Q(?P<q>[1-4])"),
     Form("Q1 2024", rf"Q(?P<q>[1-4])[-/., ']*{_YEAR}"),
@@ -163,6 +164,8 @@ def moments(parts: pd.DataFrame, order: str = "") -> Moments:
         year[short] = _four_digits(year[short])
     if "w" in parts:
         days, valid = _weeks(year, _number(parts, "w", 1), _number(parts, "wd", 1))
+    elif "yd" in parts:
+        days, valid = _days_of_years(year, _number(parts, "yd", 1))
     else:
         days, valid = _days(year, _month(parts), _number(parts, "d", 1))
     within, hours = _hours(parts)
@@ -219,6 +222,13 @@ def _weeks(
     monday = fourth - (fourth + 3) % 7 + 7 * (week - 1)  # 1 January 1970 was a Thursday.
     thursday = (monday + 3).astype("M8[D]").astype("M8[Y]").astype("int64") + 1970
     return monday + weekday - 1, (week >= 1) & (thursday == year)
+
+
+def _days_of_years(year: np.ndarray, day: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Days since 1970 of days that are counted from the start of a year, from 1."""
+    first, _ = _days(year, np.ones_like(year), np.ones_like(year))
+    days = first + day - 1
+    return days, (day >= 1) & (days.astype("M8[D]").astype("M8[Y]").astype("int64") + 1970 == year)
 
 
 def _hours(parts: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:

@@ -97,6 +97,21 @@ def said(contents: SeriesSet | Data, topic: str) -> str:
             "v",
         ),
         (
+            table("year,day,v", lambda i: f"{2019 + i // 365},{i % 365 + 1},{value(i)}", 400),
+            ("day", "2019-01-01"),
+            "v",
+        ),
+        (
+            table("Year,DOY,hour,v", lambda i: f"{HOURS[i]:%Y,%j,%H},{value(i)}", 400),
+            ("hour", "2021-01-01 00:00:00"),
+            "v",
+        ),
+        (
+            table("date,time,v", lambda i: f"{HOURS[i]:%Y%m%d,%H%M},{value(i)}", 400),
+            ("hour", "2021-01-01 00:00:00"),
+            "v",
+        ),
+        (
             table("date,v", lambda i: f"{44197 + i},{value(i)}", 40),
             ("day", "2021-01-01"),
             "v",
