@@ -21,7 +21,7 @@ from recipes.kit.recipe import Field, Predictor
 from recipes.kit.serving import Served, answer_each, by_length, decoded, not_empty, rows_of
 from recipes.kit.text import TokenEncoder, TokenVocabulary, tokenize
 from recipes.sentiment.data import LABELS
-from recipes.sentiment.formats import LabelledText
+from recipes.sentiment.labels import LabelledText
 from recipes.sentiment.options import Config
 
 #: Texts classified at once.

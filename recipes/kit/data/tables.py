@@ -21,7 +21,7 @@ from recipes.kit.data.files import encoding_fact, read_text, suffix_of
 from recipes.kit.data.left_out import LeftOut
 from recipes.kit.data.marks import Marks, UnclearMarks, find_marks, is_missing, without_sign
 from recipes.kit.data.reading import AS_FOUND, TableFiles
-from recipes.kit.data.rows import Row, csv_rows, is_blank
+from recipes.kit.data.rows import Row, csv_rows, first_rows, is_blank
 from recipes.kit.errors import DataError
 
 #: What may separate cells, the surest first; a comma may also stand in a number or a text.
@@ -273,23 +273,13 @@ def _delimiter(path: Path, text: str, reading: TableFiles, blanks: bool) -> str:
     if blanks and _are_numbers_between_blanks(lines[:_LOOKED_AT]):
         return " "
     for mark in DELIMITERS:
-        widths = _widths(path, text, mark)
+        widths = Counter(len(cells) for cells in first_rows(text, mark, _LOOKED_AT))
         width, count = max(widths.items(), key=lambda item: item[1], default=(1, 0))
         if width > 1 and count >= _AGREE * widths.total():
             if mark == "," and width == 2 and _is_one_column(path, lines, reading):
                 return ""
             return mark
     return next((mark for mark in DELIMITERS if lines and mark in lines[0]), "")
-
-
-def _widths(path: Path, text: str, mark: str) -> Counter[int]:
-    """How many of the first rows have how many cells."""
-    part = "\n".join(text.split("\n", _LOOKED_AT)[:_LOOKED_AT])
-    try:
-        rows = csv_rows(path, part, mark)
-    except DataError:
-        rows = [(0, line.split(mark)) for line in part.split("\n")]
-    return Counter(len(cells) for _, cells in rows if not is_blank(cells))
 
 
 def _are_numbers_between_blanks(lines: Sequence[str]) -> bool:
