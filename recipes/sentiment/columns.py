@@ -83,8 +83,8 @@ def choose(table: Table, wanted: Wanted) -> tuple[int, int]:
         found = table.names[0] if table.header else table.rows[0][1][0]
         message = f"expected a text and a label column, found one: {found!r}"
         raise DataError(path, message, line=1)
-    label = _place(table, wanted.label, LABEL_NAMES)
-    text = _place(table, wanted.text, TEXT_NAMES)
+    label = _place(table, wanted.label, LABEL_NAMES, wanted.header)
+    text = _place(table, wanted.text, TEXT_NAMES, wanted.header)
     cells = [row for _, row in table.rows]
     if label is None:
         label = _fewest(cells, text)
@@ -97,7 +97,9 @@ def choose(table: Table, wanted: Wanted) -> tuple[int, int]:
     return text, label
 
 
-def _place(table: Table, wanted: int | str | None, usual: Sequence[str]) -> int | None:
+def _place(
+    table: Table, wanted: int | str | None, usual: Sequence[str], header: bool | None
+) -> int | None:
     """The place of the wanted column, or of the first usual one; None if the contents decide."""
     width = len(table.names)
     if wanted is None:
@@ -111,7 +113,10 @@ def _place(table: Table, wanted: int | str | None, usual: Sequence[str]) -> int 
     names = [name.lower() for name in table.names] if table.header else []
     if wanted.lower() not in names:
         have = listed(table.names) if table.header else "no header"
-        raise DataError(table.path, f"expected a column {wanted!r}, found {have}", line=1)
+        message = f"expected a column {wanted!r}, found {have}"
+        if header is not None:
+            message += " (--train, --valid and --test FILE leave out files without labels)"
+        raise DataError(table.path, message, line=1)
     return names.index(wanted.lower())
 
 

@@ -52,14 +52,14 @@ def read_file(
             with or without `.gz`; any other name is read as lines `label text`, or as a table
             where most lines have a tab.
         config: Which columns to take, and how the file is read.
-        like: The columns of another file of the same set, if any, instead of those of the config.
+        like: The columns of another table of the same set, if any, instead of those of the config.
         training: Whether labels are learned from it: then they have to look like labels.
 
     Raises:
         DataError: If the file is malformed or empty, or there is no telling what the labels are;
             names file and line.
     """
-    wanted = like or Wanted(config.text_column, config.label_column)
+    wanted = Wanted(config.text_column, config.label_column)
     text = read_text(path, config)
     if not text.strip():
         raise DataError(path, "holds no text")
@@ -67,7 +67,7 @@ def read_file(
     if suffix in (".jsonl", ".json", ".ndjson"):
         read = _from_json(path, text, config, wanted)
     elif suffix in (".tsv", ".csv") or is_tabbed(text):
-        read = _from_table(path, config, wanted)
+        read = _from_table(path, config, like or wanted)
     else:
         sure = not training or wanted.label is not None
         where = f"the words marked {MARK}" if MARK in text else "the first words"
