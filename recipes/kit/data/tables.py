@@ -173,6 +173,7 @@ def read_table(
     reading: TableFiles = AS_FOUND,
     *,
     is_header: IsHeader | None = None,
+    delimiter: str | None = None,
     blanks: bool = False,
     ragged: bool = False,
     comments: bool = False,
@@ -185,6 +186,7 @@ def read_table(
         reading: The encoding and marks of numbers; with `strict`, no row is left out.
         is_header: Whether a first row names the columns of the rows after it; by default whether
             `names_columns`.
+        delimiter: What separates cells, where it is known.
         blanks: Whether numbers may be separated by blanks as well.
         ragged: Whether rows may differ in their number of cells.
         comments: Whether `#` begins a comment.
@@ -196,7 +198,9 @@ def read_table(
     text = read_text(path, reading)
     if comments:
         text = "\n".join(line.partition("#")[0] for line in text.split("\n"))
-    delimiter = "\t" if suffix_of(path) == ".tsv" else _delimiter(path, text, reading, blanks)
+    if delimiter is None:
+        tabs = suffix_of(path) == ".tsv"
+        delimiter = "\t" if tabs else _delimiter(path, text, reading, blanks)
     if delimiter == " ":
         rows = [(number, line.split()) for number, line in enumerate(text.split("\n"), start=1)]
     else:
