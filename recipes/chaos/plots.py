@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
 
 from recipes.chaos.metrics import Answers, inside, recalled, run_errors, valid_steps
 from recipes.chaos.series import Scoring
-from recipes.kit.plots import COLOURS, dressed, save
+from recipes.kit.colours import COLOURS
+from recipes.kit.plots import dressed, save
 
 TRUTH, MODEL, OTHER = "0.25", COLOURS[0], COLOURS[1]
 
@@ -37,7 +39,8 @@ def forecast(answers: Answers, scoring: Scoring, columns: Sequence[str], path: P
     for column, (axes, name) in enumerate(zip(panels, names, strict=False)):
         axes.plot(time, answers.true_runs[row, :shown, column], color=TRUTH, lw=2.2, label="truth")
         axes.plot(time, answers.runs[row, :shown, column], color=OTHER, lw=1.1, label="free run")
-        axes.set(ylabel=name, ylim=_range(answers.truth[:, column]))
+        axes.set(ylabel=label_of(name), ylim=_range(answers.truth[:, column]))
+        axes.yaxis.set_major_locator(MaxNLocator(3))
     panels[0].legend(ncols=2, loc="lower right", bbox_to_anchor=(1, 1))
     panels[0].set_title(
         f"Free run of median valid time, of {len(valid)} starts in the test part", loc="left"
@@ -45,6 +48,9 @@ def forecast(answers: Answers, scoring: Scoring, columns: Sequence[str], path: P
     panels[-1].semilogy(time, np.maximum(run_errors(answers)[row, :shown], 1e-16), color=MODEL)
     panels[-1].set_ylim(top=min(panels[-1].get_ylim()[1], _LARGEST_ERROR))
     panels[-1].axhline(scoring.threshold, color=COLOURS[5], lw=1, ls="--")
+    panels[-1].yaxis.set_major_locator(LogLocator(numticks=4))
+    panels[-1].yaxis.set_minor_locator(NullLocator())
+    figure.align_ylabels(panels)
     for axes in panels:
         axes.axvline(unit * valid[row], color=COLOURS[5], lw=1, ls=":")
     panels[-1].set(ylabel="error", xlim=(0, time[-1]))
@@ -66,6 +72,7 @@ def return_map(truth: np.ndarray, free: np.ndarray, columns: Sequence[str], path
         path: PNG to write.
     """
     column = truth.shape[1] - 1
+    names = [*map(label_of, columns)]
     on_it = inside(free, truth)
     free = free if on_it.all() else free[: on_it.argmin()]
     true_maxima, own_maxima = (maxima(series[:, column]) for series in (truth, free))
@@ -78,12 +85,12 @@ def return_map(truth: np.ndarray, free: np.ndarray, columns: Sequence[str], path
     ):
         if truth.shape[1] == 1:
             axes.plot(series[delay:, 0], series[:-delay, 0], color=colour, lw=0.4)
-            axes.set_xlabel(f"{columns[0]} now")
-            axes.set_ylabel(f"{columns[0]} {delay} steps before")
+            axes.set_xlabel(f"{names[0]}, now")
+            axes.set_ylabel(f"{names[0]}, {delay} steps before")
         else:
             axes.plot(series[:, 0], series[:, column], color=colour, lw=0.4)
-            axes.set_xlabel(columns[0])
-            axes.set_ylabel(columns[column])
+            axes.set_xlabel(names[0])
+            axes.set_ylabel(names[column])
         axes.set_title(title, loc="left")
     limits = [panels[0].get_xlim(), panels[0].get_ylim()]
     for axes in panels[:2]:
@@ -92,11 +99,22 @@ def return_map(truth: np.ndarray, free: np.ndarray, columns: Sequence[str], path
         axes = panels[2]
         axes.plot(true_maxima[:-1], true_maxima[1:], "o", ms=5, color="0.75", label="truth")
         axes.plot(own_maxima[:-1], own_maxima[1:], "o", ms=2, color=MODEL, label="free run")
-        axes.set_xlabel(f"maximum of {columns[column]}")
+        axes.set_xlabel(f"maximum of {names[column]}")
         span = _range(true_maxima)
         axes.set(ylabel="next maximum", title="Return map", xlim=span, ylim=span)
         axes.legend()
+    for axes in panels:
+        axes.xaxis.set_major_locator(MaxNLocator(4))
     save(figure, path)
+
+
+def label_of(column: str) -> str:
+    """The name of a column for a person: one without a name is called by its number.
+
+    >>> label_of("x"), label_of("1")
+    ('x', 'column 1')
+    """
+    return f"column {column}" if column.isdecimal() else column
 
 
 def _range(truth: np.ndarray) -> tuple[float, float]:
@@ -157,7 +175,8 @@ def tracking(answers: Answers, targets: Sequence[str], path: Path, steps: int = 
     for column, (axes, name) in enumerate(zip(panels, names, strict=True)):
         axes.plot(answers.truth[:steps, column], color=TRUTH, lw=2.2, label="truth")
         axes.plot(answers.predictions[:steps, column], color=OTHER, lw=1.1, label="network")
-        axes.set(ylabel=name, ylim=_range(answers.truth[:steps, column]))
+        axes.set(ylabel=label_of(name), ylim=_range(answers.truth[:steps, column]))
+        axes.yaxis.set_major_locator(MaxNLocator(3))
     panels[0].legend(ncols=2, loc="lower right", bbox_to_anchor=(1, 1))
     panels[-1].set(xlabel="step of the test part", xlim=(0, min(steps, len(answers.truth)) - 1))
     save(figure, path)
@@ -175,6 +194,7 @@ def memory(models: Mapping[str, Answers], path: Path) -> None:
     axes.fill_between(delays, curve, color=colour, alpha=0.15)
     axes.set(xlabel="delay, steps", ylabel="squared correlation", ylim=(0, 1.03))
     axes.set_xlim(1, len(curve))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()
     save(figure, path)
 

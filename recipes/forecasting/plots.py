@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from recipes.forecasting.backtest import Backtest
 from recipes.forecasting.metrics import Answers
-from recipes.kit.plots import COLOURS, dressed, save
+from recipes.kit.colours import COLOURS
+from recipes.kit.plots import dressed, marker_of, save, whole_steps
 
 _TRUTH, _MODEL = "0.25", COLOURS[0]
 _OTHERS = (COLOURS[1], COLOURS[3], COLOURS[2])
@@ -99,13 +101,18 @@ def _fan(
 
 @dressed
 def fans(panels: Sequence[Fan], levels: Sequence[float], path: Path) -> None:
-    """Draw forecasts with the bands between their quantiles, a panel for each."""
+    """Draw forecasts with the bands between their quantiles, a panel for each.
+
+    No line runs over missing values; a value between two of them is a point.
+    """
     figure = Figure(figsize=(10, 2.5 * len(panels) + 0.4), layout="constrained")
     for axes, fan in zip(np.ravel(figure.subplots(len(panels), 1)), panels, strict=True):
         past, values = fan.before
         future, truth = fan.after
         joined = np.concatenate([past[-1:], future])
         axes.plot(past, values, color=_TRUTH, lw=1.2)
+        alone = _alone(values)
+        axes.plot(past[alone], values[alone], "o", color=_TRUTH, ms=2.5)
         axes.plot(
             joined,
             np.concatenate([values[-1:], truth]),
@@ -127,9 +134,25 @@ def fans(panels: Sequence[Fan], levels: Sequence[float], path: Path) -> None:
         axes.plot(future, fan.forecast, "o-", color=_MODEL, lw=1.6, ms=2.5, label="forecast")
         axes.axvline(past[-1], color="0.7", lw=0.8, ls=":")
         axes.set_title(fan.title, fontsize=10, loc="left")
+        _label_time(axes, past)
     first = figure.axes[0]
     first.legend(fontsize=8, ncols=5, loc="lower left", bbox_to_anchor=(0, 1.1))
     save(figure, path)
+
+
+def _alone(values: np.ndarray) -> np.ndarray:
+    """Which values have a missing one, or none, on both sides, so that no line shows them."""
+    there = np.pad(np.isfinite(values), 1)
+    return there[1:-1] & ~there[:-2] & ~there[2:]
+
+
+def _label_time(axes: Axes, times: np.ndarray) -> None:
+    if times.dtype.kind == "M":
+        locator = AutoDateLocator()
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # with the year
+    else:
+        axes.set_xlabel("step" if times.dtype.kind == "i" else "time")
 
 
 @dressed
@@ -139,11 +162,12 @@ def by_step(errors: Mapping[str, np.ndarray], ylabel: str, path: Path) -> None:
     axes = figure.subplots()
     colours = [_MODEL, *_OTHERS]
     for (name, values), colour in zip(errors.items(), colours, strict=False):
-        style = "o-" if colour == _MODEL else "--"
+        style = "-" if colour == _MODEL else "--"
         steps = np.arange(1, len(values) + 1)
-        axes.plot(steps, values, style, color=colour, ms=3.5, label=name)
+        points = marker_of(steps) if colour == _MODEL or len(steps) == 1 else {}
+        axes.plot(steps, values, style, color=colour, label=name, **points)
     axes.set(xlabel="steps ahead", ylabel=ylabel)
     axes.set_ylim(0, 1.05 * axes.get_ylim()[1])
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    whole_steps(axes, steps)
     axes.legend()
     save(figure, path)

@@ -51,10 +51,11 @@ class Calibration:
     Attributes:
         examples: Its size.
         unit: What the examples are, in the plural.
-        temperature: What scores are divided by; 1 where nothing was fitted.
-        error_before: Expected calibration error on the validation part without it; None where
+        temperature: What scores are divided by; 1 where nothing was fitted, or where the best one
+            does not lower the calibration error.
+        error_before: Expected calibration error on the validation part as the model is; None where
             nothing was fitted.
-        error_after: The same with it.
+        error_after: The same with the best temperature.
     """
 
     examples: int
@@ -66,6 +67,12 @@ class Calibration:
     @property
     def note(self) -> str:
         """What should be said of the probabilities of the model."""
+        if self.error_before is not None and self.temperature == 1:
+            return (
+                f"Probabilities are left as they are: on {self.examples:,} validation {self.unit} "
+                f"their calibration error is {self.error_before:.4f}, and the best temperature "
+                f"does not lower it ({self.error_after:.4f})."
+            )
         if self.error_before is not None:
             return (
                 f"Probabilities are calibrated on {self.examples:,} validation {self.unit}: "
@@ -113,8 +120,9 @@ def calibrate(examples: int, unit: str, confidence: Callable[[float], Confidence
         confidence: From a temperature to the probabilities on the validation part.
 
     Returns:
-        The temperature, and the expected calibration error without and with it. With few examples,
-        or none that is answered wrongly, there is nothing to fit: the temperature is 1.
+        The temperature, and the expected calibration error without and with it. The temperature
+        is 1 where that error does not fall; with few examples, or none that is answered wrongly,
+        there is nothing to fit.
     """
     if examples < FEWEST or (before := confidence(1.0)).right.all():
         return Calibration(examples, unit)
@@ -126,11 +134,11 @@ def calibrate(examples: int, unit: str, confidence: Callable[[float], Confidence
     bounds = (np.log(_LOWEST), np.log(_HIGHEST))
     best = minimize_scalar(nats, bounds=bounds, method="bounded", options={"xatol": 1e-3})
     temperature = float(f"{np.exp(best.x):.6g}")
-    errors = (
+    error, lowest = (
         calibration_error(calibration_terms(c.of_answer, c.right).sum(axis=0))
         for c in (before, confidence(temperature))
     )
-    return Calibration(examples, unit, temperature, *errors)
+    return Calibration(examples, unit, temperature if lowest < error else 1.0, error, lowest)
 
 
 def softmax_confidence(logits: np.ndarray, truth: np.ndarray) -> Callable[[float], Confidence]:

@@ -12,22 +12,25 @@ from typing import Any, ParamSpec
 import numpy as np
 from cycler import cycler
 from matplotlib import font_manager, rc_context
+from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import (
+    FuncFormatter,
     LogFormatterSciNotation,
     LogLocator,
+    MaxNLocator,
     NullLocator,
-    ScalarFormatter,
 )
 from sklearn.metrics import confusion_matrix
 
+from recipes.kit.colours import COLOURS, WRONG, ink_on
 from recipes.kit.data.labels import sort_labels
 
 P = ParamSpec("P")
-
-#: Colours that stay apart for colour-blind readers (Okabe and Ito).
-COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 
 #: How all pictures look.
 DRESS: Any = {
@@ -98,73 +101,143 @@ def save(figure: Figure, path: Path) -> None:
         figure.savefig(path, dpi=130, bbox_inches="tight")
 
 
+def whole_steps(axes: Axes, steps: Sequence[float] | np.ndarray) -> None:
+    """Have an axis of whole numbers, such as epochs, labelled by these alone."""
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    if len({*steps}) == 1:
+        axes.set_xlim(steps[0] - 0.5, steps[0] + 0.5)
+
+
+def marker_of(steps: Sequence[float] | np.ndarray) -> dict[str, Any]:
+    """How to mark the points of a line: a single one has to be seen without a line."""
+    return {"marker": "o", "ms": 7 if len(steps) == 1 else 3}
+
+
+def log_ticks(axis: Axis) -> None:
+    """Label a log axis whose limits are known: 1, 2 and 5 of few decades, of more their powers."""
+    low, high = axis.get_view_interval()
+    if high < 300 * low:
+        axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(NullLocator())
+
+
+def page(columns: float, lines: float, scale: ScalarMappable | None, label: str = "") -> Any:
+    """Axes for text in a monospaced font: a character is 1 wide, a line 1 high, from the top.
+
+    Args:
+        columns: Width in characters; with a scale at least as wide as that needs.
+        lines: Height in lines.
+        scale: The colours behind the text, to be explained by a bar below it.
+        label: What the colours mean.
+    """
+    foot = 2.8 if scale is not None else 0.0
+    columns, rows = max(columns, 75.0 if foot else 0.0), lines + foot
+    figure = Figure(figsize=(columns * 0.09, rows * 0.28))
+    axes = figure.add_axes((0, foot / rows, 1, lines / rows))
+    axes.set(xlim=(0, columns), ylim=(lines, 0))
+    axes.set_axis_off()
+    if scale is not None:
+        place = figure.add_axes((1 / columns, (foot - 0.9) / rows, 40 / columns, 0.5 / rows))
+        bar = figure.colorbar(scale, cax=place, orientation="horizontal", extend="max")
+        bar.set_label(label, fontsize=9)
+        place.tick_params(labelsize=8)
+    return axes
+
+
+def write(axes: Axes, x: float, y: float, text: str, background: Any = None, **style: Any) -> None:
+    """Write on a `page`, on a coloured background in the ink that is easiest to read there."""
+    if background is not None:
+        style["color"] = ink_on(background)
+        style["bbox"] = {"boxstyle": "square,pad=0.15", "fc": background, "ec": "none"}
+    font: Any = {"family": "monospace", "size": 10.5, "va": "center", "parse_math": False}
+    axes.text(x, y, text, **font, **style)
+
+
 @dressed
 def curves(history: Sequence[dict[str, float]], monitor: str, path: Path) -> None:
     """Loss, the score that chose the best epoch, and the gradient norm before clipping."""
     epochs = [row["epoch"] for row in history]
+    points = marker_of(epochs)
     figure = Figure(figsize=(12, 3.4), layout="constrained")
     losses, score, gradient = figure.subplots(1, 3)
 
     for name, colour in (("loss", COLOURS[0]), ("val_loss", COLOURS[1])):
         if name in history[0]:
             label = {"loss": "training", "val_loss": "validation"}[name]
-            losses.plot(epochs, [r[name] for r in history], "o-", color=colour, ms=3, label=label)
+            losses.plot(epochs, [r[name] for r in history], color=colour, label=label, **points)
     losses.set(title="Loss", xlabel="epoch")
     losses.legend()
 
-    score.plot(epochs, [row[monitor] for row in history], "o-", color=COLOURS[2], ms=3)
+    score.plot(epochs, [row[monitor] for row in history], color=COLOURS[2], **points)
     score.set(title=monitor.removeprefix("val_") + " (validation)", xlabel="epoch")
 
-    gradient.plot(
-        epochs, [r["gradient_norm"] for r in history], "o-", color=COLOURS[0], ms=3, label="mean"
-    )
-    gradient.plot(
-        epochs, [r["gradient_norm_max"] for r in history], "--", color=COLOURS[0], label="largest"
-    )
+    for name, label, style in (
+        ("gradient_norm", "mean", {"ls": "-"}),
+        ("gradient_norm_max", "largest", {"ls": "--", "mfc": "white"}),
+    ):
+        norms = [row[name] for row in history]
+        gradient.plot(epochs, norms, color=COLOURS[0], label=label, **{**points, **style})
     gradient.set(title="Gradient norm before clipping", xlabel="epoch", yscale="log")
-    gradient.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    gradient.yaxis.set_major_formatter(ScalarFormatter())
-    gradient.yaxis.set_minor_locator(NullLocator())
+    log_ticks(gradient.yaxis)
     clipped = gradient.twinx()
     clipped.plot(
-        epochs, [100 * r["clipped_fraction"] for r in history], color=COLOURS[5], label="clipped"
+        epochs,
+        [100 * r["clipped_fraction"] for r in history],
+        color=COLOURS[5],
+        marker="s" if len(epochs) == 1 else None,
     )
     clipped.set(ylim=(-3, 103))
-    clipped.set_ylabel("steps clipped, %", color=COLOURS[5])
+    clipped.set_ylabel("steps clipped, %", color=WRONG)
     clipped.spines["right"].set_visible(True)
     gradient.legend()
 
     for axes in (losses, score, gradient):
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        whole_steps(axes, epochs)
     save(figure, path)
 
 
 @dressed
 def confusion(
-    truth: Sequence[str], predicted: Sequence[str], path: Path, *, what: str = "tag"
+    truth: Sequence[str],
+    predicted: Sequence[str],
+    path: Path,
+    *,
+    what: str = "tag",
+    in_counts: bool = False,
 ) -> None:
-    """Which label, of a `what`, is taken for which: a row a true label, in shares of that row."""
+    """Which label, of a `what`, is taken for which: a row a true label, in shares of that row, or
+    in counts where a row is not a whole."""
     labels = sort_labels({*truth, *predicted})
     if any(label[1:2] == "-" for label in labels):  # B-PER beside I-PER
         labels = tuple(sorted(labels, key=lambda tag: (tag[2:] or tag, tag)))
     counts = confusion_matrix(truth, predicted, labels=labels)
-    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    shares = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    norm: Normalize
+    if in_counts:
+        values, norm = counts, LogNorm(1, max(counts.max(), 2))  # few among many of each
+        title, unit = f"How often each true {what} is taken for which", "count"
+    else:
+        values, norm = shares, Normalize(0, 100)
+        title, unit = f"Share of each true {what}, in %", f"% of the true {what}"
     size = max(4.0, 0.55 * len(labels) + 2)
     figure = Figure(figsize=(size, size * 0.9), layout="constrained")
     axes = figure.subplots()
-    image = axes.imshow(100 * shares, cmap="Blues", vmin=0, vmax=100)
+    image = axes.imshow(np.ma.masked_equal(values, 0), cmap="Blues", norm=norm)
     axes.spines[["top", "right"]].set_visible(True)
     axes.set_xticks(range(len(labels)), labels, rotation=60, ha="right", rotation_mode="anchor")
     axes.set_yticks(range(len(labels)), labels)
     for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
         label.set_parse_math(False)
-    axes.set(xlabel="predicted", ylabel="true", title=f"Share of each true {what}, in %")
-    for row, column in np.ndindex(shares.shape):
-        if counts[row, column]:
-            colour = "white" if shares[row, column] > 0.5 else "black"
-            text = f"{100 * shares[row, column]:.0f}" if shares[row, column] >= 0.005 else "<1"
-            axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=8)
-    figure.colorbar(image, ax=axes, shrink=0.7)
+    axes.set(xlabel="predicted", ylabel="true", title=title)
+    for row, column in zip(*np.nonzero(counts), strict=True):
+        value = values[row, column]
+        text = f"{value:,.0f}" if value >= 0.5 else "<1"
+        ink = ink_on(image.to_rgba(value)[:3])
+        axes.text(column, row, text, ha="center", va="center", color=ink, fontsize=8)
+    bar = figure.colorbar(image, ax=axes, shrink=0.7, label=unit)
+    if in_counts:
+        log_ticks(bar.ax.yaxis)
     save(figure, path)
 
 
@@ -172,7 +245,7 @@ def confusion(
 def trials(rows: Sequence[dict[str, Any]], objective: str, mode: str, path: Path) -> None:
     """The objective of each trial of a search against depth, direction and clipping threshold."""
     values = [row["objective"] for row in rows]
-    best = int(np.argmax(values) if mode == "max" else np.argmin(values))
+    best = _best(values, mode)
     thresholds = [row.get("global_clipnorm") for row in rows]
     logs = np.log10([t for t in thresholds if t is not None] or [1.0])
     decades = [10.0**k for k in range(int(np.floor(logs.min())), int(np.ceil(logs.max())) + 1)]
@@ -187,10 +260,11 @@ def trials(rows: Sequence[dict[str, Any]], objective: str, mode: str, path: Path
     by_title = dict(zip(places, figure.subplots(1, len(places), sharey=True), strict=True))
     for title, axes in by_title.items():
         axes.plot(places[title], values, "o", color=COLOURS[0], alpha=0.7)
-        axes.plot(places[title][best], values[best], "*", ms=16, color=COLOURS[5])
+        if best is not None:
+            _star(axes, places[title][best], values[best])
         axes.set(xlabel=title)
     by_title["depth"].set(ylabel=objective)
-    by_title["depth"].xaxis.get_major_locator().set_params(integer=True)
+    whole_steps(by_title["depth"], places["depth"])
     if "direction" in by_title:
         by_title["direction"].set_xticks([0, 1], ["forward", "both"])
         by_title["direction"].set_xlim(-0.5, 1.5)
@@ -220,19 +294,32 @@ def trials_by(
         path: PNG to write.
     """
     values = [row["objective"] for row in rows]
-    best = int(np.argmax(values) if mode == "max" else np.argmin(values))
+    best = _best(values, mode)
     figure = Figure(figsize=(3.1 * len(scales), 3.2), layout="constrained")
     panels = figure.subplots(1, len(scales), sharey=True, squeeze=False)[0]
     for axes, (name, scale) in zip(panels, scales.items(), strict=True):
         axes.set_xscale(scale)
+        places = [row[name] for row in rows]
+        axes.plot(places, values, "o", color=COLOURS[0], alpha=0.7)
+        if best is not None:
+            _star(axes, places[best], values[best])
         if scale == "log":
-            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-            axes.xaxis.set_major_formatter(ScalarFormatter())
-            axes.xaxis.set_minor_locator(NullLocator())
-        axes.plot([row[name] for row in rows], values, "o", color=COLOURS[0], alpha=0.7)
-        axes.plot(rows[best][name], values[best], "*", ms=16, color=COLOURS[5])
+            log_ticks(axes.xaxis)
+        elif all(isinstance(place, int) for place in places):
+            whole_steps(axes, places)
         axes.set_xlabel(name.replace("_", " "))
     if min(values) > 0 and max(values) > 20 * min(values):
         panels[0].set_yscale("log")
     panels[0].set_ylabel(objective)
     save(figure, path)
+
+
+def _best(values: Sequence[float], mode: str) -> int | None:
+    """The place of the best value; None where all are as good."""
+    if len({*values}) == 1:
+        return None
+    return int(np.argmax(values) if mode == "max" else np.argmin(values))
+
+
+def _star(axes: Axes, x: float, y: float) -> None:
+    axes.plot(x, y, "*", ms=16, color=COLOURS[5], clip_on=False)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from matplotlib.figure import Figure
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.patches import Rectangle
 
-from recipes.kit.plots import COLOURS, dressed, save
+from recipes.kit.colours import COLOURS, ink_on, shades
+from recipes.kit.plots import dressed, page, save, write
 
 #: Characters of a line.
 _WIDTH = 100
@@ -36,16 +37,14 @@ def surprise(parts: Sequence[str], nats: Sequence[float], path: Path) -> None:
         column += len(shown) + (not letters)
         if shown == "⏎":
             row, column = row + 1, 0
-    width = max(40, *(start + len(shown) + 1 for _, start, shown, _ in places))
-    figure = Figure(figsize=(width * 0.09, (row + 3) * 0.27))
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, width), ylim=(row + 3, 0))
-    axes.set_axis_off()
+    width = max(start + len(shown) + 1 for _, start, shown, _ in places)
     highest = max(4.0, float(np.quantile([value for *_, value in places], 0.99)))
-    text: Any = {"family": "monospace", "size": 10.5, "va": "center"}
-    axes.text(0.5, 0.7, "the redder, the less expected", color="grey", **text)
-    for line, start, shown, value in places:
-        colour: Any = {"fc": COLOURS[5], "alpha": min(1.0, value / highest), "ec": "none"}
-        axes.add_patch(Rectangle((start, line + 1.5), len(shown), 1, **colour))
-        axes.text(start, line + 2, shown, **text)
-    save(figure, path)
+    scale = ScalarMappable(Normalize(0, highest, clip=True), shades(COLOURS[5]))
+    what = "character" if letters else "word"
+    label = f"nats: minus the logarithm of the probability of each {what}"
+    axes = page(width, places[-1][0] + 1.5, scale, label)
+    colours = scale.to_rgba(np.array([value for *_, value in places]))
+    for (line, start, shown, _), colour in zip(places, colours, strict=True):
+        axes.add_patch(Rectangle((start, line + 0.5), len(shown), 1, fc=colour, ec="none"))
+        write(axes, start, line + 1, shown, color=ink_on(colour))
+    save(axes.figure, path)

@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from recipes.kit.plots import COLOURS, dressed, save
+from recipes.kit.colours import COLOURS
+from recipes.kit.plots import dressed, save
 from zoo.study.bptt import Weights, backward, forward
 
 STEPS, START, TARGET = 50, 0.5, 0.7
@@ -95,7 +96,8 @@ def draw(path: Path) -> None:
     surface = figure.add_subplot(1, 3, 1, projection="3d")
     above, rules = figure.add_subplot(1, 3, 2), figure.add_subplot(1, 3, 3)
     _surface(surface)
-    _ways(above)
+    bar = figure.colorbar(_ways(above), ax=above, label="loss")
+    bar.set_ticks([0, 1, 2])
     _rules(rules)
     save(figure, path)
 
@@ -104,13 +106,13 @@ def _surface(axes: Any) -> None:
     w, b = np.meshgrid(np.linspace(1.2, 2.6, 240), np.linspace(-0.6, 0.2, 240))
     axes.plot_surface(w, b, loss(w, b), cmap="viridis", rcount=120, ccount=120, lw=0)
     axes.view_init(28, -60)
-    axes.set(xlabel="w", ylabel="b", zlabel="loss", title="The loss of one unit after 50 steps")
+    axes.set(xlabel="w", ylabel="b", title="The loss of one unit after 50 steps")
     axes.set(xticks=(1.5, 2, 2.5), yticks=(-0.5, 0), zticks=(0, 1, 2))
 
 
-def _ways(axes: Any) -> None:
+def _ways(axes: Any) -> Any:
     w, b = np.meshgrid(np.linspace(1.2, 2.6, 500), np.linspace(-0.7, 1.7, 500))
-    axes.contourf(w, b, loss(w, b), levels=np.linspace(0, 2.9, 59), cmap="viridis")
+    heights = axes.contourf(w, b, loss(w, b), levels=np.linspace(0, 2.9, 59), cmap="viridis")
     unclipped = descend(lambda gradient: gradient)
     ways = {
         "not clipped": (unclipped, COLOURS[5], "-"),
@@ -124,7 +126,8 @@ def _ways(axes: Any) -> None:
     norms = [_norm(slope(*weights)) for weights in unclipped]
     axes.set(xlabel="w", ylabel="b")
     axes.set_title(f"Descent: 1 gradient of norm {max(norms):.0f}, all others at most 1")
-    axes.legend(loc="upper left", fontsize=8)
+    axes.legend(loc="upper left", fontsize=8, frameon=True, framealpha=1)
+    return heights
 
 
 def _rules(axes: Any) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from recipes.kit.plots import COLOURS, dressed, save
+from recipes.kit.colours import COLOURS
+from recipes.kit.plots import dressed, log_ticks, save, whole_steps
 from recipes.memory.study import Study
 from recipes.memory.tasks import Copy, Task
 from zoo.study.gradient_flow import EXPLODING, VANISHING
@@ -78,8 +79,10 @@ def learning(
     scores.axhline(memoryless, color="k", ls=":", lw=1.2, label=f"no memory: {memoryless:.3g}")
     scores.set(yscale="log", xlabel="training steps", title=f"{score} (validation; test in legend)")
     scores.legend(fontsize=8)
+    lengths = [row["epoch"] * epoch_steps for study in studies for row in study.history]
     for axes in (scores, clipped):
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        whole_steps(axes, lengths)
+    log_ticks(scores.yaxis)
     clipped.set(
         xlabel="training steps", ylim=(-3, 103), title="Steps whose gradient was clipped, %"
     )
@@ -107,10 +110,14 @@ def knowledge(task: Task, x: np.ndarray, y: np.ndarray, outputs: np.ndarray, pat
     """What the model would answer after each step of some sequences, beside the right answer."""
     show: Callable[..., None] = _symbols if isinstance(task, Copy) else _numbers
     figure = Figure(figsize=(12, 2.5 * len(x)), layout="constrained")
-    for index, axes in enumerate(figure.subplots(len(x), 1)):
+    panels = figure.subplots(len(x), 1, squeeze=False)[:, 0]
+    for index, axes in enumerate(panels):
         show(axes, task, x[index], y[index], outputs[index])
         if index == len(x) - 1:
             axes.set_xlabel("step")
+    if panels[0].images:
+        shares = panels[0].images[0]
+        figure.colorbar(shares, ax=panels, label="probability", aspect=40, pad=0.01)
     save(figure, path)
 
 
@@ -127,22 +134,23 @@ def _numbers(axes: Any, task: Task, x: np.ndarray, y: np.ndarray, outputs: np.nd
     axes.plot(steps, answers, color=COLOURS[5], label="answer, if asked now")
     axes.axhline(right, color="k", ls=":", lw=1)
     axes.plot(steps[-1], right, "k*", ms=9, label=f"right: {right:.2f}; model: {answers[-1]:.2f}")
-    axes.set_xlim(0, len(x) + 1)
+    axes.set(xlim=(0, len(x) + 1), ylabel="value")
     axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 def _symbols(axes: Any, task: Task, x: np.ndarray, y: np.ndarray, outputs: np.ndarray) -> None:
     shares = np.exp(outputs - outputs.max(axis=-1, keepdims=True))
     shares /= shares.sum(axis=-1, keepdims=True)
-    axes.imshow(shares.T, aspect="auto", cmap="Blues", vmin=0, vmax=1, origin="lower")
-    real = x < Copy.BLANK
-    axes.plot(np.flatnonzero(real), x[real], "o", color=COLOURS[1], ms=4, label="given")
+    extent = (0.5, len(x) + 0.5, -0.5, len(shares.T) - 0.5)
+    scale: Any = {"cmap": "Blues", "vmin": 0, "vmax": 1, "aspect": "auto"}
+    axes.imshow(shares.T, origin="lower", extent=extent, **scale)
+    steps, real = np.arange(1, len(x) + 1), x < Copy.BLANK
+    axes.plot(steps[real], x[real], "o", color=COLOURS[1], ms=4, label="given")
     asked = np.arange(len(y)) >= len(y) - Copy.WORD
-    axes.plot(
-        np.flatnonzero(asked), y[asked], "s", mfc="none", mec=COLOURS[5], ms=7, label="to repeat"
-    )
+    axes.plot(steps[asked], y[asked], "s", mfc="none", mec=COLOURS[5], ms=7, label="to repeat")
     axes.set_yticks([*range(Copy.BLANK), Copy.BLANK], [*map(str, range(Copy.BLANK)), "blank"])
-    axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+    axes.set_ylabel("symbol")
+    axes.legend(fontsize=8, ncols=2, loc="lower right", bbox_to_anchor=(1, 1))
 
 
 def _styled(studies: Sequence[Study]) -> Iterator[tuple[Study, dict[str, Any]]]:

@@ -10,6 +10,7 @@ Result: 82.9 nats (107.3); MNIST 84.5 (205.8)
                                                  training on 2 cores
     rnn-zoo train pixel_rnn --data mnist.npz --binarize sample
     rnn-zoo train pixel_rnn --data my_photos/ --size 32 --levels 8 --units 48
+    rnn-zoo train pixel_rnn --train train.npy --test photos_of_today/
     rnn-zoo predict saved_models/pixel_rnn digit.png
 
 Each pixel (and colour) has a distribution given all that come before it, by masked LSTMs over rows

@@ -3,28 +3,37 @@
 - `embedded`: scikit-learn's handwritten digits, 8 x 8, intensities 0 to 16.
 - `tfds:mnist`, `tfds:cifar10`, `tfds:binarized_mnist` and others with a feature `image`.
 - An `.npz` file with the keys of `keras.datasets`: `x_train`, and `x_test`, `x_valid` where there
-  are any; bytes, or fractions of 1.
-- A folder of image files (PNG, JPEG and whatever else Pillow reads), searched to the bottom. Where
-  its folders are named train, valid or dev, and test, these are the splits.
+  are any; or with one array of images, or one for each part by its name (`train_images`). An
+  `.npy` file is an array of images too. Unsigned integers are scaled to bytes by their depth,
+  floats are fractions of 1.
+- A folder of image files (PNG, JPEG and whatever else Pillow reads, of 1 to 32 bits, with alpha or
+  without; or an `.npy` file for each), searched to the bottom. Where its folders are named train,
+  valid or dev, and test, on any level, these are the splits. Or a folder of `.npz` or `.npy` files
+  named so.
+- `--train`, `--valid` and `--test` with any of these files and folders.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from recipes.kit.data import tfds
 from recipes.kit.data.facts import Fact
+from recipes.kit.data.images import Canvas, Colour, draw, has_colour, size_of
+from recipes.kit.data.intensities import bytes_of
 from recipes.kit.data.readers import Found, Readers
 from recipes.kit.data.source import Source
 from recipes.kit.earlier import read_earlier
 from recipes.kit.errors import DataError, UserError
 from recipes.kit.objective import Objective
-from recipes.pixel_rnn.formats import Colour, pixels_of, read_folder, read_npz, size_of
+from recipes.pixel_rnn.formats import counted, read_files
 from recipes.pixel_rnn.options import Config
 
 #: What the images are, beside the model.
@@ -90,7 +99,13 @@ def load(source: Source, config: Config) -> Data:
             options do not fit them.
         DataError: If a file is broken; names it.
     """
-    splits = readers(config).load(source, seed=config.seed)
+    splits = readers(config, config.colour).load(source, seed=config.seed)
+    if config.background != "white" and config.from_ is None:
+        transparent = any(fact.topic == "background" for fact in splits.understood)
+        if not transparent:
+            raise UserError(
+                "--background has no effect on images without transparent pixels; leave it out."
+            )
     train, valid, test = (np.stack(part) for part in (splits.train, splits.valid, splits.test))
     facts = [*splits.understood]
     if config.limit is not None:
@@ -102,9 +117,11 @@ def load(source: Source, config: Config) -> Data:
     sampled = config.binarize == "sample"
     if earlier := read_earlier(config, IMAGES, ("shape", "top", "levels")):
         _check_alike(config, earlier, (train.shape[1:], top, levels))
-    kind = size_of(train.shape[1:]) + ("" if train.shape[-1] == 3 else " grey")
     how = ", white as often as bright" if sampled else ""
-    facts.append(Fact("pixels", f"{kind}, intensities 0 to {top} in {levels} levels{how}"))
+    scale = f"intensities 0 to {top} in {levels} levels{how}"
+    facts.append(Fact("pixels", f"{described(train.shape[1:])}, {scale}"))
+    lowest, highest = int(train.min()), int(train.max())
+    facts.append(Fact("values", f"{lowest} to {highest} in train, {train.mean():.1f} on average"))
     if sampled:
         valid, test = (drawn_once(part, top, config.seed) for part in (valid, test))
     return Data(train, valid, test, top, levels, sampled, config.seed, tuple(facts), splits.licence)
@@ -124,7 +141,9 @@ def load_test(source: Source, config: Config, shape: Sequence[int], top: int) ->
         UserError, DataError: As for `load`; or if the images are not like those of the model.
     """
     seed = config.seed
-    images = np.stack(readers(config).load_test(source, seed=seed, trained_on=config.data))
+    colour: Colour = "rgb" if shape[2] == 3 else "grey"
+    reader = readers(config, colour)
+    images = np.stack(reader.load_test(source, seed=seed, trained_on=config.data))
     its_top = _top(images, source)
     if images.shape[1:] != tuple(shape) or its_top != top:
         raise DataError(
@@ -135,43 +154,38 @@ def load_test(source: Source, config: Config, shape: Sequence[int], top: int) ->
     return drawn_once(images, top, seed) if config.binarize == "sample" else images
 
 
-def readers(config: Config) -> Readers[np.ndarray]:
-    """How images are read, all in one size and colour."""
+def readers(config: Config, colour: Colour | None) -> Readers[np.ndarray]:
+    """How images are read, all in one size and colour.
 
-    def fitted(found: Found[np.ndarray], source: Source) -> Found[np.ndarray]:
-        raw = {split: images for split, images in found.splits.items() if len(images)}
-        colour: Colour = config.colour or "grey"
-        if config.colour is None and raw and next(iter(raw.values()))[0].shape[-1] == 3:
-            colour = "rgb"
-        splits = {
-            split: _fitted(images, config.size, colour, f"{source} ({split})")
-            for split, images in raw.items()
-        }
-        if len({images[0].shape for images in splits.values()}) > 1:
-            shapes = ", ".join(f"{split} {size_of(i[0].shape)}" for split, i in splits.items())
-            raise UserError(
-                f"{source}: images of the splits differ in size: {shapes}; give --size."
-            )
-        return Found(splits, found.understood, found.licence)
+    Args:
+        config: Says the size and the background.
+        colour: Grey or RGB; None for what the images have.
+    """
+    canvas = Canvas(colour or "rgb", config.size, config.background)
 
-    def files(source: Source) -> Found[np.ndarray]:
-        path = source.path
-        found = read_folder(path, config.colour) if path.is_dir() else read_npz(path)
-        return fitted(found, source)
+    def alike(found: Found[np.ndarray], source: Source) -> Found[np.ndarray]:
+        return _alike(found, source, canvas, asked=colour is not None)
 
     return Readers(
         what="images",
-        embedded=lambda: fitted(_digits(), Source()),
-        files=files,
-        tfds=lambda name: fitted(_read_tfds(name), Source("tfds", name)),
+        embedded=lambda: alike(_digits(), Source()),
+        files=lambda source: alike(read_files(source, canvas, config), source),
+        tfds=lambda name: alike(_read_tfds(name), Source("tfds", name)),
         key=lambda image: image.tobytes(),
     )
+
+
+def described(shape: Sequence[int]) -> str:
+    """Height, width and colour of images, for a person."""
+    return f"{size_of(shape[0], shape[1])} {'RGB' if shape[2] == 3 else 'grey'}"
 
 
 def _check_fit(config: Config, top: int, channels: int) -> None:
     for field in ("units", "head_units"):
         fits = getattr(config, field) % channels == 0
-        config.require(fits, field, "a multiple of 3, as the images are RGB")
+        config.require(
+            fits, field, "a multiple of 3, as the images are RGB (--colour grey turns them grey)"
+        )
     ignored = {"binarize": config.binarize != "none", "levels": config.levels not in (None, 2)}
     for field, chosen in ignored.items():
         if top == 1 and chosen:
@@ -219,32 +233,49 @@ def _read_tfds(name: str) -> Found[np.ndarray]:
         have = ", ".join(sorted(features))
         raise UserError(f"tfds:{name}: expected a feature 'image', found {have}")
     splits = {
-        split: [np.asarray(example["image"], "uint8") for example in tfds.decoded(builder, part)]
+        split: [
+            bytes_of(np.asarray(example["image"]), Path(f"tfds:{name}"), "image")
+            for example in tfds.decoded(builder, part)
+        ]
         for split, part in tfds.splits(builder).items()
     }
     return Found(splits, licence=tfds.licence(builder))
 
 
-def _fitted(
-    images: Sequence[np.ndarray], size: int | None, colour: Colour, where: str
-) -> list[np.ndarray]:
-    """The images in one size and colour."""
-    fitted = []
-    for image in images:
-        if size is not None or (image.shape[-1] == 3) != (colour == "rgb"):
-            picture = Image.fromarray(image.squeeze(-1) if image.shape[-1] == 1 else image)
-            picture = picture.convert("RGB" if colour == "rgb" else "L")
-            if size is not None:
-                picture = ImageOps.fit(picture, (size, size), Image.Resampling.LANCZOS)
-            image = pixels_of(picture, colour)
-        fitted.append(image)
-    for image in fitted:
-        if image.shape != fitted[0].shape:
-            raise UserError(
-                f"{where}: images differ in size: {size_of(fitted[0].shape)} and "
-                f"{size_of(image.shape)}; --size N cuts and scales them to N x N."
-            )
-    return fitted
+def _alike(
+    found: Found[np.ndarray], source: Source, canvas: Canvas, *, asked: bool
+) -> Found[np.ndarray]:
+    """The images in one size and colour: unless one is asked for, RGB if any of them has colour."""
+    facts = [*found.understood]
+    every = [image for images in found.splits.values() for image in images]
+    if not asked:
+        coloured = sum(image.shape[-1] > 1 and has_colour(image[..., :3]) for image in every)
+        canvas = replace(canvas, colour="rgb" if coloured else "grey")
+        if any(image.shape[-1] > 1 for image in every):
+            share = f"{coloured:,} of {len(every):,} images have colour"
+            facts.append(Fact("colour", f"{'RGB' if coloured else 'grey'}: {share}"))
+    splits = {
+        split: [_drawn(image, canvas) for image in images]
+        for split, images in found.splits.items()
+        if len(images)
+    }
+    sizes = Counter(
+        size_of(image.shape[0], image.shape[1]) for images in splits.values() for image in images
+    )
+    if len(sizes) > 1:
+        raise UserError(
+            f"{source}: images differ in size: {counted(sizes)}; --size N cuts and scales them to "
+            "N x N."
+        )
+    return Found(splits, tuple(facts), found.licence)
+
+
+def _drawn(image: np.ndarray, canvas: Canvas) -> np.ndarray:
+    height, width, channels = image.shape
+    fits = canvas.size is None or (height, width) == (canvas.size, canvas.size)
+    if fits and channels == (3 if canvas.colour == "rgb" else 1):
+        return image
+    return draw(Image.fromarray(image[..., 0] if channels == 1 else image), canvas)
 
 
 def to_levels(images: np.ndarray, top: int, levels: int) -> np.ndarray:

@@ -1,146 +1,214 @@
-"""Files of images: `.npz` files with the keys of `keras.datasets`, and folders of image files.
+"""Files of images: arrays in `.npz` and `.npy` files, folders of image files, or one for each part.
 
-Images come out as bytes, uint8, (height, width, 1) where grey and (height, width, 3) where RGB.
+Images come out as bytes, uint8, (height, width, 1, 3 or 4): image files as they are drawn on a
+canvas, arrays as they are.
 """
 
 from __future__ import annotations
 
-import zipfile
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
 
-from recipes.kit.data.facts import Fact
+from recipes.kit.data.facts import Fact, listed
+from recipes.kit.data.files import data_files
+from recipes.kit.data.images import (
+    BrokenImage,
+    Canvas,
+    Header,
+    image_files,
+    read_header,
+    read_image,
+    size_of,
+)
+from recipes.kit.data.intensities import check_bright
+from recipes.kit.data.left_out import LeftOut
 from recipes.kit.data.readers import Found
-from recipes.kit.data.source import SPLITS
+from recipes.kit.data.reading import Files
+from recipes.kit.data.source import SPLITS, Source
 from recipes.kit.data.splits import split_of
 from recipes.kit.errors import DataError, UserError
+from recipes.pixel_rnn.arrays import SUFFIXES, is_stack, read_arrays
 
-Colour = Literal["grey", "rgb"]
-
-_SUFFIXES = {".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm"}
-
-
-def read_npz(path: Path) -> Found[np.ndarray]:
-    """Read the arrays x_train, x_valid and x_test of an `.npz` file.
-
-    Raises:
-        DataError: If it is broken, has no x_train, or an array does not hold images.
-    """
-    try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            arrays = {split: file[f"x_{split}"] for split in SPLITS if f"x_{split}" in file.files}
-            names = file.files
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(
-            path, f"expected an .npz file with x_train, or a folder of images ({error})"
-        ) from None
-    if "train" not in arrays:
-        have = ", ".join(names) or "nothing"
-        raise DataError(path, f"expected the arrays x_train and x_test, found {have}")
-    taken = [f"x_{split}" for split in arrays]
-    rest = ", ".join(name for name in names if name not in taken)
-    fact = Fact("arrays", ", ".join(taken) + (f"; left out: {rest}" if rest else ""))
-    images = {split: [*_bytes(array, path, f"x_{split}")] for split, array in arrays.items()}
-    return Found(images, (fact,))
+#: Sizes that are counted by name.
+_SIZES = 3
 
 
-def _bytes(images: np.ndarray, path: Path, name: str) -> np.ndarray:
-    """Any of the usual forms as `(count, height, width, channels)` bytes."""
-    shape = images.shape
-    images = images[..., None] if images.ndim == 3 else images
-    if images.ndim != 4 or images.shape[-1] not in (1, 3):
-        raise DataError(
-            path,
-            f"{name}: expected (count, height, width) or (count, height, width, 1 or 3), "
-            f"found {shape}",
-        )
-    if not len(images):
-        raise DataError(path, f"{name}: holds no image")
-    low, high = images.min(), images.max()
-    if np.issubdtype(images.dtype, np.floating) and 0 <= low and high <= 1:
-        return np.round(255 * images).astype("uint8")
-    if not (0 <= low and high <= 255 and np.array_equal(images, np.floor(images))):
-        raise DataError(
-            path, f"{name}: expected bytes, or fractions of 1, found {low:g} to {high:g}"
-        )
-    return images.astype("uint8")
+@dataclass
+class _Contents:
+    """What is in the files of a source: arrays of many images, and files of one, by part."""
+
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    files: dict[str, list[Path]] = field(default_factory=dict)
+    facts: list[Fact] = field(default_factory=list)
+
+    def add_arrays(self, path: Path, split: str | None) -> None:
+        """Add the images of a file of arrays.
+
+        Raises:
+            DataError: If there are images of the same part already.
+        """
+        arrays, fact = read_arrays(path, split)
+        for part, images in arrays.items():
+            if part in self.arrays:
+                raise DataError(path, f"expected one array of images for {part}, found another")
+            self.arrays[part] = images
+        self.facts.append(fact)
 
 
-def read_folder(folder: Path, colour: Colour | None) -> Found[np.ndarray]:
-    """Read the image files of a folder, searched to the bottom; folders in it that name a split
-    hold that one.
+def read_files(source: Source, canvas: Canvas, reading: Files) -> Found[np.ndarray]:
+    """Read the images of files.
 
     Args:
-        folder: The folder.
-        colour: Grey or RGB; by default as the first image is.
+        source: An `.npz` or `.npy` file, a folder, or one of these for each part.
+        canvas: What image files are drawn on.
+        reading: With `strict`, no file is left out.
 
     Raises:
-        UserError: If there is none, or the name of a folder holds two splits.
-        DataError: If a file is broken.
+        UserError: If there are none, their sizes differ and the canvas has none, or the name of a
+            folder holds two splits.
+        DataError: If a file is broken or does not hold images; names it.
     """
-    files: dict[str, list[Path]] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.suffix.lower() in _SUFFIXES and path.is_file():
-            top = path.relative_to(folder).parts[0] if path.parent != folder else ""
-            try:
-                split = split_of(top) or "train"
-            except ValueError as error:
-                raise UserError(f"{folder}: {error}; expected one split in a name") from None
-            files.setdefault(split, []).append(path)
-    if not files:
-        raise UserError(f"{folder}: expected image files (.png, .jpg, ...), found none")
-    if colour is None:
-        first = next(iter(files.values()))[0]
-        colour = "rgb" if read_pixels(first, "rgb").std(axis=-1).any() else "grey"
-    suffixes = sorted({path.suffix.lower() for paths in files.values() for path in paths})
-    fact = Fact("files", f"{sum(map(len, files.values())):,} images ({', '.join(suffixes)})")
-    images = {
-        split: [read_pixels(path, colour) for path in paths] for split, paths in files.items()
-    }
-    return Found(images, (fact,))
+    contents = _Contents()
+    for split, paths in source.parts.items():
+        for path in paths:
+            _look_into(path, contents, split)
+    if not source.parts:
+        _look_into(source.path, contents, None)
+    images = {split: [*array] for split, array in contents.arrays.items()}
+    facts = contents.facts
+    if contents.files:
+        decoded, more = _decoded(contents.files, str(source), canvas, LeftOut("images", reading))
+        for split, pixels in decoded.items():
+            images.setdefault(split, []).extend(pixels)
+        facts += more
+    if any(array.shape[-1] == 4 for array in contents.arrays.values()):
+        facts.append(Fact("background", f"what is transparent is laid on {canvas.background}"))
+    return Found(images, tuple(facts))
 
 
-def read_image(path: Path, shape: Sequence[int]) -> np.ndarray:
-    """Read an image file of a given height, width and number of channels.
+def _look_into(path: Path, contents: _Contents, split: str | None) -> None:
+    """Find the images of a file or a folder; those of the part `split` if the user named it."""
+    if not path.is_dir():
+        contents.add_arrays(path, split)
+        return
+    pictures, others = image_files(path)
+    if pictures:
+        for picture in pictures:
+            contents.files.setdefault(split or _split_of(picture, path), []).append(picture)
+        contents.facts.append(_files_fact(pictures, others, path, split))
+        return
+    stacks = [file for file in data_files(path, SUFFIXES) if is_stack(file)]
+    if not stacks:
+        raise UserError(f"{path}: expected image files (.png, .jpg, ...), found none")
+    for stack in stacks:
+        contents.add_arrays(stack, split or _split_of_file(stack, alone=len(stacks) == 1))
 
-    Raises:
-        DataError: If it is not an image, or of another size.
-    """
-    image = read_pixels(path, "rgb" if shape[2] == 3 else "grey")
-    if image.shape != tuple(shape):
-        raise DataError(
-            path, f"expected an image {size_of(shape)}, found one {size_of(image.shape)}"
-        )
-    return image
+
+def _files_fact(
+    pictures: Sequence[Path], others: Sequence[Path], folder: Path, split: str | None
+) -> Fact:
+    suffixes = Counter(path.suffix.lower() for path in pictures)
+    kinds = ", ".join(
+        suffix if len(suffixes) == 1 else f"{suffix} {count:,}"
+        for suffix, count in sorted(suffixes.items())
+    )
+    text = f"{len(pictures):,} images ({kinds})"
+    by_split = Counter(split or _split_of(path, folder) for path in pictures)
+    if split is not None or len(by_split) > 1:
+        text += f": {', '.join(f'{by_split[s]:,} {s}' for s in SPLITS if s in by_split)}"
+    if others:
+        aside = Counter(path.suffix.lower() or path.name for path in others)
+        kinds = listed((f"{count:,} {suffix}" for suffix, count in aside.most_common()), 5)
+        text += f"; other files, left aside: {kinds}"
+    return Fact("files", text)
 
 
-def read_pixels(path: Path, colour: Colour) -> np.ndarray:
-    """Read an image file, upright and in the given colour.
-
-    Raises:
-        DataError: If it is not an image.
-    """
+def _split_of(picture: Path, folder: Path) -> str:
+    """The split that the uppermost of the folders around it names; "train" where none does."""
     try:
-        with Image.open(path) as image:
-            upright = ImageOps.exif_transpose(image)
-            return pixels_of(upright, colour)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        reason = str(getattr(error, "strerror", None) or error)
-        if isinstance(error, UnidentifiedImageError):
-            reason = "not an image file"
-        raise DataError(path, f"cannot be read as an image: {reason}") from None
+        named = map(split_of, picture.relative_to(folder).parts[:-1])
+        return next(filter(None, named), "train")
+    except ValueError as error:
+        raise UserError(f"{folder}: {error}; expected one split in a name") from None
 
 
-def pixels_of(image: Image.Image, colour: Colour) -> np.ndarray:
-    """The pixels of a picture, (height, width, 1 or 3)."""
-    pixels = np.asarray(image.convert("RGB" if colour == "rgb" else "L"))
-    return pixels if pixels.ndim == 3 else pixels[..., None]
+def _split_of_file(path: Path, alone: bool) -> str | None:
+    try:
+        split = split_of(path.stem)
+    except ValueError as error:
+        raise UserError(f"{path.parent}: {error}; expected one split in a name") from None
+    if split is None and not alone:
+        raise DataError(path, "expected train, valid or test in the name; --train FILE chooses")
+    return split
 
 
-def size_of(shape: Sequence[int]) -> str:
-    """Height, width and channels, for a person."""
-    return f"{shape[0]} x {shape[1]}" + (" RGB" if shape[2] == 3 else "")
+def _decoded(
+    files: Mapping[str, Sequence[Path]], where: str, canvas: Canvas, left_out: LeftOut
+) -> tuple[dict[str, list[np.ndarray]], list[Fact]]:
+    """The images of files, and what there is to say about these."""
+    headers: dict[Path, Header] = {}
+    for path in (path for paths in files.values() for path in paths):
+        try:
+            headers[path] = read_header(path)
+        except BrokenImage as error:
+            left_out.add(error)
+    if canvas.size is None:
+        _check_sizes(headers.values(), where)
+    images: dict[str, list[np.ndarray]] = {}
+    deep: list[np.ndarray] = []
+    for split, paths in files.items():
+        for path in (path for path in paths if path in headers):
+            try:
+                pixels = read_image(path, canvas)
+            except BrokenImage as error:
+                left_out.add(error)
+                continue
+            images.setdefault(split, []).append(pixels)
+            if headers[path].top > 255:
+                deep.append(pixels)
+    left_out.check(sum(map(len, images.values())))
+    if not images:
+        raise UserError(f"{where}: no image file can be read: {left_out.facts()[0].text}")
+    if deep:
+        first = next(path for path, header in headers.items() if header.top > 255)
+        check_bright(deep, first, headers[first].kind)
+    return images, [*_header_facts([*headers.values()], canvas), *left_out.facts()]
+
+
+def _check_sizes(headers: Iterable[Header], where: str) -> None:
+    sizes = _sizes(headers)
+    if len(sizes) > 1:
+        raise UserError(
+            f"{where}: images differ in size: {counted(sizes)}; --size N cuts and scales them to "
+            "N x N."
+        )
+
+
+def _sizes(headers: Iterable[Header]) -> Counter[str]:
+    return Counter(size_of(header.height, header.width) for header in headers)
+
+
+def counted(sizes: Counter[str]) -> str:
+    """The commonest sizes, and how many images have them."""
+    return listed((f"{size} ({count:,})" for size, count in sizes.most_common()), _SIZES)
+
+
+def _header_facts(headers: Sequence[Header], canvas: Canvas) -> list[Fact]:
+    kinds = Counter(header.kind for header in headers).most_common()
+    text = ", ".join(kind if len(kinds) == 1 else f"{kind} {count:,}" for kind, count in kinds)
+    scaled = any(header.top != 255 for header in headers)
+    facts = [Fact("depth", text + (", scaled to bytes" if scaled else ""))]
+    if canvas.size is not None:
+        size = size_of(canvas.size, canvas.size)
+        done = f"cut to a centred square and scaled to {size}"
+        facts.append(Fact("sizes", f"{counted(_sizes(headers))}; {done}"))
+    if transparent := sum(header.transparent for header in headers):
+        text = f"what is transparent in {transparent:,} files is laid on {canvas.background}"
+        facts.append(Fact("background", text))
+    if animated := sum(header.animated for header in headers):
+        facts.append(Fact("several", f"{animated:,} files hold more than one image; the first"))
+    return facts

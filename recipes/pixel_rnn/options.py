@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from recipes.kit.data.reading import Files
 from recipes.kit.option import option
 from recipes.kit.options import FitConfig, Schedule
 from recipes.kit.recipe import NoOptions as Predict
@@ -13,7 +15,7 @@ __all__ = ["Config", "Predict"]
 
 
 @dataclass(frozen=True)
-class Config(FitConfig):
+class Config(FitConfig, Files):
     """Options of the pixel_rnn recipe."""
 
     epochs: int = 40
@@ -58,7 +60,12 @@ class Config(FitConfig):
         at_least=1,
     )
     colour: Literal["grey", "rgb"] | None = option(
-        None, "Turn images to grey or RGB. By default as the first image is.", heading="data"
+        None,
+        "Turn images to grey or RGB. By default RGB if any image has colour, else grey.",
+        heading="data",
+    )
+    background: Literal["white", "black"] = option(
+        "white", "What transparent pixels of your files are laid on.", heading="data"
     )
     limit: int | None = option(
         None,
@@ -70,9 +77,16 @@ class Config(FitConfig):
         64, "Number of images to draw for the picture.", heading="run", at_least=1
     )
 
-    kept: ClassVar[tuple[str, ...]] = (*FitConfig.kept, "binarize", "levels", "size", "colour")
+    kept: ClassVar[tuple[str, ...]] = (
+        *(*FitConfig.kept, "binarize", "levels", "size", "colour", "background"),
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()
         binary = self.binarize == "none" or self.levels in (None, 2)
         self.require(binary, "levels", "2, or left out, with --binarize")
+
+    def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
+        yield from super().without_effect()
+        if self.data.kind != "files":
+            yield f"with --data {self.data}", ("background",)

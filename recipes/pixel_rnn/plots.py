@@ -52,7 +52,9 @@ def surprise(images: np.ndarray, nats: np.ndarray, top: int, path: Path) -> None
     for column in range(count):
         _show(axes[0, column], images[column], top)
         axes[0, column].set_title(f"{per_pixel[column].sum():.0f} nats", fontsize=9)
-        drawn = axes[1, column].imshow(per_pixel[column], cmap="magma", vmin=0, vmax=nats.max())
+        drawn = axes[1, column].imshow(
+            per_pixel[column], cmap="magma", vmin=0, vmax=per_pixel.max()
+        )
         axes[1, column].set_axis_off()
     figure.colorbar(drawn, ax=axes, label="nats a pixel", shrink=0.8)
     save(figure, path)

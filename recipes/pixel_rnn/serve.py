@@ -11,13 +11,14 @@ import numpy as np
 import tensorflow as tf
 
 import zoo
+from recipes.kit.data.images import Canvas, Colour, read_image
+from recipes.kit.errors import DataError
 from recipes.kit.export import Endpoint
 from recipes.kit.judge import Judgement, worst
 from recipes.kit.output import read_record, read_run_config
 from recipes.kit.recipe import Field, Predictor
 from recipes.kit.serving import Served, answer_each
-from recipes.pixel_rnn.data import IMAGES
-from recipes.pixel_rnn.formats import read_image
+from recipes.pixel_rnn.data import IMAGES, described
 from recipes.pixel_rnn.metrics import likelihood_metrics, likelihood_statistics
 from recipes.pixel_rnn.options import Config
 
@@ -94,7 +95,11 @@ class PixelPredictor(Predictor[np.ndarray]):
 
     takes: ClassVar[Literal["texts", "files"]] = "files"
     inputs: ClassVar[Sequence[Field]] = (
-        Field("path", "image", "An image file of the size the model was trained on."),
+        Field(
+            "path",
+            "image",
+            "An image file, read as for the training, with its --size.",
+        ),
     )
     outputs: ClassVar[Sequence[Field]] = (
         Field("path", "text", "The file."),
@@ -151,8 +156,14 @@ class PixelPredictor(Predictor[np.ndarray]):
         return self.served("complete", **inputs)["images"]
 
     def _read(self, path: Path) -> tuple[Path, np.ndarray]:
-        image = read_image(path, self.shape)
-        if self.top != 255:
+        config = self.config
+        colour: Colour = "rgb" if self.shape[2] == 3 else "grey"
+        image = read_image(path, Canvas(colour, config.size, config.background))
+        if image.shape != self.shape:
+            expected, found = described(self.shape), described(image.shape)
+            raise DataError(path, f"expected an image {expected}, found one {found}")
+        # Black and white as 0 and 1 needs no scaling.
+        if self.top != 255 and (self.top != 1 or image.max() > 1):
             image = np.round(image / 255 * self.top).astype("uint8")
         return path, image
 

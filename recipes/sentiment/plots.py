@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from matplotlib.figure import Figure
+from matplotlib.cm import ScalarMappable
 
-from recipes.kit.plots import COLOURS, dressed, save
+from recipes.kit.colours import COLOURS, QUIET, SHARES, SHARES_LABEL, even_shares, shades
+from recipes.kit.plots import dressed, page, save, write
 
 
 @dressed
@@ -20,23 +21,17 @@ def attention(rows: Sequence[tuple[Sequence[Any], str]], title: str, path: Path)
         title: What the notes are.
         path: PNG to write.
     """
+    scale = ScalarMappable(SHARES, shades(COLOURS[0]))
     left = max(len(note) for note in (title, *(note for _, note in rows))) + 2
     width = left + max(sum(len(word) + 1 for word, _ in words) for words, _ in rows) + 1
-    figure = Figure(figsize=(width * 0.09, (len(rows) + 1.2) * 0.3))
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, width), ylim=(len(rows) + 1.2, 0))
-    axes.set_axis_off()
-    text: Any = {"family": "monospace", "size": 10.5, "va": "center"}
-    axes.text(0.5, 0.6, title, color="grey", **text)
-    axes.text(left, 0.6, "weight of each word", color="grey", **text)
+    axes = page(width, len(rows) + 1.2, scale, SHARES_LABEL)
+    write(axes, 0.5, 0.6, title, color=QUIET)
+    write(axes, left, 0.6, "weight of each word", color=QUIET)
     for y, (words, note) in enumerate(rows, start=1):
-        axes.text(0.5, y + 0.6, note, color="grey", **text)
+        write(axes, 0.5, y + 0.6, note, color=QUIET)
         x = float(left)
-        highest = max(weight for _, weight in words)
-        for word, weight in words:
-            share = weight / highest if highest else 0.0
-            box = {"boxstyle": "square,pad=0.15", "fc": COLOURS[0], "ec": "none", "alpha": share}
-            colour = "white" if share > 0.6 else "black"
-            axes.text(x, y + 0.6, word, color=colour, bbox=box, **text)
+        shares = even_shares([weight for _, weight in words])
+        for (word, _), colour in zip(words, scale.to_rgba(shares), strict=True):
+            write(axes, x, y + 0.6, word, colour)
             x += len(word) + 1
-    save(figure, path)
+    save(axes.figure, path)

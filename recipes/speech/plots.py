@@ -10,10 +10,14 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from recipes.kit.plots import COLOURS, dressed, save
+from recipes.kit.colours import COLOURS, WRONG, ink_on
+from recipes.kit.plots import dressed, save
 
 #: Seconds drawn of a clip.
 _SECONDS = 8.0
+
+#: Decibels of a natural logarithm of energies.
+_DECIBELS = 10 / np.log(10)
 
 
 @dataclass(frozen=True)
@@ -21,7 +25,7 @@ class Heard:
     """A clip as the model hears it.
 
     Attributes:
-        log_mel: `(frames, bands)`, log energies.
+        log_mel: `(frames, bands)`, natural logarithms of energies.
         seconds_per_frame: From one frame to the next.
         probabilities: `(steps, symbols)`, blank first.
         seconds_per_step: From one step to the next.
@@ -52,10 +56,10 @@ def alignment(clips: Sequence[Heard], path: Path) -> None:
     rows = figure.subplots(2 * len(clips), 1, height_ratios=[2.2, 1] * len(clips), squeeze=False)
     for clip, sound, steps in zip(clips, rows[::2, 0], rows[1::2, 0], strict=True):
         end = min(_SECONDS, len(clip.log_mel) * clip.seconds_per_frame)
-        shown = clip.log_mel[: round(end / clip.seconds_per_frame)]
+        shown = _DECIBELS * clip.log_mel[: round(end / clip.seconds_per_frame)]
         low, high = np.quantile(shown, [0.05, 0.995])
         length = len(shown) * clip.seconds_per_frame
-        sound.imshow(
+        image = sound.imshow(
             shown.T,
             origin="lower",
             aspect="auto",
@@ -64,11 +68,13 @@ def alignment(clips: Sequence[Heard], path: Path) -> None:
             vmax=max(high, low + 1e-3),
             extent=(0, length, 0, shown.shape[1]),
         )
+        # Beside both, so that they keep the same width and seconds stand below each other.
+        figure.colorbar(image, ax=[sound, steps], label="energy, dB", extend="both", pad=0.01)
         heard = "".join(letter for letter, _, _ in clip.letters)
         verdict = "" if heard == clip.truth else f"     heard: {heard}"
         title = sound.set_title(f"said: {clip.truth}{verdict}", loc="left", fontsize=10)
         if verdict:
-            title.set_color(COLOURS[5])
+            title.set_color(WRONG)
         sound.set(ylabel="mel band", xticks=[], xlim=(0, end))
         sound.spines[:].set_visible(True)
         for _, start, stop in clip.letters:
@@ -99,8 +105,8 @@ def _draw_steps(axes: Any, clip: Heard, end: float) -> None:
         middle = (start + stop) / 2
         if middle < end:
             sign = "\u2423" if letter == " " else letter
-            axes.text(
-                middle, 1.06, sign, ha="center", va="bottom", color=colours[letter], fontsize=9
-            )
-    axes.set(xlim=(0, end), ylim=(0, 1.45), yticks=[0, 1])
+            box = {"boxstyle": "square,pad=0.15", "fc": colours[letter], "ec": "none"}
+            style: Any = {"color": ink_on(colours[letter]), "bbox": box, "fontsize": 9}
+            axes.text(middle, 1.12, sign, ha="center", va="bottom", **style)
+    axes.set(xlim=(0, end), ylim=(0, 1.6), yticks=[0, 1])
     axes.set_ylabel("p (grey: blank)", fontsize=8)

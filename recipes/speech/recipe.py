@@ -181,7 +181,9 @@ def draw(
     names = {"": "nothing", " ": "blank"}
     pairs = confusions(truth, texts)
     true, recognised = ([names.get(pair[side], pair[side]) for pair in pairs] for side in (0, 1))
-    confusion(true, recognised, run.folder / PLOTS / "confusion.png", what="character")
+    confusion(
+        true, recognised, run.folder / PLOTS / "confusion.png", what="character", in_counts=True
+    )
     wrong = [row for row, text in enumerate(texts) if text != truth[row]]
     rows = [*range(min(3, len(test))), *(row for row in wrong[:1] if row > 2)]
     log_mel = LogMel(run.data.sampling_rate)

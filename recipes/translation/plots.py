@@ -9,7 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from recipes.kit.plots import COLOURS, dressed, fonts, save
+from recipes.kit.colours import COLOURS, QUIET
+from recipes.kit.plots import dressed, fonts, save
 
 
 @dressed
@@ -56,8 +57,14 @@ def alignment(pairs: Sequence[tuple[Sequence[str], Sequence[str], np.ndarray]], 
         for label, piece in zip(labels, (*source, *target), strict=True):
             label.set(family=families, fontsize=9)
             if piece in signs:
-                label.set(color="grey", style="normal" if piece else "italic")
-    bar = figure.colorbar(image, ax=grid, shrink=0.6, aspect=25, label="weight")
+                label.set(color=QUIET, style="normal" if piece else "italic")
+    bar = figure.colorbar(
+        image,
+        ax=grid,
+        shrink=0.6,
+        aspect=25,
+        label="attention (a row adds up to 1)",
+    )
     bar.outline.set_visible(False)
     save(figure, path)
 
@@ -84,15 +91,15 @@ def quality_by_length(
     counts.bar(
         edges[:-1], numbers, np.diff(edges), align="edge", color="0.9", edgecolor="white", zorder=0
     )
-    counts.set_ylabel("sentences", color="0.55")
-    counts.tick_params(colors="0.55", length=0)
+    counts.set_ylabel("sentences", color=QUIET)
+    counts.tick_params(colors=QUIET, length=0)
     counts.yaxis.set_major_locator(MaxNLocator(4, integer=True))
     for index, (name, (edges, values, _)) in enumerate(series.items()):
         middles = (np.asarray(edges[:-1]) + np.asarray(edges[1:])) / 2
         there = np.isfinite(values)
         colour = COLOURS[index % len(COLOURS)]
         scores.plot(middles[there], np.asarray(values)[there], "o-", color=colour, ms=4, label=name)
-    scores.set(xlabel="source length", ylabel=ylabel, xlim=(edges[0], edges[-1]))
+    scores.set(xlabel="source length, pieces", ylabel=ylabel, xlim=(edges[0], edges[-1]))
     scores.set_ylim(0, 1.05 * scores.get_ylim()[1])
     scores.xaxis.set_major_locator(MaxNLocator(integer=True))
     scores.legend()

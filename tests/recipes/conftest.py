@@ -1,10 +1,12 @@
-"""A small corpus on disk and a tagger trained on it, shared by the tests of the plumbing."""
+"""What tests of recipes share: a small corpus with a tagger trained on it, and drawn figures."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+from matplotlib.figure import Figure
 from recipe_corpus import QUICK, write_corpus
 
 from recipes.kit.cli import main
@@ -37,3 +39,17 @@ def trained(corpus, tmp_path_factory) -> Path:
         == 0
     )
     return out
+
+
+@pytest.fixture
+def figures(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+    """The figures that pictures are written from, in order."""
+    written: list[Figure] = []
+    write = Figure.savefig
+
+    def savefig(figure: Figure, *args: Any, **options: Any) -> None:
+        written.append(figure)
+        write(figure, *args, **options)
+
+    monkeypatch.setattr(Figure, "savefig", savefig)
+    return written

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sized
 
 from recipes.kit.data.facts import Fact
-from recipes.kit.data.reading import TextFiles
+from recipes.kit.data.reading import Files
 from recipes.kit.errors import DataError
 
 #: So many may be left out, or this share of all, whichever is more.
@@ -23,7 +23,7 @@ class LeftOut:
         reading: With `strict`, nothing is.
     """
 
-    def __init__(self, what: str, reading: TextFiles) -> None:
+    def __init__(self, what: str, reading: Files) -> None:
         self._what = what
         self._strict = reading.strict
         self._errors: list[DataError] = []

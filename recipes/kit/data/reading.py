@@ -10,24 +10,30 @@ from typing import Any, ClassVar, Literal, TypeVar
 from recipes.kit.errors import UserError
 from recipes.kit.option import Group, option
 
-R = TypeVar("R", bound="TextFiles")
+R = TypeVar("R", bound="Files")
 
 
 @dataclass(frozen=True)
-class TextFiles(Group):
-    """How text files are read."""
+class Files(Group):
+    """How files of any kind are read."""
 
     heading: ClassVar[str] = "data"
+
+    strict: bool = option(
+        False,
+        "Refuse a file with blank rows, rows of another width or sound and images that cannot be "
+        "read, instead of leaving these out (up to 1 % of them, or 3) and saying so.",
+    )
+
+
+@dataclass(frozen=True)
+class TextFiles(Files):
+    """How text files are read."""
 
     encoding: str | None = option(
         None,
         "Encoding of your text files, such as latin-1, cp1252 or utf-16. By default UTF-8, or what "
         "a byte order mark says.",
-    )
-    strict: bool = option(
-        False,
-        "Refuse a file with blank rows, rows of another width or sound and images that cannot be "
-        "read, instead of leaving these out (up to 1 % of them, or 3) and saying so.",
     )
 
     def __post_init__(self) -> None:
@@ -70,7 +76,7 @@ AS_FOUND = TableFiles()
 
 def reading_options(config: Any) -> Iterator[str]:
     """Names of the options of a config that say how files are read."""
-    for kind in (TableFiles, TextFiles):
+    for kind in (TableFiles, TextFiles, Files):
         if isinstance(config, kind):
             yield from (field.name for field in fields(kind))
             return

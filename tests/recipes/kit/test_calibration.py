@@ -7,6 +7,7 @@ import pytest
 
 from recipes.kit.calibration import (
     Calibration,
+    Confidence,
     calibrate,
     calibration_error,
     calibration_terms,
@@ -31,8 +32,23 @@ def test_the_temperature_is_found(factor: float) -> None:
     assert found.error_after < 0.02
     if factor != 1:
         assert found.error_before > 0.1
-    assert "calibrated on 4,000 validation texts: temperature" in found.note
+    if found.temperature != 1:
+        assert "calibrated on 4,000 validation texts: temperature" in found.note
     assert Calibration.read({"calibration": found.record}) == found
+
+
+def test_a_temperature_that_does_not_help_is_left_out() -> None:
+    """Likeliest at 2, but the answers are as sure as they are right at 1."""
+    right = np.arange(200) < 150
+
+    def confidence(temperature: float) -> Confidence:
+        of_truth = np.full(200, 0.9 - 0.1 * np.log(temperature / 2) ** 2)
+        return Confidence(np.full(200, 0.75 - 0.05 * np.log(temperature)), of_truth, right)
+
+    found = calibrate(200, "texts", confidence)
+    assert found.temperature == 1 and found.error_before == pytest.approx(0)
+    assert found.error_after is not None and found.error_after > 0.03
+    assert "left as they are" in found.note and "0.0000" in found.note
 
 
 def test_no_answer_changes() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pictures import bars_of, least_contrast, overlapping_labels
 
 from recipes.translation.plots import alignment, quality_by_length
 
@@ -31,12 +32,16 @@ PAIRS = [
 
 
 @pytest.mark.parametrize("pairs", [PAIRS[:1], PAIRS[:2], PAIRS[1:4], PAIRS[:4], PAIRS[4:]])
-def test_alignment_of_any_script_and_length(tmp_path, pairs):
+def test_alignment_of_any_script_and_length(tmp_path, pairs, figures):
     alignment(pairs, tmp_path / "alignment.png")
     assert (tmp_path / "alignment.png").read_bytes().startswith(b"\x89PNG")
+    assert bars_of(figures[0]) == ["attention (a row adds up to 1)"]
+    meshes = [axes.collections[0] for axes in figures[0].axes[: len(pairs)]]
+    assert {mesh.get_clim() for mesh in meshes} == {(0, 1)}
+    assert least_contrast(figures[0]) >= 4.5
 
 
-def test_quality_by_length(tmp_path):
+def test_quality_by_length(tmp_path, figures):
     series = {
         "attention": ([1, 6, 11, 21], [40.0, 35.5, float("nan")], [120, 30, 0]),
         "none $_$": ([1, 6, 11, 21], [38.0, 20.0, float("nan")], [120, 30, 0]),
@@ -44,3 +49,5 @@ def test_quality_by_length(tmp_path):
     for name, lines in (("two", series), ("one", {"attention": ([1, 2], [3.0], [1])})):
         quality_by_length(lines, "BLEU", tmp_path / f"{name}.png")
         assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    for figure in figures:
+        assert least_contrast(figure) >= 4.5 and not overlapping_labels(figure)
