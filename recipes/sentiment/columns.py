@@ -31,6 +31,9 @@ _FEW = 1 / 5
 #: Share of labels that may be there only once where those of the other rows repeat.
 _ONCE = 1 / 20
 
+#: Rows that are looked at to find the texts.
+_SAMPLE = 1000
+
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 
 
@@ -91,10 +94,17 @@ def choose(table: Table, wanted: Wanted) -> tuple[int, int]:
         _check_the_only_one(path, table, label, text)
     if text is None:
         others = [column for column in range(width) if column != label]
-        text = max(others, key=lambda column: sum(len(row[column]) for row in cells))
+        text = max(others, key=lambda column: _letters(cells, column))
     if text == label:
         raise DataError(path, f"text and label are the same column, {text}")
     return text, label
+
+
+def _letters(cells: Sequence[Sequence[str]], column: int) -> tuple[int, int]:
+    """How many letters of texts a column holds, and how many characters of anything."""
+    sample = [row[column] for row in cells[:_SAMPLE]]
+    texts = (cell for cell in sample if "://" not in cell)
+    return sum(sum(map(str.isalpha, cell)) for cell in texts), sum(map(len, sample))
 
 
 def _place(

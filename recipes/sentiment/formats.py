@@ -2,8 +2,8 @@
 
 Columns are found by their names in a header ("text", "sentence", "review", ...; "label",
 "sentiment", ...), else by their contents: the label is the column with the fewest distinct values,
-the text the longest one. `--text-column` and `--label-column` override this. A first row is a
-header if it has such names, or if its label is not one of any other row.
+the text the one with the most letters. `--text-column` and `--label-column` override this. A first
+row is a header if it has such names, or if its label is not one of any other row.
 """
 
 from __future__ import annotations

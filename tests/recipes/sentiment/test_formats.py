@@ -91,6 +91,16 @@ def test_a_column_of_one_value_is_not_the_label(tmp_path: Path) -> None:
     assert data.labels == ("0", "1") and texts(data)["words of text 3"] == "1"
 
 
+def test_the_column_of_most_letters_is_the_text(tmp_path: Path) -> None:
+    address = "https://example.org/a/rather/long/address"
+
+    def row(i: int) -> str:
+        return f"{address}/{i},2020-01-01T00:00:00.000000Z,a title {i},{i % 2}"
+
+    data = load(write(tmp_path / "a.csv", row, "url,when,title,label\n"))
+    assert texts(data)["a title 3"] == "1"
+
+
 def test_all_files_have_the_columns_of_the_first(tmp_path: Path) -> None:
     write(tmp_path / "train.tsv", lambda i: f"{'ab'[i % 2]}\ttext {i}\t{i}")
     # Alone, the last column would pass for the label.
