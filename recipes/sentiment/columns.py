@@ -25,8 +25,9 @@ LABEL_NAMES = (
     "label", "sentiment", "class", "category", "polarity", "target", "stars", "rating",
 )  # fmt: skip
 
-#: Below so many values for each row, a column may hold labels.
-_FEW = 1 / 5
+#: A column may hold labels if it has at most so many different values, and at most so many for
+#: each row.
+_MOST, _FEW = 100, 1 / 5
 
 #: Share of labels that may be there only once where those of the other rows repeat.
 _ONCE = 1 / 20
@@ -148,7 +149,7 @@ def _check_the_only_one(path: Path, table: Table, label: int, text: int | None) 
         repr(table.names[column])
         for column in range(len(table.names))
         if column not in (label, text)
-        and 1 < len({*table.column(column)}) <= _FEW * len(table.rows)
+        and 1 < len({*table.column(column)}) <= min(_MOST, _FEW * len(table.rows))
     ]
     if few:
         raise DataError(
