@@ -11,8 +11,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from recipes.kit.data.arrays import read_arrays
 from recipes.kit.data.files import read_text
 from recipes.kit.errors import DataError
+
+#: Ends of the names of files of series.
+SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".npy")
 
 _EMPTY = "holds no numbers; expected a row for each step in time"
 
@@ -69,16 +73,9 @@ def read_columns(path: Path, wanted: Sequence[str] = (), first: int = 0) -> Colu
 
 
 def _npy(path: Path) -> tuple[list[str], list[Row]]:
-    try:
-        array = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise DataError(path, f"expected an npy file ({error})") from None
-    if (
-        not isinstance(array, np.ndarray)
-        or array.ndim not in (1, 2)
-        or array.dtype.kind not in "iuf"
-    ):
-        kind = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else "an archive"
+    array = read_arrays(path, "an npy file").get("")
+    if array is None or array.ndim not in (1, 2) or array.dtype.kind not in "iuf":
+        kind = "an archive" if array is None else f"{array.dtype} {array.shape}"
         raise DataError(path, f"expected numbers (rows,) or (rows, columns), found {kind}")
     if not array.size:
         raise DataError(path, _EMPTY)

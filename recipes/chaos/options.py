@@ -270,7 +270,7 @@ class Config(SeriesConfig, ReservoirConfig, ForecastConfig):
 
 @dataclass(frozen=True)
 class Predict(Group):
-    """Continue or compute series: one JSON object for each file."""
+    """Continue or compute series: one answer for each file."""
 
     steps: int | None = option(
         None,

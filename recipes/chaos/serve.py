@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 import zoo
-from recipes.chaos.formats import read_columns
+from recipes.chaos.formats import SUFFIXES, read_columns
 from recipes.chaos.metrics import answers_of, judged
 from recipes.chaos.options import Config, Predict
 from recipes.chaos.series import Examples, Scaling
@@ -78,6 +78,7 @@ class NetworkPredictor(Predictor[Examples]):
     """An exported network, warm; a `Forecaster` too."""
 
     takes: ClassVar[Literal["texts", "files"]] = "files"
+    suffixes: ClassVar[Sequence[str]] = SUFFIXES
     inputs: ClassVar[Sequence[Field]] = (
         Field(
             "path",
@@ -111,6 +112,25 @@ class NetworkPredictor(Predictor[Examples]):
         #: Number of the first column of a file: folders of earlier versions count from 1.
         self.first_column: int = record.get("first_column", 1)
         self.served = Served(folder)
+
+    @property
+    def table_columns(self) -> Sequence[str]:
+        """A row of the table for each step and target."""
+        return ("path", "part", "step", "target", "value")
+
+    def table_rows(self, answer: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+        """A row for each step and target of each part of an answer; steps count from 1, those of a
+        continuation from the end of the file."""
+        for part in ("continuation", "predictions"):
+            for step, values in enumerate(answer.get(part, ()), start=1):
+                for target, value in zip(self.targets, values, strict=True):
+                    yield {
+                        "path": answer["path"],
+                        "part": part,
+                        "step": step,
+                        "target": target,
+                        "value": value,
+                    }
 
     def predict(
         self, inputs: Iterable[Path], options: Predict | None = None

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from recipes.kit.data.reading import TableFiles
 from recipes.kit.errors import UserError
 from recipes.kit.option import option
 from recipes.kit.options import (
@@ -20,7 +21,6 @@ from recipes.kit.options import (
     Schedule,
     StackConfig,
 )
-from recipes.kit.recipe import NoOptions as Predict
 
 __all__ = ["Config", "Predict", "SeriesConfig", "SeriesName"]
 
@@ -191,3 +191,17 @@ class Config(SeriesConfig, StackConfig, DirectionConfig, InitialStateConfig, Fit
         if self.model == "echo_state":
             unused = (*GRADIENT_OPTIONS, *TRAINED_STACK_OPTIONS, "batch_size")
             yield "with --model echo_state", unused
+
+
+@dataclass(frozen=True)
+class Predict(TableFiles):
+    """Forecast what comes after the end of series: one answer for each file."""
+
+    heading: ClassVar[str] = "data"
+
+    target: tuple[str, ...] = option(
+        (),
+        "Column of the file to forecast, by name or by number from 0; for several, once for each, "
+        "in the order of the training. By default the columns that were forecast in training, or "
+        "else the only column of numbers.",
+    )

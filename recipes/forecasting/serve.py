@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import functools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -12,18 +13,20 @@ import tensorflow as tf
 
 from recipes.forecasting.backtest import Backtest
 from recipes.forecasting.metrics import Answers
-from recipes.forecasting.options import Config
+from recipes.forecasting.options import Config, Predict
 from recipes.forecasting.record import Record
 from recipes.forecasting.series import Series, SeriesSet
-from recipes.forecasting.sources import read_files
+from recipes.forecasting.sources import SUFFIXES, read_files
 from recipes.forecasting.windows import Part, Windows
 from recipes.kit.console import note
+from recipes.kit.data.facts import Fact
+from recipes.kit.data.reading import as_given
 from recipes.kit.errors import DataError
 from recipes.kit.export import Endpoint
 from recipes.kit.judge import Judgement
 from recipes.kit.output import read_run_config
 from recipes.kit.recipe import Field, Predictor
-from recipes.kit.serving import Served, answer_each
+from recipes.kit.serving import Served, answer_each, note_new
 
 #: Windows forecast at once.
 _CHUNK = 256
@@ -91,6 +94,7 @@ class ForecastPredictor(Predictor[Backtest]):
     """An exported forecaster, warm."""
 
     takes: ClassVar[Literal["texts", "files"]] = "files"
+    suffixes: ClassVar[Sequence[str]] = SUFFIXES
     inputs: ClassVar[Sequence[Field]] = (
         Field(
             "path",
@@ -115,8 +119,30 @@ class ForecastPredictor(Predictor[Backtest]):
         self.record = Record.read(folder)
         self.served = Served(folder)
 
+    @property
+    def table_columns(self) -> Sequence[str]:
+        """A row of the table for each series, step and target; a column for each quantile."""
+        levels = [f"quantile_{level:g}" for level in self.config.quantiles]
+        return ("path", "series", "step", "time", "target", "forecast", *levels)
+
+    def table_rows(self, answer: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+        """A row for each series, step and target of a file; steps count from its end, from 1."""
+        for series in answer["series"]:
+            for index in range(self.record.horizon):
+                for target, values in series["targets"].items():
+                    levels = values.get("quantiles", {}).items()
+                    yield {
+                        "path": answer["path"],
+                        "series": series["name"],
+                        "step": index + 1,
+                        "time": series["times"][index] if "times" in series else None,
+                        "target": target,
+                        "forecast": values["forecast"][index],
+                        **{f"quantile_{level}": steps[index] for level, steps in levels},
+                    }
+
     def predict(
-        self, inputs: Iterable[str | Path], options: Any = None
+        self, inputs: Iterable[str | Path], options: Predict | None = None
     ) -> Iterator[dict[str, Any]]:
         """Forecast what comes after the end of CSV files; see `outputs` for what an answer holds.
 
@@ -130,7 +156,10 @@ class ForecastPredictor(Predictor[Backtest]):
                                                             "0.5": [12.1, 9.8],
                                                             "0.9": [17.3, 14.9]}}}}]}
         """
-        return answer_each(inputs, self._read, lambda files: map(self._answer, files), count=1)
+        chosen = options or Predict()
+        config = as_given(self.config, chosen)
+        read = functools.partial(self._read, config=config, targets=chosen.target, said=set())
+        return answer_each(inputs, read, lambda files: map(self._answer, files), count=1)
 
     def judge(self, examples: Backtest) -> Judgement:
         """Forecast by a rolling origin."""
@@ -148,16 +177,20 @@ class ForecastPredictor(Predictor[Backtest]):
         levels = [round(float(level), 6) for level in batches[0]["levels"]]
         return Answers(point, quantiles, levels)
 
-    def _read(self, path: str | Path) -> tuple[Path, SeriesSet]:
+    def _read(
+        self, path: str | Path, config: Config, targets: Sequence[str], said: set[Fact]
+    ) -> tuple[Path, SeriesSet]:
         """The series of a file, which fit the forecaster.
 
         Raises:
             DataError: If they do not, or what has to be known of the future is missing.
         """
         record, path = self.record, Path(path)
-        # A forecaster of embedded series knows no names that a file could have.
-        targets = None if self.config.data.kind == "embedded" else record.columns
-        contents = read_files([path], self.config, targets)
+        if targets:
+            contents = read_files([path], config, targets)
+        else:
+            contents = self._read_usual(path, config)
+        note_new(contents.understood, said)
         record.check_count(contents, path)
         for series in contents.series:
             record.check_clock(series.clock, path)
@@ -178,6 +211,28 @@ class ForecastPredictor(Predictor[Backtest]):
                     "window"
                 )
         return path, contents
+
+    def _read_usual(self, path: Path, config: Config) -> SeriesSet:
+        """The series in the columns that were forecast in training, or else in the only column of
+        numbers, whatever its name."""
+        try:
+            return read_files([path], config, self.record.columns)
+        except DataError as error:
+            try:
+                every = read_files([path], config, ("all",))
+            except DataError:
+                raise error from None
+            known = ", ".join(self.record.columns)
+            if {*self.record.columns} & {*every.columns}:
+                raise
+            if len(every.columns) > 1 or len(self.record.columns) > 1:
+                raise DataError(
+                    path,
+                    f"expected the columns to forecast of the training, {known}; found "
+                    f"{', '.join(every.columns)}; --target says which",
+                ) from None
+        note(f"{path}: forecasting {every.columns[0]}, the only column of numbers (not {known})")
+        return every
 
     def _answer(self, file: tuple[Path, SeriesSet]) -> dict[str, Any]:
         path, contents = file

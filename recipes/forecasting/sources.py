@@ -15,6 +15,9 @@ from recipes.kit.data.files import data_files
 from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
 
+#: Ends of the names of files of series.
+SUFFIXES = (".csv", ".tsv", ".txt")
+
 
 def read(source: Source, config: SeriesConfig) -> SeriesSet:
     """The series of a source.
@@ -71,7 +74,7 @@ def read_files(
 def _files(source: Source) -> list[Path]:
     files: list[Path] = []
     for path in source.paths:
-        inside = data_files(path, (".csv", ".tsv", ".txt")) if path.is_dir() else [path]
+        inside = data_files(path, SUFFIXES) if path.is_dir() else [path]
         if not inside:
             raise UserError(f"{path}: expected CSV files, found none.")
         files += inside

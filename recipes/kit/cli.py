@@ -17,8 +17,9 @@ Recurrent networks from data to an exported model.
   rnn-zoo check RECIPE --data SRC            what is understood of the data; nothing is trained
   rnn-zoo evaluate DIR [--data SRC]          metrics of a trained model, as JSON
   rnn-zoo predict DIR INPUT...               run a trained model: one JSON line per input;
-                                             INPUT is text, a file with one text per line,
-                                             or - for stdin; for images, sound and series: a file
+                                             INPUT is text, a file with one text per line, or -
+                                             for stdin; for images, sound and series files,
+                                             folders and patterns; --format csv, --to FILE
   rnn-zoo compare DIR DIR...                 finished runs side by side, the best first
   rnn-zoo tune RECIPE --trials N [options]   search depth, direction, clipping threshold and more
   rnn-zoo export DIR --format FORMAT         savedmodel, onnx or litert

@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any, Literal
 
 from recipes.kit import output
+from recipes.kit.answers import AnswerFlags, check_format, write_answers
+from recipes.kit.console import note
 from recipes.kit.data.facts import as_lines
+from recipes.kit.data.reading import TableFiles, as_given
 from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
 from recipes.kit.finding import check_name, load_options, recipe_names
-from recipes.kit.inputs import texts
+from recipes.kit.inputs import files, texts
 from recipes.kit.option import Group, option
-from recipes.kit.parse import HELP, parse, split_words
+from recipes.kit.parse import HELP, is_option, parse, split_words
 from recipes.kit.run_options import (
     CheckFlags,
     RunFlags,
@@ -29,23 +32,32 @@ from recipes.kit.run_options import (
 
 
 @dataclass(frozen=True)
-class Evaluate(Group):
-    """Evaluate a trained model. The last line of stdout is one JSON object of metrics."""
+class Evaluate(TableFiles):
+    """Evaluate a trained model. The last line of stdout is one JSON object of metrics.
+
+    Labels and symbols of the data that the model does not know are named, with their share; data of
+    which it knows none are refused.
+    """
 
     data: Source | None = option(
         None,
         "Data to evaluate on, instead of the test part of the run: embedded, tfds:NAME or a path.",
-        heading="data",
     )
 
 
 @dataclass(frozen=True)
 class Predict(Group):
-    """Run a trained model; prints one JSON object for each input.
+    """Run a trained model: one answer for each input, in order.
 
-    INPUT is text, the path of a text file, or - for lines on stdin; recipes for images, sound and
-    series take paths of files. Further options depend on the recipe: rnn-zoo predict DIR --help.
+    Further options depend on the recipe: rnn-zoo predict DIR --help.
     """
+
+
+_INPUTS = """\
+INPUT is text, a file with a text in each line, or - for lines on stdin; recipes for images, sound
+and series take files, folders and patterns such as "data/*.wav". An input that cannot be read is
+answered by what is wrong with it, and the exit status is 2 then. A word that begins with a dash and
+is not an option stands after --."""
 
 
 @dataclass(frozen=True)
@@ -129,9 +141,14 @@ def check_command(words: list[str]) -> int:
     kind = load_options(name).Config
     config, flags = read_run_options(name, kind, CheckFlags, rest, f"rnn-zoo check {name}")
     recipe = _start(name)
+    from recipes.kit.data.readers import Incomplete
     from recipes.kit.run import understood_by
 
-    facts = understood_by(recipe, config)
+    try:
+        facts = understood_by(recipe, config)
+    except Incomplete as error:
+        print("\n".join(as_lines(error.understood)))
+        raise
     if flags.json:
         print(json.dumps([fact._asdict() for fact in facts], indent=2, ensure_ascii=False))
     else:
@@ -145,7 +162,7 @@ def _say_how_to_continue(words: list[str]) -> None:
 
 def evaluate_command(words: list[str]) -> int:
     """`rnn-zoo evaluate DIR [--data SRC]`."""
-    folder, _, options = _folder_and_options("evaluate", words, Evaluate)
+    folder, _, (options,) = _folder_and_options("evaluate", words, Evaluate)
     name = output.recipe_of(folder)
     config = output.read_run_config(load_options(name).Config, folder)
     source = options.data or config.data
@@ -153,7 +170,11 @@ def evaluate_command(words: list[str]) -> int:
     from recipes.kit.console import console, metrics_table, say, spans
 
     predictor = recipe.load(folder)
-    judgement = predictor.judge(recipe.load_test(source, predictor))
+    predictor.config = as_given(config, options)
+    examples = recipe.load_test(source, predictor)
+    for unknown in predictor.unknown(examples):
+        unknown.check(source)
+    judgement = predictor.judge(examples)
     intervals = spans(judgement.statistics.intervals())
     columns = {"model": judgement.metrics, "95 % interval": intervals}
     console.print(metrics_table(f"{name} on {source}", columns))
@@ -167,19 +188,28 @@ def predict_command(words: list[str]) -> int:
     """`rnn-zoo predict DIR INPUT... [recipe options]`."""
     run = next((word for word in words if _is_run(word)), None)
     kind = Predict if run is None else load_options(output.recipe_of(Path(run))).Predict
-    folder, inputs, options = _folder_and_options("predict", words, kind, "INPUT...")
+    folder, inputs, (options, flags) = _folder_and_options(
+        "predict",
+        words,
+        kind,
+        AnswerFlags,
+        more="INPUT...",
+        about=f"{_doc(kind).strip()}\n\n{_INPUTS}",
+    )
     name = output.recipe_of(folder)
     if not inputs:
         raise UserError("predict: no input given; expected text, a file, or - for stdin.")
+    flags.check_place()
     predictor = _start(name).load(folder)
-    given: Iterable[Any] = texts(inputs) if predictor.takes == "texts" else map(Path, inputs)
-    in_utf8 = (sys.stdout.encoding or "utf-8").lower().replace("-", "") == "utf8"
-    status = 0
-    for answer in predictor.predict(given, options):
-        print(json.dumps(answer, ensure_ascii=not in_utf8), flush=True)
-        if "error" in answer:
-            status = 2
-    return status
+    check_format(flags, predictor, name)
+    given: Iterable[Any] = (
+        texts(inputs, options) if predictor.takes == "texts" else files(inputs, predictor.suffixes)
+    )
+    count, errors = write_answers(predictor.predict(given, options), predictor, flags)
+    if flags.to is not None:
+        failed = f", {errors:,} of them errors" if errors else ""
+        note(f"{count:,} {'answer' if count == 1 else 'answers'} in {flags.to}{failed}.")
+    return 2 if errors else 0
 
 
 def _is_run(word: str) -> bool:
@@ -206,7 +236,7 @@ def compare_command(words: list[str]) -> int:
 
 def export_command(words: list[str]) -> int:
     """`rnn-zoo export DIR --format FORMAT [--to PATH]`."""
-    folder, _, options = _folder_and_options("export", words, Export)
+    folder, _, (options,) = _folder_and_options("export", words, Export)
     name = output.recipe_of(folder)
     if options.format is None:
         raise UserError("export: expected --format savedmodel, onnx or litert.")
@@ -319,15 +349,21 @@ def _recipe_word(command: str, words: list[str]) -> tuple[str, list[str]]:
 
 
 def _folder_and_options(
-    command: str, words: list[str], kind: type[Any], more: str = ""
-) -> tuple[Path, list[str], Any]:
+    command: str, words: list[str], *kinds: type[Any], more: str = "", about: str = ""
+) -> tuple[Path, list[str], tuple[Any, ...]]:
     """The trained folder, the words after it, and the options, which may stand anywhere."""
     usage = f"rnn-zoo {command} DIR {more}".rstrip()
-    plain, rest = split_words(words, kind)
+    plain, rest = split_words(words, *kinds)
     folder = Path(plain[0]) if plain else None
     if folder is not None and not HELP & {*rest}:
         output.recipe_of(folder)  # a wrong folder is said before options that depend on it
-    (options,) = parse(rest, kind, prog=usage, description=_doc(kind))
+    try:
+        options = parse(rest, *kinds, prog=usage, description=about or _doc(kinds[0]))
+    except UserError as error:
+        unknown = (word for word in rest if word.startswith("-") and not is_option(word, *kinds))
+        if not more or (word := next(unknown, None)) is None:
+            raise
+        raise UserError(f"{error} (if {word} is text, put -- before it)") from None
     if folder is None:
         raise UserError(
             f"{command}: no folder given; expected one that `rnn-zoo train` wrote ({usage})."

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -145,6 +145,10 @@ class Judgement:
     def metrics(self) -> Metrics:
         """The metrics, by name."""
         return self.statistics.values
+
+    def noting(self, notes: Iterable[str]) -> Judgement:
+        """The same with further notes, before the others."""
+        return dataclasses.replace(self, notes=(*notes, *self.notes))
 
     @property
     def kept(self) -> str:

@@ -114,28 +114,51 @@ def given_options(words: Sequence[str], kind: type[Any]) -> frozenset[str]:
     return frozenset(names[flag] for flag in flags & {*names})
 
 
-def split_words(words: Sequence[str], kind: type[Any]) -> tuple[list[str], list[str]]:
+def split_words(words: Sequence[str], *kinds: type[Any]) -> tuple[list[str], list[str]]:
     """Plain words, and options with their values, wherever they stand; after `--` all are plain.
 
+    A word with a blank in it is plain, though it begins with a dash, unless it is an option of the
+    kinds. Of an option with several values each stands after a flag of its own.
+
     >>> from recipes.kit.options import RunConfig
-    >>> split_words(["--seed", "3", "folder", "text", "--data=x", "--", "-1"], RunConfig)
-    (['folder', 'text', '-1'], ['--seed', '3', '--data=x'])
+    >>> split_words(["--seed", "3", "folder", "- text", "--data=x", "--", "-1"], RunConfig)
+    (['folder', '- text', '-1'], ['--seed', '3', '--data=x'])
     """
-    flags = {option.flag for option in options_of(kind) if option.hint is bool}
+    every = [option for kind in kinds for option in options_of(kind)]
+    alone = {option.flag for option in every if option.hint is bool}
+    several: dict[str, list[str]] = {
+        option.flag: [] for option in every if typing.get_args(option.hint)[1:] == (...,)
+    }
     plain: list[str] = []
     options: list[str] = []
     remaining = iter(words)
     for word in remaining:
+        name, equals, value = word.partition("=")
         if word == "--":
-            return [*plain, *remaining], options
-        if not word.startswith("-") or word == "-":
+            plain += remaining
+        elif not word.startswith("-") or word == "-":
             plain.append(word)
-            continue
-        options.append(word)
-        alone = word in HELP or "=" in word or word.replace("--no-", "--", 1) in flags
-        if not alone and (value := next(remaining, None)) is not None:
-            options.append(value)
+        elif any(map(str.isspace, word)) and not is_option(word, *kinds):
+            plain.append(word)
+        elif name in several:
+            several[name] += [value] if equals else [*itertools.islice(remaining, 1)]
+        elif word in HELP or equals or word.replace("--no-", "--", 1) in alone:
+            options.append(word)
+        else:
+            options += [word, *itertools.islice(remaining, 1)]
+    options += [word for flag, values in several.items() if values for word in (flag, *values)]
     return plain, options
+
+
+def is_option(word: str, *kinds: type[Any]) -> bool:
+    """Whether a word is an option of some kinds, with a value or without.
+
+    >>> from recipes.kit.options import RunConfig
+    >>> is_option("--data=my file", RunConfig), is_option("-5 degrees", RunConfig)
+    (True, False)
+    """
+    name = word.partition("=")[0].replace("_", "-").replace("--no-", "--", 1)
+    return name in HELP or any(name == o.flag for kind in kinds for o in options_of(kind))
 
 
 def _view(heading: str, members: Sequence[Option]) -> Any:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from recipes.kit.judge import Judgement
     from recipes.kit.serving import Served
+    from recipes.kit.unknown import Unknown
 
 C = TypeVar("C", bound=RunConfig)
 D = TypeVar("D", bound="Data")
@@ -138,14 +139,14 @@ class Field:
     name: str
     kind: Literal[
         "text", "tokens", "label", "number", "probabilities", "spans", "weights",
-        "series", "image", "sound", "table",
+        "series", "image", "sound", "table", "flag",
     ]  # fmt: skip
     what: str
 
 
 @dataclass(frozen=True)
 class NoOptions(Group):
-    """Run a trained model: one JSON object for each input. This recipe adds no options."""
+    """Run a trained model: one answer for each input. This recipe adds no options."""
 
 
 class Predictor(Protocol[Examples]):
@@ -153,10 +154,20 @@ class Predictor(Protocol[Examples]):
 
     #: Text (a line each) or files: how the command line reads its inputs.
     takes: ClassVar[Literal["texts", "files"]]
+    #: Of files in a folder, those to take, where inputs are files.
+    suffixes: ClassVar[Sequence[str]] = ()
     inputs: ClassVar[Sequence[Field]]
     outputs: ClassVar[Sequence[Field]]
-    #: The exported model.
-    served: Served
+    served: Served  #: The exported model.
+
+    @property
+    def table_columns(self) -> Sequence[str]:
+        """Columns of a table of answers: by default the outputs."""
+        return [field.name for field in self.outputs]
+
+    def table_rows(self, answer: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+        """The rows of an answer in a table: by default one, of the answer as it is."""
+        return [answer]
 
     def predict(self, inputs: Iterable[Any], options: Any = None) -> Iterator[dict[str, Any]]:
         """One answer for each input, in order. An input that cannot be read gets an answer with
@@ -166,6 +177,10 @@ class Predictor(Protocol[Examples]):
             inputs: Texts, or paths of files.
             options: An instance of the recipe's `predicting`; None is its defaults.
         """
+
+    def unknown(self, examples: Examples) -> Sequence[Unknown]:
+        """What in the examples the model does not know, as far as that can be listed."""
+        return ()
 
     def judge(self, examples: Examples) -> Judgement:
         """Answer examples whose answers are known, once: metrics, and the worst answers."""

@@ -10,6 +10,8 @@ from typing import Any, TypeVar
 import numpy as np
 import tensorflow as tf
 
+from recipes.kit.console import note
+from recipes.kit.data.facts import Fact
 from recipes.kit.errors import DataError, Unreadable, UserError
 from recipes.kit.output import SAVED_MODEL
 
@@ -139,12 +141,27 @@ def answer_each(
                 read_in.append(read(each))
             except UserError as error:
                 errors[place] = str(error)
+            except OSError as error:
+                errors[place] = f"{each}: cannot be read: {error.strerror or error}."
         answers = iter(answer(read_in) if read_in else ())
         for place, each in enumerate(batch):
             if place in errors:
                 yield {"input": str(each), "error": errors[place]}
             else:
                 yield next(answers)
+
+
+def note_new(facts: Iterable[Fact], said: set[Fact]) -> None:
+    """Show what was understood of a file to predict from, and keep it: the same is said once.
+
+    Args:
+        facts: What was understood.
+        said: What was said of other files; the new facts are added.
+    """
+    for fact in facts:
+        if fact not in said:
+            note(f"{fact.topic}: {fact.text}")
+            said.add(fact)
 
 
 def not_empty(text: str) -> str:

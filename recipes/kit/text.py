@@ -203,6 +203,12 @@ class PieceTable:
             rows += np.split(ids.flat_values.numpy(), ids.row_splits.numpy()[1:-1])
         return rows
 
+    def split_all(self, texts: Iterable[str]) -> Iterator[list[str]]:
+        """Pieces of each text, unknown ones as they stand there."""
+        for chunk in chunks(texts):
+            for row in self.split(chunk).to_list():
+                yield [piece.decode() for piece in row]
+
     def decode(self, ids: tf.Tensor) -> tf.Tensor:
         """Texts (batch,) of ids (batch, time); padding and boundaries have no text."""
         raise NotImplementedError

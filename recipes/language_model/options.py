@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from recipes.kit.data.reading import TextFiles
-from recipes.kit.option import Group, option
+from recipes.kit.data.reading import Encoded, TextFiles
+from recipes.kit.option import option
 from recipes.kit.options import FitConfig, Schedule, StackConfig
 
 
@@ -74,8 +74,8 @@ class Config(TextFiles, StackConfig, FitConfig):
 
 
 @dataclass(frozen=True)
-class Predict(Group):
-    """Continue prompts: one JSON object for each, with the text that follows it and how likely the
+class Predict(Encoded):
+    """Continue prompts: one answer for each, with the text that follows it and how likely the
     model finds the prompt itself."""
 
     heading: ClassVar[str] = "search of answers"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -14,10 +13,12 @@ import tensorflow as tf
 import zoo
 from recipes.kit.export import Endpoint
 from recipes.kit.judge import FEWEST, Judgement, worst
-from recipes.kit.output import read_run_config
+from recipes.kit.output import read_record, read_run_config
 from recipes.kit.recipe import Field, Predictor
 from recipes.kit.serving import Served, answer_each, by_length, not_empty
+from recipes.kit.unknown import Unknown, notes_of
 from recipes.kit.vocabulary import BOUNDARY, BOUNDARY_ID
+from recipes.language_model.data import TOKENS
 from recipes.language_model.metrics import likelihood_statistics
 from recipes.language_model.options import Config, Predict
 from recipes.language_model.tokens import TextTokens, split_text
@@ -30,6 +31,15 @@ _BLOCK = 256
 
 #: Texts scored side by side.
 _COUNT = 32
+
+#: Options of `predict` that go into the model.
+_DRAWING = {
+    "length": tf.int32,
+    "temperature": tf.float32,
+    "top_k": tf.int32,
+    "top_p": tf.float32,
+    "seed": tf.int32,
+}
 
 _TEXTS = tf.TensorSpec([None], tf.string, name="texts")
 
@@ -51,14 +61,7 @@ class Generator:
     @property
     def endpoints(self) -> dict[str, Endpoint]:
         """The signatures of the exported model."""
-        scalars = {
-            "length": tf.int32,
-            "temperature": tf.float32,
-            "top_k": tf.int32,
-            "top_p": tf.float32,
-            "seed": tf.int32,
-        }
-        options = [tf.TensorSpec([], dtype, name=name) for name, dtype in scalars.items()]
+        options = [tf.TensorSpec([], dtype, name=name) for name, dtype in _DRAWING.items()]
         prompts = tf.TensorSpec([None], tf.string, name="prompts")
         token = tf.TensorSpec([None], tf.string, name="tokens")
         states = [tf.TensorSpec([None, size], name=name) for name, size in self._sizes.items()]
@@ -166,6 +169,7 @@ class GeneratorPredictor(Predictor[Sequence[str]]):
 
     def __init__(self, folder: Path) -> None:
         self.config = read_run_config(Config, folder)
+        self._tokens: list[str] = read_record(folder / TOKENS, ("tokens",))["tokens"]
         self.served = Served(folder)
 
     def predict(self, inputs: Iterable[str], options: Any = None) -> Iterator[dict[str, Any]]:
@@ -180,6 +184,13 @@ class GeneratorPredictor(Predictor[Sequence[str]]):
                 yield {"prompt": prompt, "text": text, "nats_per_token": mean}
 
         return answer_each(inputs, not_empty, answer, count=1)
+
+    def unknown(self, examples: Sequence[str]) -> Sequence[Unknown]:
+        """Tokens that the model does not know: it is scored on how well it expects one of these,
+        whichever it is."""
+        known, level = self._tokens, self.config.level
+        tokens = ((token,) for text in examples for token in split_text(text, level))
+        return (Unknown.among(tokens, known, unit=f"{level}s", what="are unknown to the model"),)
 
     def judge(self, examples: Sequence[str]) -> Judgement:
         """Score documents, with states carried through each.
@@ -210,7 +221,8 @@ class GeneratorPredictor(Predictor[Sequence[str]]):
             }
 
         order = f"nats_per_token of blocks of {_BLOCK} tokens, the highest first"
-        return Judgement(statistics, worst(row, means), len(blocks), order, scored)
+        judgement = Judgement(statistics, worst(row, means), len(blocks), order, scored)
+        return judgement.noting(notes_of(self.unknown(examples)))
 
     def score(self, texts: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
         """Nats and number of tokens of each text, boundaries included."""
@@ -233,5 +245,6 @@ class GeneratorPredictor(Predictor[Sequence[str]]):
 
     def generate(self, prompts: Sequence[str], options: Predict) -> list[str]:
         """What follows each prompt."""
-        answer = self.served("generate", prompts=prompts, **dataclasses.asdict(options))
+        drawing = {name: getattr(options, name) for name in _DRAWING}
+        answer = self.served("generate", prompts=prompts, **drawing)
         return [text.decode() for text in answer["texts"]]

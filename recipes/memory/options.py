@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Literal
 
 from recipes.kit.data.source import EMBEDDED
 from recipes.kit.errors import UserError
+from recipes.kit.inputs import TextOptions as Predict
 from recipes.kit.option import option
 from recipes.kit.options import FitConfig, InitialStateConfig, RunConfig, Schedule, StackConfig
-from recipes.kit.recipe import NoOptions as Predict
 from recipes.memory.variants import UNGAINED, expand
 
 __all__ = ["Config", "Predict"]

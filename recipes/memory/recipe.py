@@ -27,7 +27,7 @@ from recipes.kit.stack import check_layer, stack_of
 from recipes.memory import cliff, plots
 from recipes.memory import data as sequences
 from recipes.memory.data import Data, Test
-from recipes.memory.options import Config
+from recipes.memory.options import Config, Predict
 from recipes.memory.serve import MemoryPredictor, endpoint, outputs_of
 from recipes.memory.study import Study, comparison, flows, gradients
 from recipes.memory.tasks import Task
@@ -226,6 +226,7 @@ RECIPE = Recipe(
     portable=portable,
     load=MemoryPredictor,
     load_test=load_test,
+    predicting=Predict,
     tables=tables,
     draw=draw,
     space=space,

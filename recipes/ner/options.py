@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from recipes.kit.data.reading import TextFiles
+from recipes.kit.data.reading import Encoded, TextFiles
 from recipes.kit.option import option
 from recipes.kit.options import (
     ClassWeightConfig,
@@ -16,9 +16,6 @@ from recipes.kit.options import (
     StackConfig,
     WordConfig,
 )
-from recipes.kit.recipe import NoOptions as Predict
-
-__all__ = ["Config", "Predict"]
 
 
 @dataclass(frozen=True)
@@ -73,3 +70,16 @@ class Config(
             yield reason, ("class_weight",)
         if self.data.kind == "tfds":
             yield "with --data tfds", ("token_column",)
+
+
+@dataclass(frozen=True)
+class Predict(Encoded):
+    """Tag sentences: one answer for each, with its tokens, their tags and the entities."""
+
+    heading: ClassVar[str] = "data"
+
+    tokens: bool = option(
+        False,
+        "The sentences are split already: tokens with blanks or tabs between them, each of which "
+        "gets one tag.",
+    )

@@ -32,7 +32,7 @@ from recipes.ner import data as corpora
 from recipes.ner.confidence import calibrated
 from recipes.ner.data import LABELS, Data
 from recipes.ner.metrics import entity_spans, tagging_metrics
-from recipes.ner.options import Config
+from recipes.ner.options import Config, Predict
 from recipes.ner.plots import tagged
 from recipes.ner.sentences import Sentence
 from recipes.ner.serve import Tagger, TaggerPredictor
@@ -216,6 +216,7 @@ RECIPE = Recipe(
     portable=portable,
     load=TaggerPredictor,
     load_test=load_test,
+    predicting=Predict,
     draw=draw,
     space=space,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,3 +89,27 @@ def gather(path: Path, rows: Iterable[Row], reading: TextFiles, facts: Iterable[
         )
         raise DataError(path, f"{message} after each sentence", line=lines[0][0])
     return Raw(path, tuple(sentences), tuple(lines), (*facts, *left_out.facts()))
+
+
+def split_tokens(text: str) -> list[str]:
+    """The tokens of a sentence that is split already, at blanks and tabs: a token may hold blanks
+    of other kinds, such as the one in "1\u00a0000".
+
+    >>> split_tokens(" Ada  met\tAlan")
+    ['Ada', 'met', 'Alan']
+    """
+    return [token for token in text.replace("\t", " ").split(" ") if token]
+
+
+def token_places(text: str, tokens: Sequence[str]) -> list[tuple[int, int]]:
+    """Where each token begins and ends in the text that it was split off.
+
+    >>> token_places("No, no", ["No", ",", "no"])
+    [(0, 2), (2, 3), (4, 6)]
+    """
+    places, end = [], 0
+    for token in tokens:
+        start = text.index(token, end)
+        end = start + len(token)
+        places.append((start, end))
+    return places

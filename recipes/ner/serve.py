@@ -17,12 +17,21 @@ from recipes.kit.export import Endpoint
 from recipes.kit.judge import Judgement, worst
 from recipes.kit.output import read_record, read_run_config
 from recipes.kit.recipe import Field, Predictor
-from recipes.kit.serving import Served, answer_each, by_length, decoded, not_empty, rows_of
+from recipes.kit.serving import (
+    Arrays,
+    Served,
+    answer_each,
+    by_length,
+    decoded,
+    not_empty,
+    rows_of,
+)
 from recipes.kit.text import TokenEncoder, TokenVocabulary, tokenize
+from recipes.kit.unknown import Unknown, notes_of
 from recipes.ner.data import LABELS
 from recipes.ner.metrics import entity_spans, tagging_statistics
-from recipes.ner.options import Config
-from recipes.ner.sentences import Sentence
+from recipes.ner.options import Config, Predict
+from recipes.ner.sentences import Sentence, split_tokens, token_places
 from recipes.ner.tag_schemes import Kind
 
 #: Sentences tagged at once.
@@ -124,8 +133,10 @@ class TaggerPredictor(Predictor[Sequence[Sentence]]):
         Field(
             "entities",
             "spans",
-            "Where tags mark entities: `text`, `type`, `start` and `end` token, and `confidence`, "
-            "the lowest of its tokens, calibrated on the validation part.",
+            "Where tags mark entities: `text`, as it is written; `type`; `start` and `end`, its "
+            "first token and the one after it; `start_char` and `end_char`, the same in characters "
+            "of the sentence; and `confidence`, the lowest of its tokens, calibrated on the "
+            "validation part.",
         ),
     )
 
@@ -134,11 +145,29 @@ class TaggerPredictor(Predictor[Sequence[Sentence]]):
         self.config = read_run_config(Config, folder)
         self.calibration = Calibration.read(record)
         self.kind: Kind = "entities" if record["entities"] else "labels"
+        self.tags: list[str] = record["tags"]
         self.served = Served(folder)
 
-    def predict(self, inputs: Iterable[str], options: Any = None) -> Iterator[dict[str, Any]]:
+    def predict(
+        self, inputs: Iterable[str], options: Predict | None = None
+    ) -> Iterator[dict[str, Any]]:
         """Tag raw sentences; see `outputs` for what an answer holds."""
-        return answer_each(inputs, not_empty, self._answers, count=_COUNT)
+        split = (options or Predict()).tokens
+        answers = self._answers_to_tokens if split else self._answers_to_sentences
+        return answer_each(inputs, not_empty, answers, count=_COUNT)
+
+    def unknown(self, examples: Sequence[Sentence]) -> Sequence[Unknown]:
+        """Types of entities, or tags, that the model does not have."""
+        tags = (tag for sentence in examples for tag in sentence.tags)
+        decides = "--tag-column of the training decides which column is read."
+        if self.kind == "labels":
+            what = "have tags unknown to the model"
+            known = ((tag,) for tag in tags)
+            return (Unknown.among(known, self.tags, unit="tokens", what=what, decides=decides),)
+        types = dict.fromkeys(tag[2:] for tag in self.tags if tag != "O")
+        what = "are of types unknown to the model"
+        entities = ((tag[2:],) for tag in tags if tag.startswith("B-"))
+        return (Unknown.among(entities, types, unit="entities", what=what, decides=decides),)
 
     def judge(self, examples: Sequence[Sentence]) -> Judgement:
         """Tag sentences with known tags."""
@@ -173,7 +202,7 @@ class TaggerPredictor(Predictor[Sequence[Sentence]]):
             "confidence_in_errors, the confidence of all wrong tags together, the highest first",
             tags,
         )
-        return noted(judgement, self.calibration)
+        return noted(judgement.noting(notes_of(self.unknown(examples))), self.calibration)
 
     def tag(self, sentences: Sequence[Sentence]) -> list[Tagged]:
         """Tags of tokenised sentences, and the confidence of each."""
@@ -186,23 +215,37 @@ class TaggerPredictor(Predictor[Sequence[Sentence]]):
 
         return by_length([sentence.tokens for sentence in sentences], run, count=_COUNT)
 
-    def _answers(self, texts: list[str]) -> Iterator[dict[str, Any]]:
-        rows = rows_of(self.served("tag_sentences", sentences=texts))
-        for text, row in zip(texts, rows, strict=True):
+    def _answers_to_sentences(self, texts: list[str]) -> Iterator[dict[str, Any]]:
+        return self._answers(texts, self.served("tag_sentences", sentences=texts))
+
+    def _answers_to_tokens(self, texts: list[str]) -> Iterator[dict[str, Any]]:
+        tokens = _padded([split_tokens(text) for text in texts])
+        return self._answers(texts, self.served("tag_tokens", tokens=tokens))
+
+    def _answers(self, texts: list[str], outputs: Arrays) -> Iterator[dict[str, Any]]:
+        for text, row in zip(texts, rows_of(outputs), strict=True):
             tokens, tags = decoded(row["tokens"]), decoded(row["tags"])
             answer: dict[str, Any] = {"text": text, "tokens": tokens, "tags": tags}
             if self.kind == "entities":
-                answer["entities"] = [
-                    {
-                        "text": " ".join(tokens[start:end]),
-                        "type": kind,
-                        "start": start,
-                        "end": end,
-                        "confidence": round(float(row["confidence"][start:end].min()), 4),
-                    }
-                    for kind, start, end in entity_spans(tags)
-                ]
+                answer["entities"] = [*_entities(text, tokens, tags, row["confidence"])]
             yield answer
+
+
+def _entities(
+    text: str, tokens: list[str], tags: list[str], confidence: np.ndarray
+) -> Iterator[dict[str, Any]]:
+    places = token_places(text, tokens)
+    for kind, start, end in entity_spans(tags):
+        first, last = places[start][0], places[end - 1][1]
+        yield {
+            "text": text[first:last],
+            "type": kind,
+            "start": start,
+            "end": end,
+            "start_char": first,
+            "end_char": last,
+            "confidence": round(float(confidence[start:end].min()), 4),
+        }
 
 
 def _padded(sentences: Sequence[Sequence[str]]) -> tf.Tensor:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from recipes.kit.data.arrays import DAMAGED
 from recipes.kit.data.facts import Fact
 from recipes.kit.data.intensities import bytes_of, check_bright, top_of
 from recipes.kit.data.source import SPLITS
@@ -22,7 +21,6 @@ SUFFIXES = (".npz", ".npy")
 #: Words in the names of arrays that hold images.
 _IMAGES = {"x", "image", "images", "img", "imgs", "pixels", "data"}
 
-_BROKEN = (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error)
 _EXPECTED = "expected an .npz file with x_train, an .npy file, or a folder of images"
 
 
@@ -32,7 +30,7 @@ def is_stack(path: Path) -> bool:
         return True
     try:
         return _may_hold_images(np.load(path, mmap_mode="r", allow_pickle=False))
-    except _BROKEN:
+    except DAMAGED:
         return True  # Reading it will say what is wrong.
 
 
@@ -74,7 +72,7 @@ def _arrays_of(path: Path) -> dict[str, np.ndarray]:
             if isinstance(file, np.ndarray):
                 return {"": file}
             return {name: file[name] for name in file.files if _is_plain(file, name)}
-    except _BROKEN as error:
+    except DAMAGED as error:
         raise DataError(path, f"{_EXPECTED} ({error})") from None
 
 

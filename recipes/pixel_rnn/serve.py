@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 import zoo
-from recipes.kit.data.images import Canvas, Colour, read_image
+from recipes.kit.data.images import SUFFIXES, Canvas, Colour, read_image
 from recipes.kit.errors import DataError
 from recipes.kit.export import Endpoint
 from recipes.kit.judge import Judgement, worst
@@ -94,6 +94,7 @@ class PixelPredictor(Predictor[np.ndarray]):
     """An exported PixelRNN, warm."""
 
     takes: ClassVar[Literal["texts", "files"]] = "files"
+    suffixes: ClassVar[Sequence[str]] = (*sorted(SUFFIXES), ".npy")
     inputs: ClassVar[Sequence[Field]] = (
         Field(
             "path",

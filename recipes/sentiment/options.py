@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from recipes.kit.data.reading import TextFiles
+from recipes.kit.inputs import TextOptions as Predict
 from recipes.kit.option import option
 from recipes.kit.options import (
     ClassWeightConfig,
@@ -16,7 +17,6 @@ from recipes.kit.options import (
     StackConfig,
     WordConfig,
 )
-from recipes.kit.recipe import NoOptions as Predict
 
 __all__ = ["Config", "Predict"]
 

@@ -37,7 +37,7 @@ from recipes.kit.words import with_vectors, word_dropout, word_options
 from recipes.sentiment import data as texts
 from recipes.sentiment.data import LABELS, Data
 from recipes.sentiment.labels import LabelledText
-from recipes.sentiment.options import Config
+from recipes.sentiment.options import Config, Predict
 from recipes.sentiment.plots import attention
 from recipes.sentiment.serve import ClassifierPredictor, TextClassifier
 
@@ -205,6 +205,7 @@ RECIPE = Recipe(
     portable=portable,
     load=ClassifierPredictor,
     load_test=load_test,
+    predicting=Predict,
     draw=draw,
     space=space,
 )

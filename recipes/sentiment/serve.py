@@ -19,7 +19,8 @@ from recipes.kit.metrics import class_judgement
 from recipes.kit.output import read_record, read_run_config
 from recipes.kit.recipe import Field, Predictor
 from recipes.kit.serving import Served, answer_each, by_length, decoded, not_empty, rows_of
-from recipes.kit.text import TokenEncoder, TokenVocabulary, tokenize
+from recipes.kit.text import TokenEncoder, TokenVocabulary, split_texts, tokenize
+from recipes.kit.unknown import Unknown, notes_of
 from recipes.sentiment.data import LABELS
 from recipes.sentiment.labels import LabelledText
 from recipes.sentiment.options import Config
@@ -115,6 +116,7 @@ class ClassifierPredictor(Predictor[Sequence[LabelledText]]):
             "weights",
             "With attention pooling: pairs of a token and its weight; the weights sum to 1.",
         ),
+        Field("truncated", "flag", "True where the text has more words than the model reads."),
     )
 
     def __init__(self, folder: Path) -> None:
@@ -128,11 +130,22 @@ class ClassifierPredictor(Predictor[Sequence[LabelledText]]):
         """Classify raw texts; see `outputs` for what an answer holds."""
         return answer_each(inputs, not_empty, self._answers, count=_COUNT)
 
+    def unknown(self, examples: Sequence[LabelledText]) -> Sequence[Unknown]:
+        """Classes that the model does not have."""
+        classes = Unknown.among(
+            ((example.label,) for example in examples),
+            self.labels,
+            unit="texts",
+            what="have classes unknown to the model",
+            decides="--label-column of the training decides which column is read.",
+        )
+        return (classes,)
+
     def judge(self, examples: Sequence[LabelledText]) -> Judgement:
         """Classify texts whose classes are known."""
         texts, truth = [each.text for each in examples], [each.label for each in examples]
         judgement = class_judgement("texts", texts, truth, self.probabilities(texts), self.labels)
-        return noted(judgement, self.calibration)
+        return noted(judgement.noting(notes_of(self.unknown(examples))), self.calibration)
 
     def probabilities(self, texts: Sequence[str]) -> np.ndarray:
         """Probabilities of the classes, (texts, classes)."""
@@ -148,6 +161,7 @@ class ClassifierPredictor(Predictor[Sequence[LabelledText]]):
         outputs = self.served("classify", texts=texts)
         labels, best = decoded(outputs.pop("labels")), decoded(outputs.pop("label"))
         for text, label, row in zip(texts, best, rows_of(outputs), strict=True):
+            tokens = decoded(row["tokens"])
             shares = zip(labels, row["probabilities"].tolist(), strict=True)
             answer: dict[str, Any] = {
                 "text": text,
@@ -155,9 +169,10 @@ class ClassifierPredictor(Predictor[Sequence[LabelledText]]):
                 "probabilities": {name: round(share, 4) for name, share in shares},
             }
             if "attention" in row:
-                tokens = decoded(row["tokens"])
                 weights = row["attention"][: len(tokens)].tolist()
                 answer["attention"] = [
                     [token, round(weight, 4)] for token, weight in zip(tokens, weights, strict=True)
                 ]
+            if len(tokens) == self.config.max_tokens < len(split_texts([text])[0]):
+                answer["truncated"] = True
             yield answer

@@ -35,7 +35,7 @@ from recipes.series_classification.ts import read_ts
 _Parts = dict[str, tuple[LabelledSeries, ...]]
 
 #: Where a folder holds a set in several formats, the first of these is read.
-_FORMATS = (".ts", ".npz", ".csv", ".tsv", ".txt")
+FORMATS = (".ts", ".npz", ".csv", ".tsv", ".txt")
 
 #: Shares of the training part that missing parts get; a small one gives more to validate on.
 _TEST, _VALID, _VALID_OF_FEW = 0.2, 0.1, 0.2
@@ -164,14 +164,14 @@ def _whole(path: Path, config: Config) -> tuple[LabelledSeries, ...]:
 
 def _files_of(folder: Path) -> dict[str, Path]:
     """The file of each part, all in one format."""
-    for suffix in _FORMATS:
+    for suffix in FORMATS:
         if files_of_splits(folder, [suffix]):
             return find_splits(folder, [suffix])
     seen = [path.name for path in data_files(folder)]
     seen += [f"{path.name}/" for path in sorted(folder.iterdir()) if path.is_dir()]
     raise UserError(
         f"{folder}: expected files that name a split, such as NAME_TRAIN.ts and NAME_TEST.ts "
-        f"({', '.join(_FORMATS)}), found {', '.join(seen[:5]) or 'nothing'}"
+        f"({', '.join(FORMATS)}), found {', '.join(seen[:5]) or 'nothing'}"
     )
 
 

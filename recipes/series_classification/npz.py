@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
+from recipes.kit.data.arrays import read_arrays
 from recipes.kit.data.source import SPLITS
 from recipes.kit.errors import DataError
 from recipes.series_classification.labelled import (
@@ -28,11 +28,8 @@ def read_npz(path: Path) -> dict[str, tuple[LabelledSeries, ...]]:
     Raises:
         DataError: If it cannot be read, or an array is missing or has another shape.
     """
-    try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            arrays = {name.lower(): file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise DataError(path, f"expected an .npz file with x and y ({error})") from None
+    read = read_arrays(path, "an .npz file with x and y")
+    arrays = {name.lower(): array for name, array in read.items()}
     parts = {
         split: _read(path, arrays, suffix)
         for split, suffix in (("train", ""), *((split, f"_{split}") for split in SPLITS))

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from recipes.kit.option import Group, option
+from recipes.kit.data.reading import TableFiles
+from recipes.kit.option import option
 from recipes.kit.options import (
     CELLS,
     GRADIENT_OPTIONS,
@@ -141,8 +142,8 @@ class Config(StackConfig, DirectionConfig, InitialStateConfig, ClassWeightConfig
 
 
 @dataclass(frozen=True)
-class Predict(Group):
-    """Classify the series of files: one JSON object for each file."""
+class Predict(TableFiles):
+    """Classify the series of files: one answer for each file."""
 
     labels: bool = option(
         True,

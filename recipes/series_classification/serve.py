@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Sequence
+import functools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -16,6 +17,7 @@ from recipes.kit.calibration import Calibration, noted
 from recipes.kit.console import note
 from recipes.kit.data.batches import Example, pad
 from recipes.kit.data.labels import sort_labels
+from recipes.kit.data.reading import as_given
 from recipes.kit.errors import DataError, UserError
 from recipes.kit.export import Endpoint
 from recipes.kit.judge import Judgement
@@ -23,7 +25,8 @@ from recipes.kit.metrics import class_judgement
 from recipes.kit.output import read_record, read_run_config
 from recipes.kit.recipe import Field, Predictor
 from recipes.kit.serving import Served, answer_each, by_length, rows_of
-from recipes.series_classification.data import read_file
+from recipes.kit.unknown import Unknown, notes_of
+from recipes.series_classification.data import FORMATS, read_file
 from recipes.series_classification.labelled import RECORD, LabelledSeries, labels_of
 from recipes.series_classification.options import Config, Predict
 
@@ -93,6 +96,7 @@ class SeriesPredictor(Predictor[Sequence[LabelledSeries]]):
     """An exported classifier, warm."""
 
     takes: ClassVar[Literal["texts", "files"]] = "files"
+    suffixes: ClassVar[Sequence[str]] = FORMATS
     inputs: ClassVar[Sequence[Field]] = (
         Field("path", "series", "A .ts, CSV, TSV or .npz file of one or more series."),
     )
@@ -115,14 +119,34 @@ class SeriesPredictor(Predictor[Sequence[LabelledSeries]]):
         self.config = read_run_config(Config, folder)
         self.served = Served(folder)
 
+    @property
+    def table_columns(self) -> Sequence[str]:
+        """A row of the table for each series."""
+        return ("path", "series", "label", "probabilities", "truth", "attention")
+
+    def table_rows(self, answer: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+        """A row for each series of a file."""
+        return ({"path": answer["path"], **series} for series in answer["series"])
+
     def predict(
         self, inputs: Iterable[Path], options: Predict | None = None
     ) -> Iterator[dict[str, Any]]:
         """Classify the series of files; see `outputs` for what an answer holds."""
-        labelled = (options or Predict()).labels
-        return answer_each(
-            inputs, lambda path: self._read(path, labelled), self._answers, count=_FILES
+        chosen = options or Predict()
+        config = as_given(self.config, chosen)
+        read = functools.partial(self._read, config=config, labelled=chosen.labels)
+        return answer_each(inputs, read, self._answers, count=_FILES)
+
+    def unknown(self, examples: Sequence[LabelledSeries]) -> Sequence[Unknown]:
+        """Classes that the model does not have."""
+        classes = Unknown.among(
+            ((label,) for label in labels_of(examples)),
+            self.labels,
+            unit="series",
+            what="have classes unknown to the model",
+            decides="--label-column of the training decides which column is read.",
         )
+        return (classes,)
 
     def judge(self, examples: Sequence[LabelledSeries]) -> Judgement:
         """Classify series with known classes."""
@@ -132,7 +156,8 @@ class SeriesPredictor(Predictor[Sequence[LabelledSeries]]):
         judgement = class_judgement(
             "series", names, labels_of(examples), probabilities, self.labels
         )
-        return noted(dataclasses.replace(judgement, answers=rows), self.calibration)
+        judgement = dataclasses.replace(judgement, answers=rows)
+        return noted(judgement.noting(notes_of(self.unknown(examples))), self.calibration)
 
     def probabilities(self, series: Sequence[LabelledSeries]) -> np.ndarray:
         """(series, classes)."""
@@ -178,11 +203,11 @@ class SeriesPredictor(Predictor[Sequence[LabelledSeries]]):
         for label in sort_labels(classes - {*self.labels})[:10]:
             note(f"never seen in training, so never right: {label}")
 
-    def _read(self, path: Path, labelled: bool) -> _File:
+    def _read(self, path: Path, config: Config, labelled: bool) -> _File:
         if not path.is_file():
             problem = "is a folder" if path.is_dir() else "no such file"
             raise UserError(f"{path}: {problem}; expected a .ts, .csv, .tsv, .txt or .npz file.")
-        parts = read_file(path, self.config, labelled=labelled)
+        parts = read_file(path, config, labelled=labelled)
         series = [each for part in parts.values() for each in part]
         self.check_channels(series, str(path))
         self.check_classes(series, str(path))

@@ -65,7 +65,7 @@ def _header(path: Path, lines: Iterable[tuple[int, str]]) -> _Header:
             continue
         if line[0] != "@":
             raise DataError(path, f"expected tags and then @data, found {line[:40]!r}", line=number)
-        tag, *words = line[1:].split()
+        tag, *words = line[1:].split() or [""]
         if tag.lower() == "data":
             if header.labelled is None:
                 raise DataError(path, "expected the tag @classLabel before @data", line=number)

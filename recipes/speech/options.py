@@ -205,7 +205,7 @@ class Config(
 
 @dataclass(frozen=True)
 class Predict(Group):
-    """Transcribe sound files: one JSON object for each."""
+    """Transcribe sound files: one answer for each."""
 
     heading: ClassVar[str] = "search of answers"
 

@@ -14,13 +14,14 @@ import tensorflow as tf
 import zoo
 from custom_layers import ctc_alignment
 from recipes.kit.console import note
-from recipes.kit.data.audio import from_int16, is_silent, read_audio
+from recipes.kit.data.audio import SUFFIXES, from_int16, is_silent, read_audio
 from recipes.kit.data.batches import pad
 from recipes.kit.export import Endpoint
 from recipes.kit.judge import Judgement, worst
 from recipes.kit.output import read_record, read_run_config
 from recipes.kit.recipe import Field, Predictor
 from recipes.kit.serving import Arrays, Served, answer_each, by_length, rows_of
+from recipes.kit.unknown import Unknown, notes_of
 from recipes.speech.clips import Clip
 from recipes.speech.data import ABOUT
 from recipes.speech.metrics import speech_statistics
@@ -133,6 +134,7 @@ class TranscriberPredictor(Predictor[Sequence[Clip]]):
     """An exported acoustic model, warm."""
 
     takes: ClassVar[Literal["texts", "files"]] = "files"
+    suffixes: ClassVar[Sequence[str]] = SUFFIXES
     inputs: ClassVar[Sequence[Field]] = (
         Field("path", "sound", "A sound file, of any sampling rate and number of channels."),
     )
@@ -152,6 +154,8 @@ class TranscriberPredictor(Predictor[Sequence[Clip]]):
     def __init__(self, folder: Path) -> None:
         record = read_record(folder / ABOUT, ("sampling_rate", "symbols"))
         self.sampling_rate: int = record["sampling_rate"]
+        #: What it can write: the first symbol of the record is the blank.
+        self.symbols: list[str] = record["symbols"][1:]
         self.config = read_run_config(Config, folder)
         self.served = Served(folder)
 
@@ -161,6 +165,18 @@ class TranscriberPredictor(Predictor[Sequence[Clip]]):
         """Transcribe sound files; see `outputs` for what an answer holds."""
         answers = functools.partial(self._answers, options=options or Predict())
         return answer_each(inputs, self._read, answers, count=_COUNT)
+
+    def unknown(self, examples: Sequence[Clip]) -> Sequence[Unknown]:
+        """Symbols of the transcripts that the model cannot write."""
+        symbols = Unknown.among(
+            (clip.text for clip in examples),
+            self.symbols,
+            unit="clips",
+            what="have transcripts with symbols unknown to the model",
+            decides="Transcripts must be written as those of the training were; its --lowercase "
+            "applies to them.",
+        )
+        return (symbols,)
 
     def judge(self, examples: Sequence[Clip]) -> Judgement:
         """Transcribe clips with transcripts, by beam and by greedy search."""
@@ -182,7 +198,8 @@ class TranscriberPredictor(Predictor[Sequence[Clip]]):
             }
 
         rows = worst(row, errors, scores)
-        return Judgement(statistics, rows, len(examples), "cer, the highest first", answers)
+        judgement = Judgement(statistics, rows, len(examples), "cer, the highest first", answers)
+        return judgement.noting(notes_of(self.unknown(examples)))
 
     def transcribe(
         self, waveforms: Sequence[np.ndarray], signature: str = "transcribe"

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from recipes.kit.data.reading import TextFiles
+from recipes.kit.data.reading import Encoded, TextFiles
 from recipes.kit.errors import UserError
-from recipes.kit.option import Group, option
+from recipes.kit.option import option
 from recipes.kit.options import (
     DirectionConfig,
     FitConfig,
@@ -145,8 +145,8 @@ class Config(TextFiles, StackConfig, DirectionConfig, InitialStateConfig, FitCon
 
 
 @dataclass(frozen=True)
-class Predict(Group):
-    """Translate texts: one JSON object for each, with its translation, the score, other hypotheses,
+class Predict(Encoded):
+    """Translate texts: one answer for each, with its translation, the score, other hypotheses,
     and what each piece was made from."""
 
     heading: ClassVar[str] = "search of answers"

@@ -16,11 +16,13 @@ from recipes.kit.console import say
 from recipes.kit.data.batches import Example
 from recipes.kit.export import Endpoint
 from recipes.kit.judge import Judgement, worst
-from recipes.kit.output import read_run_config
+from recipes.kit.output import read_record, read_run_config
+from recipes.kit.pieces import SentencePieces
 from recipes.kit.recipe import Field, Predictor
 from recipes.kit.serving import Served, answer_each, by_length, not_empty, rows_of
-from recipes.kit.vocabulary import BOUNDARY_ID
-from recipes.translation.data import Data, by_source
+from recipes.kit.unknown import Unknown, notes_of
+from recipes.kit.vocabulary import BOUNDARY_ID, Level, Vocabulary
+from recipes.translation.data import PIECES, Data, by_source
 from recipes.translation.formats import Pair
 from recipes.translation.metrics import (
     sentence_scores,
@@ -139,10 +141,16 @@ class TranslatorPredictor(Predictor[Sequence[Pair]]):
             "How much each piece of the translation looks at each piece of the sentence: a row for "
             "each of `tokens`, which adds up to 1.",
         ),
+        Field(
+            "truncated",
+            "flag",
+            "True where the translation has as many pieces as there can be and does not end.",
+        ),
     )
 
     def __init__(self, folder: Path) -> None:
         self.config = read_run_config(Config, folder)
+        self._folder = folder
         self.served = Served(folder)
 
     def predict(self, inputs: Iterable[str], options: Any = None) -> Iterator[dict[str, Any]]:
@@ -156,6 +164,24 @@ class TranslatorPredictor(Predictor[Sequence[Pair]]):
                 yield _answer(text, row, attention=chosen.attention)
 
         return answer_each(inputs, not_empty, answer, count=_COUNT)
+
+    def unknown(self, examples: Sequence[Pair]) -> Sequence[Unknown]:
+        """Pieces of either side that the model does not know."""
+        record = read_record(self._folder / PIECES, ("level", "source", "target"))
+        level: Level = record["level"]
+        sides = {
+            "sources": ("source", (pair.source for pair in examples)),
+            "translations": ("target", (pair.target for pair in examples)),
+        }
+        return [
+            Unknown.among(
+                SentencePieces(Vocabulary(level, tuple(record[name]))).split_all(texts),
+                record[name],
+                unit=unit,
+                what=f"have {level}s unknown to the model",
+            )
+            for unit, (name, texts) in sides.items()
+        ]
 
     def judge(self, examples: Sequence[Pair]) -> Judgement:
         """Translate pairs, by beam search and by greedy search; each source is translated once and
@@ -173,7 +199,7 @@ class TranslatorPredictor(Predictor[Sequence[Pair]]):
                 "chrf": round(float(scores[index]), 2),
             }
 
-        return Judgement(
+        judgement = Judgement(
             translation_statistics(
                 {"": answers, "greedy_": self.translate(sources, "greedy")}, references
             ),
@@ -182,6 +208,7 @@ class TranslatorPredictor(Predictor[Sequence[Pair]]):
             "chrf, the lowest first",
             answers,
         )
+        return judgement.noting(notes_of(self.unknown(examples)))
 
     def translate(self, texts: Sequence[str], signature: str = "translate") -> list[str]:
         """The translation of each text, by the search of a signature."""
@@ -214,4 +241,6 @@ def _answer(text: str, row: Mapping[str, Any], *, attention: bool) -> dict[str, 
         weights = row["attention"][: len(target), : len(source)]
         answer["source_tokens"], answer["tokens"] = source, target
         answer["attention"] = np.round(weights.astype(float), 4).tolist()
+    if all(row["tokens"]):  # None of them is the end.
+        answer["truncated"] = True
     return answer

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from recipes.kit.data.facts import Fact
-from recipes.kit.data.reading import AS_FOUND, TextFiles
+from recipes.kit.data.reading import AS_FOUND, Encoded, TextFiles
 from recipes.kit.errors import DataError
 
 _NOT_DATA = re.compile(
@@ -134,7 +134,7 @@ def _decoded_lines(file: Any, encoding: str) -> Iterator[str]:
             yield from text
 
 
-def encoding_of(head: bytes, reading: TextFiles = AS_FOUND) -> str:
+def encoding_of(head: bytes, reading: Encoded = AS_FOUND) -> str:
     """The encoding of a file: that of the options, else by its first bytes, else UTF-8."""
     if reading.encoding is not None:
         return reading.encoding

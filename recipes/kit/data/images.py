@@ -18,6 +18,7 @@ from typing import Literal
 import numpy as np
 from PIL import ExifTags, Image, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
+from recipes.kit.data.arrays import DAMAGED
 from recipes.kit.data.intensities import bytes_of, scaled, top_of
 from recipes.kit.errors import DataError
 
@@ -296,7 +297,7 @@ def _mapped(path: Path) -> np.ndarray:
     """An array that holds one image; only its header has been read."""
     try:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
-    except _BROKEN as error:
+    except DAMAGED as error:
         raise BrokenImage(path, f"cannot be read as an array: {error}") from None
     if not isinstance(array, np.ndarray) or array.ndim not in (2, 3) or not array.size:
         shape = getattr(array, "shape", "several arrays")

@@ -8,9 +8,9 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal, TypeVar
 
 from recipes.kit.errors import UserError
-from recipes.kit.option import Group, option
+from recipes.kit.option import Group, NoEffect, option
 
-R = TypeVar("R", bound="Files")
+R = TypeVar("R", bound=Group)
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,10 @@ class Files(Group):
 
 
 @dataclass(frozen=True)
-class TextFiles(Files):
-    """How text files are read."""
+class Encoded(Group):
+    """How the bytes of text files are read."""
+
+    heading: ClassVar[str] = "data"
 
     encoding: str | None = option(
         None,
@@ -46,6 +48,11 @@ class TextFiles(Files):
                     f"--encoding {self.encoding}: no such encoding; expected one that Python "
                     "knows, such as utf-8, latin-1, cp1252 or utf-16."
                 ) from None
+
+
+@dataclass(frozen=True)
+class TextFiles(Encoded, Files):
+    """How text files are read."""
 
 
 @dataclass(frozen=True)
@@ -88,10 +95,15 @@ def as_given(config: R, given: Any) -> R:
     Args:
         config: That of a trained model; its own data may be of another kind.
         given: Options of the command.
+
+    Raises:
+        NoEffect: If one of these is not an option of the model's recipe.
     """
-    result = copy.copy(config)
-    for name in {*reading_options(config)} & {*reading_options(given)}:
+    result, known = copy.copy(config), {*reading_options(config)}
+    for name in reading_options(given):
         if value := getattr(given, name):
+            if name not in known:
+                raise NoEffect(name, "on the data of this model")
             # Not `replace`: what has no effect on the data of the training may have one here.
             object.__setattr__(result, name, value)
     return result

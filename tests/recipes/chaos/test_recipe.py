@@ -170,6 +170,10 @@ def test_predict_goes_on_with_a_file(
     np.testing.assert_allclose(
         answer["predictions"][-1], answer["continuation"][0], rtol=1e-8, atol=1e-10
     )
+    rows = [*NetworkPredictor(trained).table_rows(answer)]
+    assert len(rows) == 2 * 204
+    last = {"part": "continuation", "step": 4, "target": "flow"}
+    assert rows[7] == {"path": str(path), **last, "value": answer["continuation"][3][1]}
 
 
 def test_one_answer_for_each_file(

@@ -314,7 +314,7 @@ def test_evaluate_prints_json_last(capsys, trained, corpus):
 
 def test_predict_takes_text_files_and_stdin(capsys, monkeypatch, trained, tmp_path):
     lines = tmp_path / "lines.txt"
-    lines.write_text("Ada met Alan in Oslo.\n\nGrace met Linus in Rome.\n", encoding="utf-8")
+    lines.write_text("Ada met Alan in Oslo.\nGrace met Linus in Rome.\n", encoding="utf-8")
     stdin = io.TextIOWrapper(io.BytesIO(b"Barbara met Donald in Lima.\n"))
     monkeypatch.setattr("sys.stdin", stdin)
     assert main(["predict", str(trained), "Ada met Alan in Oslo.", str(lines), "-"]) == 0

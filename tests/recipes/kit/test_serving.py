@@ -12,8 +12,17 @@ import tensorflow as tf
 from hypothesis import given
 from hypothesis import strategies as st
 
+from recipes.kit.data.facts import Fact
 from recipes.kit.errors import DataError, UserError
-from recipes.kit.serving import Served, answer_each, by_length, decoded, not_empty, rows_of
+from recipes.kit.serving import (
+    Served,
+    answer_each,
+    by_length,
+    decoded,
+    not_empty,
+    note_new,
+    rows_of,
+)
 
 TEXTS = tf.TensorSpec([None], tf.string, name="texts")
 VALUES = tf.TensorSpec([None, None, 3], tf.float32, name="values")
@@ -191,6 +200,26 @@ def test_only_errors_of_the_user_become_answers() -> None:
     path = Path("a") / "b.csv"
     (answer,) = answer_each([path], lambda path: read(path.name), doubled, count=1)
     assert answer == {"input": str(path), "error": "b.csv: is not a number"}
+
+
+def test_a_file_that_cannot_be_opened_costs_only_itself(tmp_path: Path) -> None:
+    (tmp_path / "1").write_text("1")
+    paths = [tmp_path / "1", tmp_path / "none", tmp_path, tmp_path / "1"]
+    answers = [*answer_each(paths, lambda path: int(path.read_text()), doubled, count=4)]
+    assert answers[0] == answers[3] == {"number": 1, "double": 2}
+    assert answers[1]["error"] == f"{paths[1]}: cannot be read: No such file or directory."
+    assert answers[2] == {
+        "input": str(tmp_path),
+        "error": f"{tmp_path}: cannot be read: Is a directory.",
+    }
+
+
+def test_facts_are_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    said: set[Fact] = set()
+    note_new([Fact("clock", "days"), Fact("gaps", "none")], said)
+    note_new([Fact("clock", "days"), Fact("gaps", "3")], said)
+    shown = capsys.readouterr().err
+    assert [shown.count(text) for text in ("clock: days", "gaps: none", "gaps: 3")] == [1, 1, 1]
 
 
 def test_texts_must_hold_something() -> None:

@@ -162,6 +162,14 @@ def test_one_answer_for_each_prompt_by_itself(predictor: GeneratorPredictor) -> 
     assert len(nats) == 5 and answers[2]["nats_per_token"] == round(float(nats[:-1].mean()), 4)
 
 
+def test_characters_the_model_does_not_know(predictor: GeneratorPredictor) -> None:
+    assert predictor.judge(["abcd "]).notes == ()
+    (sentence,) = predictor.judge(["abxd ", "aba?"]).notes
+    assert sentence == (
+        "2 of 9 characters (22.2 %) are unknown to the model: '?' (11.1 %), x (11.1 %)."
+    )
+
+
 def test_predict_and_evaluate(
     trained: Path, text: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -156,7 +156,40 @@ def test_one_answer_for_each_text(trained: Path) -> None:
             assert answer["text"] == text and answer["label"] in ("bad", "fair", "good")
         else:
             assert answer == {"input": text, "error": "is empty; expected text."}
-    assert {field.name for field in predictor.outputs} == {*answers[0]}
+    assert {field.name for field in predictor.outputs} == {*answers[0], "truncated"}
+
+
+def test_a_text_that_is_cut_says_so(trained: Path) -> None:
+    predictor = recipe.RECIPE.load(trained)
+    most = predictor.config.max_tokens
+    fits, cut = predictor.predict(["film " * most, "film " * (most + 1)])
+    assert "truncated" not in fits and cut["truncated"] is True
+    assert len(cut["attention"]) == most and cut["probabilities"] == fits["probabilities"]
+
+
+def test_classes_the_model_does_not_know(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "others.tsv"
+    labels = ["good", "mixed", "good", "bad"] * 5
+    rows = [f"it was {label}ish {number}\t{label}" for number, label in enumerate(labels)]
+    file.write_text("\n".join(["text\tlabel", *rows]) + "\n")
+    capsys.readouterr()
+    assert main(["evaluate", str(trained), "--data", str(file)]) == 0
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["accuracy"] == pytest.approx(0.75)
+    assert (
+        "5 of 20 texts (25.0 %) have classes unknown to the model, so they count as wrong: mixed "
+        "(25.0 %)."
+    ) in shown.err
+    file.write_text(file.read_text().replace("\tgood", "\t1").replace("\tbad", "\t0"))
+    assert main(["evaluate", str(trained), "--data", str(file)]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert (
+        "others.tsv: all 20 texts have classes unknown to the model: expected bad, fair, good; "
+        "found 1, 0, mixed. --label-column of the training decides which column is read."
+    ) in shown.err
 
 
 def test_a_config_of_an_earlier_version(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import shutil
 import subprocess
@@ -151,7 +153,33 @@ def test_predict_and_evaluate(
     assert answer["probabilities"] == pytest.approx(answers[4]["probabilities"], abs=2e-3)
     (tmp_path / "none.csv").write_text("id,x,y,label\na,1,2,up\na,1,2,up\n")
     assert main(["evaluate", str(trained), "--data", str(tmp_path / "none.csv")]) == 2
-    assert "expected the classes alone, left, right, found up" in capsys.readouterr().err
+    message = "have classes unknown to the model: expected alone, left, right; found up. "
+    assert message in capsys.readouterr().err
+    (tmp_path / "some.csv").write_text("id,x,y,label\na,1,2,up\na,1,2,up\nb,1,2,left\n")
+    assert main(["evaluate", str(trained), "--data", str(tmp_path / "some.csv")]) == 0
+    message = "1 of 2 series (50.0 %) have classes unknown to the model, so they count as wrong: up"
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_table_of_answers_has_a_row_for_each_series(
+    trained: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "b.csv").write_text("id,x,y,label\nu,1,2,left\nu,1,2,left\nv,3,4,right\n")
+    (tmp_path / "a.csv").write_text("id,x,y\nw,1,2\n")
+    (tmp_path / "._a.csv").write_text("no table")
+    capsys.readouterr()
+    assert main(["predict", str(trained), str(tmp_path), "none.csv", "--format", "csv"]) == 2
+    rows = [*csv.DictReader(io.StringIO(capsys.readouterr().out))]
+    assert [(Path(row["path"]).name, row["series"], row["truth"]) for row in rows] == [
+        ("a.csv", "w", ""),
+        ("b.csv", "u", "left"),
+        ("b.csv", "v", "right"),
+        ("", "", ""),
+    ]
+    assert set(json.loads(rows[0]["probabilities"])) == {"alone", "left", "right"}
+    assert len(json.loads(rows[1]["attention"])) == 2
+    assert rows[3]["input"] == "none.csv" and "no such file" in rows[3]["error"]
 
 
 @pytest.mark.slow

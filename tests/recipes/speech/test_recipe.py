@@ -26,10 +26,17 @@ from recipes.kit.errors import UserError
 from recipes.kit.output import read_run_config
 from recipes.kit.recipe import Run
 from recipes.speech import recipe
+from recipes.speech.clips import Clip
 from recipes.speech.data import too_short
 from recipes.speech.metrics import confusions, speech_metrics
 from recipes.speech.options import Config
-from recipes.speech.serve import Transcriber, texts_of, timed_letters, transcribe_all
+from recipes.speech.serve import (
+    Transcriber,
+    TranscriberPredictor,
+    texts_of,
+    timed_letters,
+    transcribe_all,
+)
 
 RATE = 2000
 HERTZ = {"a": 150.0, "b": 300.0, "c": 600.0}
@@ -113,6 +120,19 @@ def test_it_learns_and_says_so(trained: Path) -> None:
     assert "empty.wav: expected sound, found 0 bytes" in (trained / "data.json").read_text()
     for name in ("alignment", "confusion", "curves"):
         assert (trained / "plots" / f"{name}.png").stat().st_size > 5_000
+
+
+def test_symbols_the_model_cannot_write(trained: Path) -> None:
+    predictor = TranscriberPredictor(trained)
+    clips = [Clip(np.zeros(RATE, "int16"), text, text) for text in ("ab", "a-b", "A", "b")]
+    some, every = predictor.unknown(clips)[0], predictor.unknown(clips[1:3])[0]
+    assert some.notes == (
+        "2 of 4 clips (50.0 %) have transcripts with symbols unknown to the model, so they count "
+        "as wrong: '-' (25.0 %), A (25.0 %).",
+    )
+    assert some.notes[0] in predictor.judge(clips).notes
+    with pytest.raises(UserError, match="all 2 clips have .*: expected a, b, c.*--lowercase"):
+        every.check(Source.parse("x"))
 
 
 def test_predict_and_evaluate(

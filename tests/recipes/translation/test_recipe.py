@@ -21,11 +21,12 @@ from recipes.kit.errors import UserError
 from recipes.kit.export import for_serving
 from recipes.kit.pieces import SentencePieces
 from recipes.kit.recipe import Run
+from recipes.kit.unknown import notes_of
 from recipes.kit.vocabulary import Vocabulary
 from recipes.translation import recipe
 from recipes.translation.data import Data
 from recipes.translation.formats import Pair
-from recipes.translation.options import Config
+from recipes.translation.options import Config, Predict
 from recipes.translation.serve import Translator, TranslatorPredictor
 
 QUICK = ["--units", "32", "--embedding-dim", "16", "--learning-rate", "0.02", "--dropout", "0"]
@@ -272,6 +273,31 @@ def test_one_answer_for_each_sentence(predictor: TranslatorPredictor) -> None:
     (alone,) = predictor.predict(texts[:1])
     assert alone["tokens"] == answers[0]["tokens"]
     np.testing.assert_allclose(alone["attention"], answers[0]["attention"], atol=2e-4)
+
+
+def test_a_translation_that_does_not_end_says_so(
+    predictor: TranslatorPredictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (whole,) = predictor.predict(["one two three"])
+    assert "truncated" not in whole
+    served = predictor.served
+
+    def endless(signature: str, **inputs: Any) -> dict[str, np.ndarray]:
+        answer = served(signature, **inputs)
+        return {**answer, "tokens": np.full_like(answer["tokens"], b"uno")}
+
+    monkeypatch.setattr(predictor, "served", endless)
+    (cut,) = predictor.predict(["one two three"], Predict(attention=False))
+    assert cut["truncated"] is True
+
+
+def test_words_the_model_does_not_know(predictor: TranslatorPredictor) -> None:
+    pairs = [Pair("one two", "dos uno"), Pair("one zwei", "dos uno"), Pair("one", "eins")]
+    assert notes_of(predictor.unknown(pairs)) == (
+        "1 of 3 sources (33.3 %) have words unknown to the model: \u2581zwei (33.3 %).",
+        "1 of 3 translations (33.3 %) have words unknown to the model: \u2581eins (33.3 %).",
+    )
+    assert predictor.judge(pairs).notes == notes_of(predictor.unknown(pairs))
 
 
 def test_no_texts_have_no_answers(predictor: TranslatorPredictor) -> None:
