@@ -106,10 +106,10 @@ def read_documents(path: Path, config: Config) -> tuple[tuple[str, ...], list[Fa
             "is a table; expected running text (a .txt file), or JSONL with a field 'text' for "
             "each document",
         )
-    texts, facts = [read_text(path, config)], encoding_fact([path], config)
+    facts: list[Fact] = []
+    texts = [read_text(path, config)]
     if suffix in _RECORDS:
-        texts, more = _records(path, texts[0], config)
-        facts = [*more, *facts]
+        texts, facts = _records(path, texts[0], config)
     documents = tuple(part for text in texts for part in _parts(text, config) if part.strip())
     if not documents:
         raise DataError(path, "holds no text")
@@ -168,6 +168,7 @@ def _readers(config: Config) -> Readers[str]:
         names = {split: [path.name for path in files] for split, files in paths.items()}
         counts = {split: len(texts) for split, texts in documents.items()}
         first = Fact("first text", shortened(next(iter(documents.values()))[0]))
+        every += encoding_fact((path for files in paths.values() for path in files), config)
         return Found(documents, (files_fact(names, counts), first, *dict.fromkeys(every)))
 
     return Readers(

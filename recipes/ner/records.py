@@ -52,7 +52,10 @@ def read_table(
             line=1,
         )
     delimiter = next(mark for mark in "\t;," if mark in header)
-    (_, first), *rows = [row for row in csv_rows(path, text, delimiter)]
+    rows = csv_rows(path, text, delimiter)
+    while is_blank(rows[0][1]):
+        del rows[0]
+    (_, first), *rows = rows
     names = [name.strip() for name in first]
     small = [name.lower() for name in names]
     token = _column(path, small, token_column, TOKENS)

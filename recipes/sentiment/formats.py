@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from recipes.kit.data.facts import Fact
-from recipes.kit.data.files import encoding_fact, read_text, suffix_of
+from recipes.kit.data.facts import Fact, listed
+from recipes.kit.data.files import read_text, suffix_of
 from recipes.kit.data.reading import TableFiles, TextFiles
 from recipes.kit.data.rows import json_rows
 from recipes.kit.data.tables import read_table
@@ -31,7 +31,7 @@ class Texts:
 
     Attributes:
         examples: In their order.
-        facts: What was understood of its encoding, its rows and its labels.
+        facts: What was understood of its rows and its labels.
         columns: Which columns or fields were taken; empty for lines `label text`.
         like: The columns of a table, for the other files of a set.
     """
@@ -76,8 +76,7 @@ def read_file(
     examples = read.rows.examples()
     if training and wanted.label is None:
         check_labels_repeat(path, read.rows, read.where)
-    facts = (*read.facts, *read.rows.facts(), *encoding_fact([path], config))
-    return Texts(examples, facts, read.columns, read.like)
+    return Texts(examples, (*read.facts, *read.rows.facts()), read.columns, read.like)
 
 
 class _Read(NamedTuple):
@@ -133,7 +132,7 @@ def _field(
     by_small = {name.lower(): name for name in record}
     name = next((by_small[n.lower()] for n in names if n.lower() in by_small), None)
     if name is None:
-        have = ", ".join(record) or "none"
+        have = listed(record) or "none"
         raise DataError(
             path,
             f"expected a field {' or '.join(names)} for the {what}, found {have}; "

@@ -21,6 +21,9 @@ _FEW = 1 / 20
 #: Words in names of files that can only be classes.
 _CLASSES = {"pos", "neg", "neu", "positive", "negative", "neutral", "spam", "ham"}
 
+#: What a label looks like: no bracket, quotation mark or comma.
+_NAME = re.compile(r"[\w+.:/#-]+")
+
 _NUMBER = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 
 
@@ -84,7 +87,9 @@ def _add_marked(rows: Rows, number: int, line: str) -> None:
 def _begin_with_labels(lines: Sequence[str]) -> bool:
     """Whether first words are labels: numbers, or few that repeat."""
     firsts = [line.split(maxsplit=1)[0] for line in lines if line.strip()]
-    return all(map(_NUMBER.fullmatch, firsts)) or 1 < len({*firsts}) <= _FEW * len(firsts)
+    if all(map(_NUMBER.fullmatch, firsts)):
+        return True
+    return all(map(_NAME.fullmatch, firsts)) and 1 < len({*firsts}) <= _FEW * len(firsts)
 
 
 def class_files(paths: Sequence[Path], reading: TextFiles) -> Mapping[str, Path] | None:

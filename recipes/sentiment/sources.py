@@ -37,10 +37,12 @@ class _Part:
     Attributes:
         texts: Its examples, and what was understood.
         names: Of the files or folders it was read from.
+        files: All files it was read from.
     """
 
     texts: Texts
     names: Sequence[str]
+    files: Sequence[Path]
 
 
 def read_files(
@@ -83,6 +85,7 @@ def read_files(
     example = first.examples[0]
     facts.append(Fact("first text", f"{shortened(example.text)!r} is {example.label}"))
     every = [fact for part in parts.values() for fact in part.texts.facts]
+    every += encoding_fact((file for part in parts.values() for file in part.files), config)
     splits = {split: part.texts.examples for split, part in parts.items()}
     return Found(splits, (*facts, *dict.fromkeys(every)))
 
@@ -166,7 +169,7 @@ def _read_part(
     if len(paths) == 1 and paths[0].is_dir():
         return _read_class_folder(paths[0], config)
     if len(paths) == 1:
-        return _Part(read_file(paths[0], config, like, training=training), _names(paths))
+        return _Part(read_file(paths[0], config, like, training=training), _names(paths), paths)
     classes = None if any(path.is_dir() for path in paths) else class_files(paths, config)
     if classes is None:
         raise UserError(
@@ -177,9 +180,8 @@ def _read_part(
     by_file = ", ".join(f"{path.name} is {label}" for label, path in classes.items())
     facts = [Fact("class files", f"a class each, a text a line: {by_file}")]
     facts += [fact for rows in every.values() for fact in rows.facts()]
-    facts += encoding_fact(paths, config)
     examples = tuple(example for rows in every.values() for example in rows.examples())
-    return _Part(Texts(examples, tuple(facts)), _names(paths))
+    return _Part(Texts(examples, tuple(facts)), _names(paths), paths)
 
 
 def _read_class_folder(folder: Path, config: Config) -> _Part:
@@ -201,5 +203,6 @@ def _read_class_folder(folder: Path, config: Config) -> _Part:
     facts = [Fact("class files", f"a folder for each class, a text a file: {shown}")]
     if others := [f"{sub.name}/" for sub in _folders(folder) if sub.name not in classes]:
         facts.append(Fact("left aside", f"no folders of texts with a class: {listed(others)}"))
-    facts += [*encoding_fact(next(iter(classes.values())), config), *left_out.facts()]
-    return _Part(Texts(tuple(examples), tuple(facts)), [f"{folder.name}/"])
+    facts += left_out.facts()
+    every = [file for files in classes.values() for file in files]
+    return _Part(Texts(tuple(examples), tuple(facts)), [f"{folder.name}/"], every)

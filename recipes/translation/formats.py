@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from recipes.kit.data.facts import Fact, listed, shortened
-from recipes.kit.data.files import encoding_fact, read_text, suffix_of
+from recipes.kit.data.files import read_text, suffix_of
 from recipes.kit.data.left_out import LeftOut
 from recipes.kit.data.reading import AS_FOUND, TableFiles, TextFiles
 from recipes.kit.data.rows import Row, json_rows
@@ -89,12 +89,12 @@ def read_pairs(path: Path, wanted: Wanted, reading: TextFiles = AS_FOUND) -> Pai
         DataError: If there is no text, or too many rows lack a side; names file and line.
     """
     if suffix_of(path) in (".json", ".jsonl", ".ndjson"):
-        names, rows, facts = _read_json(path, reading)
-        named = True
+        names, rows = _read_json(path, reading)
+        named, facts = True, []
     else:
         table = _read_cells(path, wanted, reading)
         names, rows, named = list(table.names), table.rows, table.header
-        facts = [fact for fact in table.facts if fact.topic != "table"]
+        facts = [fact for fact in table.facts if fact.topic == "left out"]
     first, second = _places(path, names if named else [], rows, wanted)
     left_out = LeftOut("rows", reading)
     pairs = []
@@ -131,16 +131,18 @@ def _read_cells(path: Path, wanted: Wanted, reading: TextFiles) -> Any:
     if suffix_of(path) != ".csv" and "\t" not in text:
         found = shortened(text.lstrip().partition("\n")[0])
         raise DataError(path, f"expected source TAB target, found {found!r}", line=1)
+    # Between tabs, further columns may be there or not; a comma too many stands in a text.
+    tabs = suffix_of(path) != ".csv"
     return read_table(
         path,
         TableFiles(encoding=reading.encoding, strict=reading.strict),
         is_header=is_header,
-        delimiter=None if suffix_of(path) == ".csv" else "\t",
-        ragged=True,
+        delimiter="\t" if tabs else None,
+        ragged=tabs,
     )
 
 
-def _read_json(path: Path, reading: TextFiles) -> tuple[list[str], Sequence[Row], list[Fact]]:
+def _read_json(path: Path, reading: TextFiles) -> tuple[list[str], Sequence[Row]]:
     """Fields that hold texts, also those below `translation`, as rows of cells."""
     names: list[str] = []
     rows: list[Row] = []
@@ -156,7 +158,7 @@ def _read_json(path: Path, reading: TextFiles) -> tuple[list[str], Sequence[Row]
             f"expected a text in each of two languages, found {listed(names) or 'no texts'}",
             line=rows[0][0] if rows else None,
         )
-    return names, rows, encoding_fact([path], reading)
+    return names, rows
 
 
 def _places(

@@ -145,7 +145,7 @@ def _read_rows(files: Mapping[str, Path], config: Config) -> Raw:
             )
     facts = [files_fact({split: [path.name] for split, path in files.items()}, counts)]
     facts += dict.fromkeys(fact for each in read.values() for fact in each.facts)
-    return Raw(splits, sides, facts=facts)
+    return Raw(splits, sides, facts=[*facts, *encoding_fact(files.values(), config)])
 
 
 def find_aligned(folder: Path) -> Files | None:

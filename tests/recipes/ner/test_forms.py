@@ -188,7 +188,7 @@ def test_tables_and_json(name: str, text: str, tmp_path: Path) -> None:
 
 
 def test_a_quotation_mark_and_another_column_in_a_table(tmp_path: Path) -> None:
-    path = file(tmp_path, 'sent,word,pos,tag\n1,"""",``,O\n1,Ann,NN,B-PER\n', "a.csv")
+    path = file(tmp_path, '\nsent,word,pos,tag\n1,"""",``,O\n1,Ann,NN,B-PER\n', "a.csv")
     assert load_test(path)[0] == Sentence(('"', "Ann"), ("O", "B-PER"))
     assert tags_of(path, tag_column="POS") == ["`` NN"]
     assert tags_of(path, tag_column=2) == ["`` NN"]

@@ -208,6 +208,9 @@ def test_first_words_that_are_no_labels(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="a.txt:1: expected `label text`.*--label-column 0 takes"):
         load(path)
     assert load(path, label_column=0).labels == tuple(sorted(words))
+    trees = write(tmp_path / "d.txt", lambda i: f"({i % 2} (2 A) (3 tree{i}))")
+    with pytest.raises(DataError, match=r"d.txt:1: expected `label text`, found '\(0 \(2 A\)"):
+        load(trees)
     few = write(tmp_path / "b.txt", lambda i: f"{words[i % 3]} is a sentence {i}")
     assert len(load(few).labels) == 3
     assert len(load(write(tmp_path / "c.txt", lambda i: f"{i % 7} words {i}")).labels) == 7

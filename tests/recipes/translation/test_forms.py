@@ -217,6 +217,16 @@ def test_rows_without_a_side_are_left_out(tmp_path: Path) -> None:
         load(write(path, rows() + "only\n" * 4))
 
 
+def test_a_comma_in_a_text_is_no_column(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", rows(",") + "Well, go.,Eh bien, va.\n")
+    data = load(path)
+    assert (
+        every(data) == PAIRS and "a.csv:31 expected 2 columns, found 4" in facts(data)["left out"]
+    )
+    with pytest.raises(DataError, match="a.csv:31: expected 2 columns, found 4"):
+        load(path, strict=True)
+
+
 def test_quotes_that_are_spoken(tmp_path: Path) -> None:
     text = rows() + '"Go!"\t« Va ! »\n"Run!" he said.\t"Cours !"\n'
     assert Pair('"Go!"', "« Va ! »") in every(load(write(tmp_path / "a.tsv", text)))
