@@ -26,11 +26,13 @@ _TABLES = (".tsv", ".csv", ".json", ".jsonl", ".ndjson")
 
 @functools.cache
 def _known() -> frozenset[str]:
-    """Names in English and codes of languages, in small letters."""
+    """Names in English and codes of two letters, in small letters; rarer codes are words as well,
+    such as `tok`, `new` and `raw`."""
     from babel import Locale
 
-    names = Locale("en").languages
-    return frozenset(word.lower() for pair in names.items() for word in pair)
+    languages = Locale("en").languages
+    names = {name.lower() for name in map(str, languages.values()) if len(name) > 3}
+    return frozenset(names | {code for code in languages if len(code) == 2})
 
 
 def is_language(word: str) -> bool:

@@ -56,6 +56,7 @@ def rows(separator: str = "\t") -> str:
         (("src-train.txt", "tgt-train.txt"), "src to tgt"),
         (("train.src", "train.tgt"), "src to tgt"),
         (("train.tok.en", "train.tok.fr"), "en to fr"),
+        (("train.en.tok", "train.fr.tok"), "en to fr"),
         (("train_english.txt", "train_french.txt"), "english to french"),
         (("train.en", "train.pt-BR"), "en to pt-BR"),
         (("europarl-v7.fr-en.en", "europarl-v7.fr-en.fr"), "en to fr"),
