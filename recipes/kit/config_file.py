@@ -140,6 +140,8 @@ def _typed(path: Path, name: str, hint: Any, value: Any) -> Any:
     try:
         if hint is Source:
             return Source.parse(TypeAdapter(str).validate_python(value, strict=True))
+        if hint == tuple[str, ...] and not isinstance(value, list):
+            value = [] if value is None else [value]  # Earlier versions took one at most.
         return TypeAdapter(hint).validate_json(json.dumps(value), strict=True)
     except ValidationError as error:
         reasons = dict.fromkeys(e["msg"].removeprefix("Input should be ") for e in error.errors())

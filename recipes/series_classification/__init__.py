@@ -11,7 +11,9 @@ Result: accuracy 0.992 (0.981)
     rnn-zoo train series_classification --data GunPoint/       yours: .ts, CSV, TSV, .npz
     rnn-zoo predict saved_models/series_classification GunPoint/GunPoint_TEST.ts
 
-Series may have several channels, any lengths and missing values. They are scaled inside the model;
+In a table, a row is a whole series or a step of one; `rnn-zoo check` says which, and what was
+understood of each column. Series may have several channels, any lengths and missing values. They
+are scaled inside the model;
 a recurrent stack reads them, and one vector pooled from its states decides. Or an echo state
 network does, whose readout is found in closed form. It is compared with classifiers that take a
 series as one long row of numbers: logistic regression, and the nearest series of the training part.

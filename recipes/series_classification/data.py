@@ -4,31 +4,40 @@
   pixel by pixel, in a fixed shuffled order.
 - A `.ts` file of the UCR and UEA archives (`recipes.series_classification.ts`), CSV, TSV or text
   (`recipes.series_classification.tables`), or `.npz` (`recipes.series_classification.npz`), all but
-  the last gzipped or not; or a folder whose files name train and test, such as `GunPoint_TRAIN.ts`.
+  the last gzipped or not; or a folder whose files name train and test, such as `GunPoint_TRAIN.ts`;
+  or a file for each part (`--train`, `--valid`, `--test`).
 """
 
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from recipes.kit.data.facts import Fact
-from recipes.kit.data.files import data_files
+from recipes.kit.data.facts import Fact, merged
+from recipes.kit.data.files import data_files, suffix_of
 from recipes.kit.data.labels import classes_of, sort_labels
 from recipes.kit.data.readers import Found, Readers, Splits
 from recipes.kit.data.source import SPLITS, Source
-from recipes.kit.data.splits import files_of_splits, find_splits
+from recipes.kit.data.splits import files_of_splits, find_splits, split_files
 from recipes.kit.earlier import check_known, read_earlier
 from recipes.kit.errors import DataError, UserError
 from recipes.kit.objective import Objective
-from recipes.kit.option import NoEffect
-from recipes.series_classification.labelled import RECORD, LabelledSeries, labels_of
+from recipes.kit.option import NoEffect, options_of
+from recipes.series_classification.labelled import (
+    RECORD,
+    Known,
+    LabelledSeries,
+    SeriesFile,
+    labels_of,
+)
 from recipes.series_classification.npz import read_npz
-from recipes.series_classification.options import Config
+from recipes.series_classification.options import TABLE_OPTIONS, Config
 from recipes.series_classification.tables import read_table
 from recipes.series_classification.ts import read_ts
 
@@ -41,6 +50,9 @@ FORMATS = (".ts", ".npz", ".csv", ".tsv", ".txt")
 _TEST, _VALID, _VALID_OF_FEW = 0.2, 0.1, 0.2
 _SMALL = 1000
 
+#: More classes than this are refused where they are fractions, and where most occur only once.
+_MOST_CLASSES = 20
+
 
 @dataclass(frozen=True)
 class Data(Splits[LabelledSeries]):
@@ -48,9 +60,11 @@ class Data(Splits[LabelledSeries]):
 
     Attributes:
         labels: Every class of train, sorted.
+        known: What its files say of further ones.
     """
 
     labels: tuple[str, ...]
+    known: Known = Known()
 
     @property
     def channels(self) -> int:
@@ -71,10 +85,9 @@ def load(source: Source, config: Config) -> Data:
             series differ in their channels.
         DataError: If a file is malformed; names file and line.
     """
-    splits = readers(config).load(source, seed=config.seed)
-    if source.kind == "files":
-        _check_columns(source.path, config)
     earlier = read_earlier(config, RECORD, ("labels", "channels"))
+    reader = _Reader(config, known_of(earlier) if earlier else Known())
+    splits = reader.readers().load(source, seed=config.seed)
     labels, channels = labels_of(splits.train), splits.train[0].channels
     known = earlier["labels"] if earlier else ()
     check_known(config, "classes", sort_labels({*labels}), known)
@@ -93,80 +106,139 @@ def load(source: Source, config: Config) -> Data:
         understood=(*splits.understood, *shape, *facts),
         licence=splits.licence,
         labels=classes,
+        known=reader.known,
     )
 
 
-def load_test(source: Source, config: Config) -> Sequence[LabelledSeries]:
+def load_test(source: Source, config: Config, known: Known | None = None) -> list[LabelledSeries]:
     """What to evaluate a model on: the test part of the data it was trained on, or that of another
-    source, or all of another file."""
-    return readers(config).load_test(source, seed=config.seed, trained_on=config.data)
+    source, or all of another file.
+
+    Args:
+        source: The source.
+        config: Of the training.
+        known: What the model knows of classes and channels.
+    """
+    readers = _Reader(config, known or Known(), other=source != config.data).readers()
+    return [*readers.load_test(source, seed=config.seed, trained_on=config.data)]
 
 
-def readers(config: Config) -> Readers[LabelledSeries]:
-    """How series are read."""
+def known_of(record: Mapping[str, Any]) -> Known:
+    """What the record of a model says of further files; those of earlier versions say less."""
+    return Known(
+        tuple(record["labels"]),
+        tuple(record.get("names", ())),
+        record.get("label_column"),
+        record["channels"],
+    )
 
-    def files(source: Source) -> Found[LabelledSeries]:
-        path = source.path
-        if path.is_dir():
-            paths = _files_of(path)
-            parts = {split: _whole(file, config) for split, file in paths.items()}
-            names = ", ".join(file.name for file in paths.values())
-        else:
-            parts, names = read_file(path, config), path.name
+
+class _Reader:
+    """Reads series, and knows afterwards what belongs to them.
+
+    Args:
+        config: How files are read.
+        known: What a model knows of classes and channels.
+        other: Whether the files are others than those the config was made for.
+
+    Attributes:
+        known: What the first file says of further ones.
+    """
+
+    def __init__(self, config: Config, known: Known, *, other: bool = False) -> None:
+        self._config, self._other = config, other
+        self.known = known
+
+    def readers(self) -> Readers[LabelledSeries]:
+        """How each kind of source is read."""
+        return Readers(
+            what="series",
+            embedded=lambda: _digits(self._config),
+            files=self._files,
+            complete=_complete,
+        )
+
+    def _files(self, source: Source) -> Found[LabelledSeries]:
+        paths = _paths(source)
+        if not self._other:
+            _check_options([*paths.values()], source, self._config)
+        parts: _Parts = {}
+        facts: dict[str, Sequence[Fact]] = {}
+        sizes, known = [], self.known
+        for split, path in paths.items():
+            file = read_file(path, self._config, known=known)
+            own = file.parts if [*paths] == ["train"] else {split: _whole(path, file)}
+            counts = ", ".join(f"{len(series):,} {part}" for part, series in own.items())
+            sizes.append(f"{path.name}: {counts}")
+            facts[path.name] = file.facts
+            parts.update(own)
+            # What the first file says of classes and channels holds for the others.
+            labels = {each.label for each in next(iter(own.values())) if each.label is not None}
+            known = Known(
+                known.labels or tuple(labels),
+                known.channels or file.channels,
+                known.label or file.label,
+                known.count,
+            )
+        self.known = known
         _check(parts, source)
-        return Found(parts, (Fact("files", names),))
+        if not self._other:
+            _check_labels(labels_of(parts.get("train", ())), source)
+        return Found(parts, (Fact("files", "; ".join(sizes)), *merged(facts)))
 
-    return Readers(what="series", embedded=lambda: _digits(config), files=files, complete=_complete)
 
-
-def read_file(path: Path, config: Config, *, labelled: bool = True) -> _Parts:
-    """The series of a file by part; "train" where the file does not name one.
+def read_file(
+    path: Path, config: Config, *, labelled: bool = True, known: Known | None = None
+) -> SeriesFile:
+    """The series of a file.
 
     Args:
         path: `.ts`, `.npz`, or a table.
-        config: Names of the columns of a table.
-        labelled: Whether rows of a table without a header start with a label.
+        config: Names of the columns of a table, and how files are read.
+        labelled: Whether a table without a column named like one has a column of classes.
+        known: What a model says of classes and channels.
     """
-    suffix = _suffix(path)
+    suffix = suffix_of(path)
     if suffix == ".npz":
         return read_npz(path)
     if suffix == ".ts":
-        return {"train": read_ts(path)}
+        return read_ts(path, config)
     if suffix == ".arff":
         raise DataError(path, "ARFF is not supported; expected .ts, .csv, .tsv, .txt or .npz")
-    return {"train": read_table(path, config, labelled=labelled)}
+    return read_table(path, config, labelled=labelled, known=known)
 
 
-def _check_columns(path: Path, config: Config) -> None:
-    """Refuse the options of columns where no file is a table."""
-    files = [*_files_of(path).values()] if path.is_dir() else [path]
-    if any(_suffix(file) not in (".ts", ".npz") for file in files):
-        return
-    for name in ("series_column", "label_column", "time_column"):
-        if getattr(config, name) is not None:
-            raise NoEffect(name, f"on {path}, which is not a table")
+def _check_options(files: Sequence[Path], source: Source, config: Config) -> None:
+    """Refuse the options of tables, and of text, where no file is one."""
+    suffixes = {suffix_of(file) for file in files}
+    defaults = {option.name: option.default for option in options_of(Config)}
+    idle = () if suffixes - {".ts", ".npz"} else TABLE_OPTIONS
+    for name in (*idle, *(("encoding",) if suffixes == {".npz"} else ())):
+        if getattr(config, name) != defaults[name]:
+            what = "not text" if name == "encoding" else "not a table"
+            raise NoEffect(name, f"on {source}, which is {what}")
 
 
-def _suffix(path: Path) -> str:
-    """The ending of a name in small letters, without that of gzip."""
-    return Path(path.name.lower().removesuffix(".gz")).suffix
-
-
-def _whole(path: Path, config: Config) -> tuple[LabelledSeries, ...]:
-    """All series of a file whose name says which part it is."""
-    parts = read_file(path, config)
-    if [*parts] != ["train"]:
+def _whole(path: Path, file: SeriesFile) -> tuple[LabelledSeries, ...]:
+    """All series of a file that is one of the parts."""
+    if [*file.parts] != ["train"]:
         raise DataError(
-            path, f"is one part by its name, but holds {', '.join(parts)}; expected x and y"
+            path, f"is one of several parts, but holds {', '.join(file.parts)}; expected x and y"
         )
-    return parts["train"]
+    return file.parts["train"]
 
 
-def _files_of(folder: Path) -> dict[str, Path]:
-    """The file of each part, all in one format."""
+def _paths(source: Source) -> dict[str, Path]:
+    """The file of each part; those of a folder all in one format."""
+    if source.parts or not source.path.is_dir():
+        return split_files(source)
+    folder = source.path
     for suffix in FORMATS:
         if files_of_splits(folder, [suffix]):
             return find_splits(folder, [suffix])
+    alone = data_files(folder, FORMATS)
+    if len(alone) == 1:
+        return {"train": alone[0]}
     seen = [path.name for path in data_files(folder)]
     seen += [f"{path.name}/" for path in sorted(folder.iterdir()) if path.is_dir()]
     raise UserError(
@@ -183,13 +255,30 @@ def _check(parts: Mapping[str, Sequence[LabelledSeries]], source: Source) -> Non
             channels = channels or series.channels
             if series.label is None:
                 raise UserError(
-                    f"{source}: series {series.name} ({split}) has no label; expected one for each"
+                    f"{source}: series {series.name} ({split}) has no label; expected one for "
+                    "each (in a table, --label-column names the column of classes)"
                 )
             if series.channels != channels:
                 raise UserError(
                     f"{source}: series {series.name} ({split}) has {series.channels} channels; "
                     f"expected {channels}, as the first"
                 )
+
+
+def _check_labels(labels: Sequence[str], source: Source) -> None:
+    """Refuse numbers to be estimated, and names, in place of classes."""
+    counts = Counter(labels)
+    if len(counts) <= _MOST_CLASSES:
+        return
+    once = sum(count == 1 for count in counts.values())
+    fractions = sum("." in label for label in counts)
+    what = "fractions" if 2 * fractions > len(counts) else "of one series each"
+    if 2 * max(fractions, once) > len(counts):
+        raise UserError(
+            f"{source}: {len(counts):,} different labels ({', '.join([*counts][:3])}, ...), most "
+            f"of them {what}; expected classes, which repeat (in a table, --label-column names "
+            "their column; numbers to be estimated are not classes)"
+        )
 
 
 def _complete(

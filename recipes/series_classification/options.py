@@ -25,8 +25,17 @@ __all__ = ["Config", "Predict"]
 Pooling = Literal["last", "mean", "max", "attention", "snapshots"]
 
 
+#: Options of what only tables have.
+TABLE_OPTIONS = (
+    *("series_column", "label_column", "time_column", "value_columns", "row"),
+    *("decimal", "thousands", "date_format"),
+)
+
+
 @dataclass(frozen=True)
-class Config(StackConfig, DirectionConfig, InitialStateConfig, ClassWeightConfig, FitConfig):
+class Config(
+    StackConfig, DirectionConfig, InitialStateConfig, ClassWeightConfig, TableFiles, FitConfig
+):
     """Options of the series_classification recipe."""
 
     for_little: ClassVar[Mapping[int, Mapping[str, Any]]] = {
@@ -86,21 +95,33 @@ class Config(StackConfig, DirectionConfig, InitialStateConfig, ClassWeightConfig
         at_least=1,
         heading="data",
     )
-    series_column: str | None = option(
+    row: Literal["series", "step"] | None = option(
         None,
-        "In a table with a row per step, the column that says which series a row belongs to. By "
-        "default found by its name (series, id, ...); without one, each row is a series.",
+        "What a row of a table is: a whole series, or a step of one. By default a step where a "
+        "column of series repeats its values, a series where it does not.",
+        heading="data",
+    )
+    series_column: tuple[str, ...] = option(
+        (),
+        "In a table with a row a step, the column that says which series a row belongs to, or the "
+        "columns that say so together. By default found by its name (series, id, ...).",
         heading="data",
     )
     label_column: str | None = option(
         None,
-        "Column of the classes. By default found by its name (label, class, ...); without a "
-        "header, the first.",
+        "Column of the classes, or its number from 0. By default found by its name (label, class, "
+        "...); else the one of text, or the first or last with few values that repeat.",
         heading="data",
     )
     time_column: str | None = option(
         None,
         "Column of time stamps; only their order is checked.",
+        heading="data",
+    )
+    value_columns: tuple[str, ...] = option(
+        (),
+        "Columns of values: the channels, or the steps of a row a series, in this order. By "
+        "default all columns of numbers but ids, times and counters.",
         heading="data",
     )
 
@@ -121,7 +142,7 @@ class Config(StackConfig, DirectionConfig, InitialStateConfig, ClassWeightConfig
     def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
         yield from super().without_effect()
         if self.data.kind == "embedded":
-            yield "with --data embedded", ("series_column", "label_column", "time_column")
+            yield "with --data embedded", TABLE_OPTIONS
         else:
             yield "on your own files", ("permuted", "pixels")
         if self.model == "echo_state":
@@ -147,7 +168,7 @@ class Predict(TableFiles):
 
     labels: bool = option(
         True,
-        "Whether rows of a table without a header start with their class; the answer repeats it "
-        "as `truth`.",
+        "Whether tables have a column of classes though its name does not say so; the answer "
+        "repeats the class as `truth`.",
         heading="data",
     )

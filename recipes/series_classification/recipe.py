@@ -123,7 +123,13 @@ def export(run: Run[Config, Data], model: keras.Model) -> None:
     labels, calibration = run.data.labels, Training(run, model).calibrate()
     classifier = SeriesClassifier(for_serving(model), labels, calibration.temperature)
     save_saved_model(classifier.endpoints, classifier.resources, run.folder / SAVED_MODEL)
-    record = {"labels": labels, "channels": run.data.channels, "calibration": calibration.record}
+    record = {
+        "labels": labels,
+        "channels": run.data.channels,
+        "names": run.data.known.channels,
+        "label_column": run.data.known.label,
+        "calibration": calibration.record,
+    }
     write_json(run.folder / RECORD, record)
 
 
@@ -134,7 +140,7 @@ def portable(model: keras.Model, folder: Path) -> keras.Model:
 
 def load_test(source: Source, predictor: SeriesPredictor) -> Sequence[LabelledSeries]:
     """Series to evaluate a classifier on."""
-    return series_data.load_test(source, predictor.config)
+    return series_data.load_test(source, predictor.config, predictor.known)
 
 
 def draw(run: Run[Config, Data], predictor: SeriesPredictor, answers: Mapping[str, Any]) -> None:

@@ -26,7 +26,7 @@ from recipes.kit.output import read_record, read_run_config
 from recipes.kit.recipe import Field, Predictor
 from recipes.kit.serving import Served, answer_each, by_length, rows_of
 from recipes.kit.unknown import Unknown, notes_of
-from recipes.series_classification.data import FORMATS, read_file
+from recipes.series_classification.data import FORMATS, known_of, read_file
 from recipes.series_classification.labelled import RECORD, LabelledSeries, labels_of
 from recipes.series_classification.options import Config, Predict
 
@@ -115,6 +115,7 @@ class SeriesPredictor(Predictor[Sequence[LabelledSeries]]):
         record = read_record(folder / RECORD, ("labels", "channels"))
         self.labels: list[str] = record["labels"]
         self.channels: int = record["channels"]
+        self.known = known_of(record)
         self.calibration = Calibration.read(record)
         self.config = read_run_config(Config, folder)
         self.served = Served(folder)
@@ -207,8 +208,8 @@ class SeriesPredictor(Predictor[Sequence[LabelledSeries]]):
         if not path.is_file():
             problem = "is a folder" if path.is_dir() else "no such file"
             raise UserError(f"{path}: {problem}; expected a .ts, .csv, .tsv, .txt or .npz file.")
-        parts = read_file(path, config, labelled=labelled)
-        series = [each for part in parts.values() for each in part]
+        file = read_file(path, config, labelled=labelled, known=self.known)
+        series = [each for part in file.parts.values() for each in part]
         self.check_channels(series, str(path))
         self.check_classes(series, str(path))
         return _File(path, series)

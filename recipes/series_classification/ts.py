@@ -19,9 +19,17 @@ from pathlib import Path
 
 import numpy as np
 
-from recipes.kit.data.files import stream_lines
+from recipes.kit.data.facts import Fact, first_values
+from recipes.kit.data.files import encoding_fact, stream_lines
+from recipes.kit.data.reading import AS_FOUND, TextFiles
 from recipes.kit.errors import DataError
-from recipes.series_classification.labelled import LabelledSeries, checked, numbers, tidy_label
+from recipes.series_classification.labelled import (
+    LabelledSeries,
+    SeriesFile,
+    checked,
+    numbers,
+    tidy_label,
+)
 
 _IGNORED = {"problemname", "missing", "equallength", "serieslength"}
 
@@ -36,14 +44,18 @@ class _Header:
     labelled: bool | None = None
 
 
-def read_ts(path: Path) -> tuple[LabelledSeries, ...]:
+def read_ts(path: Path, reading: TextFiles = AS_FOUND) -> SeriesFile:
     """Read a `.ts` file, gzipped or not.
+
+    Args:
+        path: The file.
+        reading: Its encoding.
 
     Raises:
         DataError: If it is malformed, has time stamps, or a number in place of a class; names file
             and line.
     """
-    lines = iter(stream_lines(path))
+    lines = iter(stream_lines(path, reading))
     header = _header(path, lines)
     series: list[LabelledSeries] = []
     for number, line in lines:
@@ -54,7 +66,14 @@ def read_ts(path: Path) -> tuple[LabelledSeries, ...]:
                 header.channels = series[0].channels
     if not series:
         raise DataError(path, "holds no series after @data")
-    return tuple(series)
+    first = series[0]
+    title = f"series 1 ({first.label}), channel 1" if first.label else "series 1, channel 1"
+    facts = (
+        Fact("form", f"{len(series):,} series, a line each, channels separated by colons"),
+        *encoding_fact([path], reading),
+        first_values(title, [float(value) for value in first.values[:, 0]]),
+    )
+    return SeriesFile({"train": tuple(series)}, facts)
 
 
 def _header(path: Path, lines: Iterable[tuple[int, str]]) -> _Header:

@@ -18,12 +18,14 @@ class Recording(NamedTuple):
         samples: From -1 to 1, one channel.
         text: The transcript as it is written there.
         speaker: Empty where it is not known.
+        name: Of the clip, where it is a segment of the file.
     """
 
     path: Path
     samples: np.ndarray
     text: str
     speaker: str
+    name: str = ""
 
 
 @dataclass(frozen=True)

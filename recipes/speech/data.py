@@ -4,17 +4,19 @@
   train.
 - `tfds:speech_commands`, `tfds:librispeech`, `tfds:ljspeech`, `tfds:yes_no` and others with a
   feature `audio` or `speech` and one for the text or the label.
-- A manifest (`recipes.speech.formats`), with a column of splits or without; or a folder with one,
-  or with one for each split.
+- A manifest (`recipes.speech.manifests`), with a column of splits or without; or a folder with
+  one, or with one for each split; or a manifest for each part (`--train`, `--valid`, `--test`).
 - A folder of sound files with their transcripts in their names (`--transcript-from-name`).
 
-Files are resampled to one rate, and channels averaged. Clips that cannot be learned from are left
-out and named, or refused (`--strict`): files that are missing, empty, broken or silent, and those
-too short for their transcript.
+Files are resampled to one rate, and channels averaged; transcripts are in Unicode's composed form.
+Files that cannot be read are left out while they are few, and so are clips that cannot be learned
+from, however many: the silent ones, and those too short for their transcript. `--strict` refuses
+them.
 """
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
@@ -24,6 +26,7 @@ from typing import TypeVar
 from recipes.kit.console import note, progress_bar
 from recipes.kit.data import audio
 from recipes.kit.data.facts import Fact
+from recipes.kit.data.left_out import LeftOut
 from recipes.kit.data.readers import Found, Readers, Splits
 from recipes.kit.data.source import Source
 from recipes.kit.data.splits import complete_splits
@@ -32,8 +35,10 @@ from recipes.kit.errors import DataError, UserError
 from recipes.kit.objective import Objective
 from recipes.speech.clips import Clip, Recording, join_clips
 from recipes.speech.embedded import SAMPLING_RATE, Morse
-from recipes.speech.formats import Entry, list_entries
+from recipes.speech.formats import list_entries
+from recipes.speech.manifests import Entry
 from recipes.speech.options import Config
+from recipes.speech.tally import Tally, about_clips
 from recipes.speech.tfds import read_tfds
 
 T = TypeVar("T")
@@ -46,9 +51,6 @@ _HIGHEST_RATE = 16_000
 
 #: The sampling rate of so many files decides on the usual one.
 _LOOKED_AT = 50
-
-#: Files left out that are named; the others are counted.
-_NAMED = 20
 
 #: With `--join` each clip of valid and test is in so many strings.
 _VALID_ROUNDS, _TEST_ROUNDS = range(2), range(10)
@@ -111,7 +113,8 @@ def load(source: Source, config: Config, sampling_rate: int | None = None) -> Da
     Raises:
         UserError: If the source does not exist, cannot be fetched or lacks a train part, none of
             its files can be used, or there are too few clips to join.
-        DataError: If a manifest is malformed or, with `strict`, a file cannot be used; names it.
+        DataError: If a manifest is malformed, too many files cannot be read or, with `strict`, a
+            file cannot be used; names it.
     """
     earlier = None
     if sampling_rate is None:  # A trained model knows its own.
@@ -132,8 +135,11 @@ def load(source: Source, config: Config, sampling_rate: int | None = None) -> Da
         check_known(config, "symbols", sorted(symbols), earlier["symbols"])
         symbols = {*earlier["symbols"][1:]}
     samples = sum(len(c.samples) for part in (clips.train, clips.valid, clips.test) for c in part)
-    hours = f"{samples / reader.sampling_rate / 3600:.2f} hours"
-    facts = [*clips.understood, Fact("sound", f"{hours} at {reader.sampling_rate:,} Hz")]
+    seconds = samples / reader.sampling_rate
+    length = f"{seconds / 3600:.2f} hours" if seconds > 600 else f"{seconds:.1f} seconds"
+    alphabet = tuple(sorted(symbols))
+    facts = [*clips.understood, Fact("sound", f"{length} at {reader.sampling_rate:,} Hz")]
+    facts += about_clips(clips.train[0], reader.sampling_rate, alphabet)
     if config.join is not None:
         for name, strings in parts.items():
             if not strings:
@@ -145,7 +151,7 @@ def load(source: Source, config: Config, sampling_rate: int | None = None) -> Da
     return Data(
         clips,
         reader.sampling_rate,
-        tuple(sorted(symbols)),
+        alphabet,
         tuple(facts),
         config,
         reader.generate,
@@ -187,14 +193,15 @@ class _Reader:
 
     Attributes:
         sampling_rate: Of all clips; 0 before they are read, unless it is prescribed.
-        left_out: Why each file that is left out cannot be used.
         generate: As in `Data`.
     """
 
     def __init__(self, config: Config, sampling_rate: int | None) -> None:
         self._config = config
         self.sampling_rate = sampling_rate or config.sampling_rate or 0
-        self.left_out: list[str] = []
+        self._unreadable = LeftOut("clips", config)
+        self._useless = LeftOut("clips that nothing can be learned from", config)
+        self._tally = Tally()
         self.generate: Callable[[int], tuple[Clip, ...]] | None = None
 
     def readers(self) -> Readers[Clip]:
@@ -208,14 +215,8 @@ class _Reader:
         )
 
     def facts_left_out(self) -> list[Fact]:
-        """The files left out: the first by name and reason, and their number."""
-        facts = [Fact("left out", reason) for reason in self.left_out[:_NAMED]]
-        if self.left_out:
-            rest = len(self.left_out) - _NAMED
-            more = f", {rest:,} of them not named here" if rest > 0 else ""
-            files = "1 file" if len(self.left_out) == 1 else f"{len(self.left_out):,} files"
-            facts.append(Fact("left out", f"{files} in all{more}; --strict refuses them"))
-        return facts
+        """The clips left out: the first by name and reason, and their number."""
+        return [*self._unreadable.facts(), *self._useless.facts()]
 
     def _embedded(self) -> Found[Clip]:
         if self.sampling_rate not in (0, SAMPLING_RATE):
@@ -237,15 +238,23 @@ class _Reader:
         )
 
     def _files(self, source: Source) -> Found[Clip]:
-        entries, where = list_entries(source.path, self._config)
+        entries, facts = list_entries(source, self._config)
         rate = self.sampling_rate = self.sampling_rate or _usual_rate(entries)
 
         def read(entry: Entry) -> Recording:
-            samples, _ = audio.read_audio(entry.path, rate)
-            return Recording(entry.path, samples, entry.text, entry.speaker)
+            try:
+                sound = audio.read_sound(entry.path, rate, start=entry.start, end=entry.end)
+                entry.check(sound.seconds)
+            except DataError as error:
+                if entry.manifest is None:
+                    raise
+                path, line = entry.manifest
+                raise DataError(path, f"{entry.path}: {error.message}", line=line) from None
+            self._tally.add(entry, sound)
+            return Recording(entry.path, sound.samples, entry.text, entry.speaker, entry.name)
 
         splits = self._usable(source, [(e.split or "train", e) for e in entries], read)
-        return Found(splits, (Fact("files", where), *self.facts_left_out()))
+        return Found(splits, (*facts, *self._tally.facts(rate), *self.facts_left_out()))
 
     def _tfds(self, name: str) -> Found[Clip]:
         recordings, self.sampling_rate, licence = read_tfds(
@@ -255,7 +264,8 @@ class _Reader:
             highest_rate=_HIGHEST_RATE,
         )
         splits = self._usable(Source("tfds", name), recordings, lambda recording: recording)
-        return Found(splits, tuple(self.facts_left_out()), licence)
+        facts = (*self._tally.transcripts(), *self.facts_left_out())
+        return Found(splits, facts, licence)
 
     def _usable(
         self, source: Source, items: Iterable[tuple[str, T]], read: Callable[[T], Recording]
@@ -264,21 +274,25 @@ class _Reader:
 
         Raises:
             UserError: If there are none.
-            DataError: With `strict`, if an item cannot be used.
+            DataError: If too many items cannot be read, or with `strict` one cannot be used.
         """
         clips: dict[str, list[Clip]] = {}
+        read_in = 0
         for split, item in _watched(items):
             try:
-                clip = self._checked(read(item))
+                recording = read(item)
             except DataError as error:
-                if self._config.strict:
-                    raise
-                self.left_out.append(str(error))
-            else:
-                clips.setdefault(split, []).append(clip)
-        if not clips:
-            first = f"; {self.left_out[0]}" if self.left_out else ""
-            raise UserError(f"{source}: none of {len(self.left_out):,} files can be used{first}")
+                self._unreadable.add(error)
+                continue
+            read_in += 1
+            try:
+                clips.setdefault(split, []).append(self._checked(recording))
+            except DataError as error:
+                self._useless.add(error)
+        self._unreadable.check(read_in)
+        if not any(clips.values()):
+            reasons = "; ".join(fact.text for fact in self.facts_left_out())
+            raise UserError(f"{source}: no clip can be used: {reasons}")
         return clips
 
     def _checked(self, recording: Recording) -> Clip:
@@ -287,15 +301,17 @@ class _Reader:
         Raises:
             DataError: If it has no transcript, is silent or too short.
         """
-        path, samples, text, speaker = recording
-        text = " ".join((text.lower() if self._config.lowercase else text).split())
+        path, samples, text, speaker, name = recording
+        composed = unicodedata.normalize("NFC", text)
+        self._tally.composed += composed != text
+        text = " ".join((composed.lower() if self._config.lowercase else composed).split())
         if not text:
             raise DataError(path, "the transcript is empty")
         if audio.is_silent(samples):
             raise DataError(path, f"is silent, and its transcript is {text[:40]!r}")
         if reason := too_short(len(samples), text, self.sampling_rate, self._config):
             raise DataError(path, reason)
-        return Clip(audio.to_int16(samples), text, str(path), speaker)
+        return Clip(audio.to_int16(samples), text, name or str(path), speaker)
 
     def _complete(
         self, splits: Mapping[str, Sequence[Clip]], seed: int, source: Source

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+from recipes.kit.data.reading import TextFiles
 from recipes.kit.option import Group, option
 from recipes.kit.options import (
     DirectionConfig,
@@ -32,9 +33,10 @@ class ClipConfig(RunConfig):
     )
     transcript_from_name: str | None = option(
         None,
-        "How the files of a folder are named: {text} is the transcript (_ is a space), {speaker} "
-        "the speaker, * anything. '{text}_{speaker}_*' for 7_jackson_0.wav, '{text}/*' for one "
-        "folder per word.",
+        "How the files of a folder are named: {text} is the transcript (_ is a space), as short as "
+        "it can be, {speaker} the speaker, any other name in braces a part without _, * anything. "
+        "'{text}_{speaker}_*' for 7_jackson_0.wav, '{text}_{speaker}_{take}' for "
+        "turn_on_anna_3.wav, '{text}/*' for one folder per word.",
     )
     valid_names: tuple[str, ...] = option(
         (), "Patterns of file names to validate on, such as '*_[5-9].wav'."
@@ -62,7 +64,6 @@ class ClipConfig(RunConfig):
         at_least=1,
     )
     lowercase: bool = option(False, "Convert transcripts to lower case.")
-    strict: bool = option(False, "Refuse unusable files instead of leaving them out.")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -128,7 +129,13 @@ def _own_fields(group: type[RunConfig]) -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Config(
-    StackConfig, DirectionConfig, InitialStateConfig, FeatureConfig, ClipConfig, FitConfig
+    StackConfig,
+    DirectionConfig,
+    InitialStateConfig,
+    FeatureConfig,
+    ClipConfig,
+    TextFiles,
+    FitConfig,
 ):
     """Options of the speech recipe."""
 

@@ -30,9 +30,8 @@ def _known() -> frozenset[str]:
     such as `tok`, `new` and `raw`."""
     from babel import Locale
 
-    languages = Locale("en").languages
-    names = {name.lower() for name in map(str, languages.values()) if len(name) > 3}
-    return frozenset(names | {code for code in languages if len(code) == 2})
+    words = {str(word).lower() for pair in Locale("en").languages.items() for word in pair}
+    return frozenset(word for word in words if len(word) != 3)
 
 
 def is_language(word: str) -> bool:

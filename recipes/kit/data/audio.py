@@ -2,69 +2,167 @@
 
 from __future__ import annotations
 
+import io
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy.signal import resample_poly
 
+from recipes.kit.data.riff import check_whole, whole_wave
 from recipes.kit.errors import DataError
 
 #: File names that may hold sound.
 SUFFIXES = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aif", ".aiff", ".au")
 
+#: Those of sound that libsndfile does not read.
+UNSUPPORTED = (".m4a", ".aac", ".wma", ".amr", ".3gp", ".mp4", ".webm", ".mka", ".ape", ".wv")
+
 #: A clip that is never louder than half a step of 12 bits is silent.
 _SILENT = 2.0**-12
 
+#: Seconds by which a segment may end after its file; that much is lost in rounding.
+_ROUNDING = 0.1
+
+#: A segment that ends after so many times the length of its file is perhaps in milliseconds.
+_MANY = 10
+
+#: A stated length may be an estimate; a file with less than this share of it is cut off.
+_LEAST = 0.9
+
+
+@dataclass(frozen=True)
+class Sound:
+    """What was read of a file.
+
+    Attributes:
+        samples: One channel from -1 to 1, float32.
+        rate: Samples per second.
+        own_rate: Those of the file.
+        channels: Channels of the file, which were averaged.
+        encoding: Format and width of a sample, "WAV PCM_16".
+        peak: The largest sample as it is in the file; 1 at most, but for floats.
+        seconds: The length of the file, of which this may be a segment.
+    """
+
+    samples: np.ndarray
+    rate: int
+    own_rate: int
+    channels: int
+    encoding: str
+    peak: float
+    seconds: float
+
 
 def read_audio(path: Path, sampling_rate: int | None = None) -> tuple[np.ndarray, int]:
-    """Read a sound file as one channel from -1 to 1, float32.
+    """The samples of a sound file and their rate, see `read_sound`."""
+    sound = read_sound(path, sampling_rate)
+    return sound.samples, sound.rate
 
-    Channels are averaged; a polyphase filter (`scipy.signal.resample_poly`) changes the rate.
+
+def read_sound(
+    path: Path, sampling_rate: int | None = None, *, start: float = 0.0, end: float | None = None
+) -> Sound:
+    """Read a sound file, or a segment of one.
+
+    Channels are averaged, a polyphase filter (`scipy.signal.resample_poly`) changes the rate, and
+    what is louder than 1, as floats may be, is scaled down by its peak.
 
     Args:
         path: WAV of 8, 16, 24 or 32 bits or floats, FLAC, OGG, MP3 or anything else that libsndfile
             reads.
         sampling_rate: Samples per second to return; by default the rate of the file.
-
-    Returns:
-        Samples, and their rate.
+        start: Seconds at which a segment begins.
+        end: Seconds at which it ends; by default the end of the file.
 
     Raises:
-        DataError: If the file is missing, empty, truncated or not sound, or has samples that are
-            not finite.
+        DataError: If the file is missing, empty, truncated or not sound, has samples that are not
+            finite, or the segment is empty or lies outside of it.
+    """
+    with _opened(path) as file:
+        rate, seconds = int(file.samplerate), file.frames / file.samplerate
+        _check_segment(path, start, end, seconds)
+        first = round(start * rate)
+        last = file.frames if end is None else min(round(end * rate), file.frames)
+        if first:
+            file.seek(first)
+        samples = file.read(last - first, dtype="float32", always_2d=True)
+        channels, encoding = int(file.channels), f"{file.format} {file.subtype}"
+    if not len(samples):
+        raise DataError(path, "expected sound, found a file without a sample")
+    if len(samples) < _LEAST * (last - first):
+        raise DataError(path, f"is cut off: expected {last:,} samples, found {len(samples):,}")
+    if not np.isfinite(samples).all():
+        raise DataError(path, "holds samples that are not numbers")
+    peak = float(np.abs(samples).max())
+    mono = samples.mean(axis=1)
+    if sampling_rate not in (None, rate):
+        mono = resample(mono, rate, sampling_rate or rate)
+    loudest = float(np.abs(mono).max(initial=0.0))
+    if loudest > 1:  # A resampled sine of full scale is a little louder, too.
+        mono = mono / np.float32(loudest)
+    return Sound(mono, sampling_rate or rate, rate, channels, encoding, peak, seconds)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    """A sound file, open to be read.
+
+    Raises:
+        DataError: If it cannot be, or what is done with it meanwhile fails.
     """
     import soundfile
 
     try:
-        size = path.stat().st_size
-        if not size:
+        if not path.stat().st_size:
             raise DataError(path, "expected sound, found 0 bytes")
-        with path.open("rb") as file:
-            _check_whole(path, file.read(12), size)
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        with path.open("rb") as raw:
+            head = raw.read(12)
+        check_whole(path, head)
+        source: Path | io.BytesIO = whole_wave(path) if head[:4] == b"RIFF" else path
+        with soundfile.SoundFile(source) as file:
+            yield file
     except soundfile.SoundFileError as error:
-        reason = str(error).partition(": ")[2] or str(error)
+        if path.suffix.lower() in UNSUPPORTED:
+            raise DataError(path, unsupported(path.suffix)) from None
+        reason = str(error).rpartition(": ")[2] or str(error)
         raise DataError(path, f"cannot be read as sound: {reason.rstrip('.')}") from None
     except OSError as error:
         raise DataError(path, f"cannot be read: {error.strerror or error}") from None
-    if not len(samples):
-        raise DataError(path, "expected sound, found a file without a sample")
-    if not np.isfinite(samples).all():
-        raise DataError(path, "holds samples that are not numbers")
-    mono = samples.mean(axis=1)
-    if sampling_rate is None or sampling_rate == rate:
-        return mono, rate
-    return resample(mono, rate, sampling_rate), sampling_rate
+
+
+def unsupported(suffix: str) -> str:
+    """What there is to say of a kind of sound that is not read."""
+    plain = suffix.lower()
+    return f"{plain} is not supported: convert it to WAV or FLAC (ffmpeg -i a{plain} a.wav)"
+
+
+def _check_segment(path: Path, start: float, end: float | None, seconds: float) -> None:
+    """Refuse a segment that is empty or lies outside of its file."""
+    last = seconds if end is None else end
+    if 0 <= start < last <= seconds + _ROUNDING and start < seconds:
+        return
+    if end is None and not start:
+        return  # All of a file without a sample.
+    if not 0 <= start < last:
+        problem = f"the segment from {start:g} to {last:g} seconds has no length"
+    else:
+        problem = f"the segment from {start:g} to {last:g} seconds ends after its {seconds:.2f}"
+        if last > _MANY * seconds and last / 1000 <= seconds + _ROUNDING:
+            problem += " (in milliseconds? a column such as start_ms says so)"
+    raise DataError(path, problem)
 
 
 def rate_of(path: Path) -> int | None:
     """The sampling rate a file states; None where it cannot be read."""
-    import soundfile
-
     try:
-        return int(soundfile.info(str(path)).samplerate)
-    except (OSError, soundfile.SoundFileError):
+        with _opened(path) as file:
+            return int(file.samplerate)
+    except DataError:
         return None
 
 
@@ -87,11 +185,3 @@ def to_int16(samples: np.ndarray) -> np.ndarray:
 def from_int16(samples: np.ndarray) -> np.ndarray:
     """The samples that `to_int16` was given, float32."""
     return samples.astype("float32") / 32767.0
-
-
-def _check_whole(path: Path, head: bytes, size: int) -> None:
-    """Refuse a truncated RIFF file, of which libsndfile would read the part that is there."""
-    if head[:4] == b"RIFF" and len(head) >= 8:
-        stated = int.from_bytes(head[4:8], "little") + 8
-        if size < stated < 2**32 - 4096:  # One written to a pipe states about the largest.
-            raise DataError(path, f"is cut off: expected {stated:,} bytes, found {size:,}")

@@ -57,6 +57,25 @@ def files_fact(files: Mapping[str, Iterable[str]], counts: Mapping[str, int]) ->
     return Fact("files", "; ".join(parts))
 
 
+def merged(files: Mapping[str, Sequence[Fact]]) -> list[Fact]:
+    """The facts of several files: what all have in common once, the rest with the file's name.
+
+    >>> merged({"a": [Fact("rows", "3"), Fact("mark", ";")], "b": [Fact("mark", ";")]})
+    [Fact(topic='rows', text='3 (a)'), Fact(topic='mark', text=';')]
+    """
+    where: dict[Fact, list[str]] = {}
+    for name, facts in files.items():
+        for fact in facts:
+            where.setdefault(fact, []).append(name)
+    common = {fact for fact, names in where.items() if len(names) == len(files)}
+    return [
+        fact
+        if fact in common or fact.text.startswith(names[0])
+        else Fact(fact.topic, f"{fact.text} ({', '.join(names)})")
+        for fact, names in where.items()
+    ]
+
+
 def as_lines(facts: Sequence[Fact]) -> list[str]:
     """Facts for a person, their topics below each other.
 

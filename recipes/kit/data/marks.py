@@ -48,6 +48,20 @@ def without_sign(cell: str) -> tuple[str, str]:
     return match[1] + match[3], match[2] or match[4] or ""
 
 
+def as_floats(cells: Sequence[str]) -> np.ndarray | None:
+    """Finite numbers as Python writes them, float64; None if a cell is anything else.
+
+    >>> as_floats(["1.5", "2e3"]), as_floats(["1,5"])
+    (array([1.5e+00, 2.0e+03]), None)
+    """
+    try:
+        values = np.array(cells, "float64")
+    except ValueError:
+        return None
+    plain = np.isfinite(values).all() and not any("_" in cell for cell in cells)
+    return values if plain else None
+
+
 @dataclass(frozen=True)
 class Marks:
     """How numbers are written.
@@ -145,6 +159,9 @@ class _Evidence:
 
     def add(self, index: int, cells: Sequence[str]) -> None:
         """Take a column into account, if it holds numbers."""
+        if as_floats(cells) is not None and any(map(_has_point, cells)):
+            self._decimal.add(".")
+            return
         present = [_tidy(without_sign(cell)[0]) for cell in cells if not is_missing(cell)]
         numbers = [cell for cell in present if _NUMBERISH.fullmatch(cell)]
         if not numbers or 2 * len(numbers) < len(present):
@@ -200,6 +217,11 @@ class _Evidence:
         column, cells = self._unclear[mark][0]
         row = next(row for row, cell in enumerate(cells) if mark in cell)
         return UnclearMarks(row, column)
+
+
+def _has_point(cell: str) -> bool:
+    """Whether the point of a plain number cannot separate thousands."""
+    return len(cell.lower().partition(".")[2].partition("e")[0]) not in (0, 3)
 
 
 def _separates_thousands(cells: Sequence[str], mark: str) -> bool | None:

@@ -30,7 +30,8 @@ def csv_rows(path: Path, text: str, delimiter: str, *, quotes: bool = True) -> l
 
     Cells between tabs may hold quotation marks that mean nothing, as texts do, or be quoted, as
     spreadsheets and data frames write them: they are quoted if the whole file can be read so, and
-    quotes stand where such programs put them (`_are_quotes`).
+    quotes stand where such programs put them (`_are_quotes`). Those between bars are quoted only if
+    not all rows are of one length otherwise.
 
     Args:
         path: The file, for messages.
@@ -43,15 +44,17 @@ def csv_rows(path: Path, text: str, delimiter: str, *, quotes: bool = True) -> l
     """
     number = 1
     text = text.replace("\r", " ")  # A carriage return that ends no line.
+    if delimiter == "|" and _is_even(plain := [*_read(text, delimiter, quotes=False)]):
+        return plain
     try:
         rows = []
         for end, row in _read(text, delimiter, quotes=quotes):
             rows.append((number, row))
             number = end + 1
     except csv.Error as error:
-        if delimiter != "\t":
+        if delimiter not in "\t|":
             raise DataError(path, f"is not CSV: {error}", line=number) from None
-        return [*_read(text, "\t", quotes=False)]
+        return [*_read(text, delimiter, quotes=False)]
     if quotes and delimiter == "\t" and not _are_quotes(text):
         return [*_read(text, "\t", quotes=False)]
     return rows
@@ -89,6 +92,11 @@ def _read(text: str, delimiter: str, *, quotes: bool) -> Iterator[Row]:
         reader = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True)
     for row in reader:
         yield reader.line_num, row
+
+
+def _is_even(rows: list[Row]) -> bool:
+    """Whether all rows that are not blank have the same number of cells."""
+    return len({len(cells) for _, cells in rows if not is_blank(cells)}) == 1
 
 
 def is_blank(row: list[str]) -> bool:

@@ -19,7 +19,15 @@ import numpy as np
 from recipes.kit.data.facts import Fact
 from recipes.kit.data.files import encoding_fact, read_text, suffix_of
 from recipes.kit.data.left_out import LeftOut
-from recipes.kit.data.marks import Marks, UnclearMarks, find_marks, is_missing, without_sign
+from recipes.kit.data.marks import (
+    SIGNS,
+    Marks,
+    UnclearMarks,
+    as_floats,
+    find_marks,
+    is_missing,
+    without_sign,
+)
 from recipes.kit.data.reading import AS_FOUND, TableFiles
 from recipes.kit.data.rows import Row, csv_rows, first_rows, is_blank
 from recipes.kit.errors import DataError
@@ -33,6 +41,7 @@ _LOOKED_AT = 200
 #: Share of the rows that agree on their number of cells.
 _AGREE = 0.9
 
+_BETWEEN_BLANKS = re.compile(r"[+-]?(?:[0-9]+[.,]?|[0-9]*[.,][0-9]+)(?:[eE][+-]?[0-9]+)?")
 _TWO_WHOLE_NUMBERS = re.compile(r"\s*[+-]?[0-9]+,[0-9]+\s*")
 
 #: From so many rows on, it is no chance if no number ends in a zero.
@@ -110,7 +119,10 @@ class Table:
 
     def is_numeric(self, index: int) -> bool:
         """Whether more than half of what a column holds are numbers; else it holds text."""
-        present = [cell for cell in self.column(index) if not is_missing(cell)]
+        column = self.column(index)
+        if as_floats(column) is not None:
+            return True
+        present = [cell for cell in column if not is_missing(cell)]
         return 2 * sum(self.marks.number(cell) is not None for cell in present) > len(present)
 
     def numbers(self, index: int) -> np.ndarray:
@@ -121,7 +133,10 @@ class Table:
         """
         import pandas as pd
 
-        cells = pd.Series(self.column(index), dtype=object)
+        column = self.column(index)
+        if self.marks.decimal == "." and (plain_numbers := as_floats(column)) is not None:
+            return plain_numbers
+        cells = pd.Series(column, dtype=object)
         missing = cells.map(is_missing)
         plain = cells.map(lambda cell: self.marks.plain(without_sign(cell)[0]))
         values = pd.to_numeric(plain.mask(missing), errors="coerce").to_numpy("float64")
@@ -139,8 +154,10 @@ class Table:
             DataError: If some have one sign, and others another or none.
         """
         signs: dict[str, int] = {}
-        for row, (_, cells) in enumerate(self.rows):
-            cell = cells[index]
+        column = self.column(index)
+        if not {*SIGNS} & {*"".join(column)}:
+            return ""
+        for row, cell in enumerate(column):
             if not is_missing(cell) and self.marks.number(cell) not in (None, 0.0):
                 signs.setdefault(without_sign(cell)[1], row)
         if len(signs) > 1:
@@ -287,12 +304,23 @@ def _delimiter(path: Path, text: str, reading: TableFiles, blanks: bool) -> str:
 
 
 def _are_numbers_between_blanks(lines: Sequence[str]) -> bool:
+    """Whether rows are numbers with blanks between them, and perhaps a word first or last."""
     table = [line.split() for line in lines]
     body = table[1:] or table
-    return max(map(len, table), default=0) > 1 and all(
-        re.fullmatch(r"[+-]?[0-9.]+(?:[eE][+-]?[0-9]+)?", cell) or is_missing(cell)
-        for cells in body
-        for cell in cells
+    if max(map(len, table), default=0) < 2:
+        return False
+    if any(cell[-1] in DELIMITERS for cells in body for cell in cells):
+        return False
+    return any(all(map(_is_between_blanks, map(part, body))) for part in _PARTS)
+
+
+#: A row, and what is left of it without a word at its end or beginning.
+_PARTS = (lambda cells: cells, lambda cells: cells[1:], lambda cells: cells[:-1])
+
+
+def _is_between_blanks(cells: Sequence[str]) -> bool:
+    return bool(cells) and all(
+        _BETWEEN_BLANKS.fullmatch(cell) or is_missing(cell) for cell in cells
     )
 
 

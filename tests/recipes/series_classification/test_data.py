@@ -13,9 +13,8 @@ from recipes.kit.data.facts import Fact
 from recipes.kit.data.source import EMBEDDED, Source
 from recipes.kit.errors import DataError, UserError
 from recipes.series_classification import data as series
-from recipes.series_classification.labelled import LabelledSeries
+from recipes.series_classification.labelled import Known
 from recipes.series_classification.options import Config
-from recipes.series_classification.tables import read_table
 from recipes.series_classification.ts import read_ts
 
 SHARED = Path(__file__).parents[4] / "shared" / "data" / "series-ucr"
@@ -45,12 +44,6 @@ def load(path: Path, **options: Any) -> series.Data:
 def digits(**options: Any) -> series.Data:
     """The embedded series."""
     return series.load(EMBEDDED, Config(**options))
-
-
-def read(path: Path, **options: Any) -> tuple[LabelledSeries, ...]:
-    """The series of a table."""
-    labelled = options.pop("labelled", True)
-    return read_table(path, Config(data=Source.of(path), **options), labelled=labelled)
 
 
 def test_embedded_digits() -> None:
@@ -92,12 +85,15 @@ def test_ts(tmp_path: Path) -> None:
     text = HEADER + "1,2,3:4,?,6: up \n\n1.5:-2e-1:down\n"
     for path in (tmp_path / "a.ts", tmp_path / "a.ts.gz"):
         path.write_bytes(gzip.compress(text.encode()) if path.suffix == ".gz" else text.encode())
-        first, second = series.read_file(path, Config())["train"]
+        first, second = series.read_file(path, Config()).parts["train"]
         np.testing.assert_array_equal(first.values, np.float32([[1, 4], [2, np.nan], [3, 6]]))
         assert (first.label, second.label, second.name) == ("up", "down", "2")
         assert second.values.tolist() == [[1.5, np.float32(-0.2)]]
     plain = write(tmp_path / "b.ts", "@univariate true\n@classLabel false\n@data\n1,2\n3,4,5\n")
-    assert [(each.label, len(each)) for each in read_ts(plain)] == [(None, 2), (None, 3)]
+    assert [(each.label, len(each)) for each in read_ts(plain).parts["train"]] == [
+        (None, 2),
+        (None, 3),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -107,8 +103,8 @@ def test_ts(tmp_path: Path) -> None:
         (HEADER + "1,2:3:up\n", "a.ts:8: channel 2 has 1 steps, the first 2"),
         (HEADER + "1,2:up\n", "a.ts:8: expected 2 channels and a class.*found 1"),
         (HEADER + "1,x:3,4:up\n", "a.ts:8: expected a number, found 'x'"),
-        (HEADER + "1,:3,inf:up\n", "a.ts:8: expected finite numbers.*found 'inf'"),
-        (HEADER + "1,2:3,1e60:up\n", "a.ts:8: expected finite numbers of 32 bits, found '1e60'"),
+        (HEADER + "1,:3,inf:up\n", "a.ts:8: expected finite numbers.*found inf"),
+        (HEADER + "1,2:3,1e60:up\n", "a.ts:8: expected finite numbers of 32 bits, found 1e.60"),
         (HEADER + "?,?:?,?:up\n", "a.ts:8: series 1 has no value"),
         (HEADER + "(0,1),(1,2):(0,3),(1,4):up\n", "a.ts:8: .*time stamps in parentheses"),
         (HEADER.replace("Stamps false", "Stamps true"), "a.ts:3: has time stamps"),
@@ -127,70 +123,6 @@ def test_broken_ts(tmp_path: Path, text: str, message: str) -> None:
         read_ts(write(tmp_path / "a.ts", text))
 
 
-def test_table_with_a_row_a_step(tmp_path: Path) -> None:
-    text = "id,when,x,y,label\na,1,0.5,,up\nb,1,7,8,down\na,2,1.5,2,up\na,10,NA,3,up\n"
-    path = write(tmp_path / "a.csv", text)
-    rows = read(path, time_column="when")
-    assert [(each.name, each.label, len(each)) for each in rows] == [
-        ("a", "up", 3),
-        ("b", "down", 1),
-    ]
-    np.testing.assert_array_equal(
-        rows[0].values, np.float32([[0.5, np.nan], [1.5, 2], [np.nan, 3]])
-    )
-    unlabelled = read(write(tmp_path / "b.csv", "id;x\n1;0,5\n1;0,25\n"))
-    assert unlabelled[0].label is None and unlabelled[0].values.tolist() == [[0.5], [0.25]]
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("id,x,label\na,1,up\na,2,down\n", "a.csv:3: series a changes its label from 'up' to"),
-        ("id,x,label\na,1,up\na,one,up\n", "a.csv:3: expected a number, found 'one'"),
-        ("id,x,label\na,1\n", "a.csv:2: expected 3 columns, found 2"),
-        ("id,time,x,label\na,2,1,up\na,10,1,up\na,3,1,up\n", "a.csv:4: .*from '10' to '3'"),
-        ("id,time,x,label\na,2024-02-01,1,up\na,2024-01-01,1,up\n", "a.csv:3: .*order of time"),
-        ("id,label\na,up\n", "a.csv:1: expected columns of values"),
-        ("id,x,label\n,1,up\n", "a.csv:2: does not say which series it belongs to"),
-        ("id,x,label\na,1,\n", "a.csv:2: series a has no label"),
-        ("id,x,label\n", "a.csv:1: holds a header but no series"),
-        ("", "holds no series"),
-        ("up,1,2\ndown\n", "a.csv:2: expected a label and values, found 1 cell"),
-        ("up,,\n", "a.csv:1: series 1 has no step"),
-    ],
-)
-def test_broken_tables(tmp_path: Path, text: str, message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        read(write(tmp_path / "a.csv", text))
-
-
-def test_column_that_is_not_there(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.csv", "id,x,label\na,1,up\n")
-    with pytest.raises(DataError, match="a.csv:1: expected a column 'kind', found id, x, label"):
-        read(path, label_column="kind")
-
-
-def test_table_with_a_row_a_series(tmp_path: Path) -> None:
-    """As the UCR archive has it: labels as floats, NaN at the end of shorter series."""
-    text = "1.0\t0.1\tNaN\t0.3\n-1\t0.5\t0.6\tNaN\n"
-    rows = read(write(tmp_path / "a.tsv", text))
-    assert [(each.label, len(each)) for each in rows] == [("1", 3), ("-1", 2)]
-    assert np.isnan(rows[0].values[1, 0])
-    blanks = read(write(tmp_path / "a.txt", "  2.0000000e+00  1.5  2.5\n"))
-    assert blanks[0].label == "2" and blanks[0].values[:, 0].tolist() == [1.5, 2.5]
-    named = read(write(tmp_path / "b.csv", "t0,t1,class\n1,2,up\n3,,down\n"))
-    assert [(each.label, each.values[:, 0].tolist()) for each in named] == [
-        ("up", [1, 2]),
-        ("down", [3]),
-    ]
-    numbered = read(write(tmp_path / "d.csv", "label,0,1,2\nup,7,8,9\n"))
-    assert [(each.label, len(each)) for each in numbered] == [("up", 3)]
-    called = read(write(tmp_path / "e.csv", "t,0.5,1.5\nf,2,2\n"))
-    assert [each.label for each in called] == ["t", "f"]
-    bare = read(write(tmp_path / "c.csv", "1,2\n"), labelled=False)
-    assert bare[0].label is None and bare[0].values[:, 0].tolist() == [1, 2]
-
-
 def test_npz(tmp_path: Path) -> None:
     x = np.arange(24.0).reshape(3, 4, 2)
     path = tmp_path / "a.npz"
@@ -202,13 +134,13 @@ def test_npz(tmp_path: Path) -> None:
         x_test=x[:1],
         y_test=["b"],
     )
-    parts = series.read_file(path, Config())
+    parts = series.read_file(path, Config()).parts
     assert [(len(each), each.label) for each in parts["train"]] == [(4, "a"), (2, "b"), (3, "a")]
     np.testing.assert_array_equal(parts["train"][1].values, x[1, :2])
     assert series.load_test(Source.of(path), Config())[0].label == "b"
     x[1, 2:] = np.nan
     np.savez(path, X=x[..., 0], y=np.array([1, 2, 1]))
-    parts = series.read_file(path, Config())
+    parts = series.read_file(path, Config()).parts
     assert [(len(each), each.label) for each in parts["train"]] == [(4, "1"), (2, "2"), (4, "1")]
 
 
@@ -243,7 +175,7 @@ def test_folders(tmp_path: Path) -> None:
         write(tmp_path / f"Set_TRAIN.{suffix}", lines.replace(",", " "))
         write(tmp_path / f"Set_TEST.{suffix}", "0 5 6\n")
     write(tmp_path / "Set_TRAIN.csv", lines)
-    write(tmp_path / "Set_TEST.csv", "0,50,60\n1,70,80\n2,9,9\n")
+    write(tmp_path / "Set_TEST.csv", "0,50.5,60.5\n1,7.5,8.5\n2,9.5,9.5\n")
     for name in ("Set_TRAIN.ts", "Set_TEST.ts"):
         (tmp_path / name).unlink()
     data = load(tmp_path)
@@ -252,15 +184,18 @@ def test_folders(tmp_path: Path) -> None:
     assert Fact("unseen", "never in train, so never right: 2") in data.understood
     assert {each.label for each in data.valid} == {"0", "1"}
     understood = dict(data.understood)
-    assert understood["files"] == "Set_TRAIN.csv, Set_TEST.csv"
+    assert understood["files"] == "Set_TRAIN.csv: 20 train; Set_TEST.csv: 3 test"
     assert "valid (20%) split off train" in understood["split"]
     assert understood["classes"] == "0 8, 1 8"
     (tmp_path / "Set_TRAIN.csv").unlink()
-    assert len(series.load_test(Source.of(tmp_path), Config())) == 3
+    known = Known(("0", "1"), label="column 0")
+    assert len(series.load_test(Source.of(tmp_path), Config(), known)) == 3
+    write(tmp_path / "Set_TEST.csv", "a,1,2\nb,3,4\n")
     with pytest.raises(UserError, match="no train split; expected train, found test"):
         load(tmp_path)
     (tmp_path / "more").mkdir()
-    write(tmp_path / "more" / "a.csv", "0,1\n")
+    for name in ("a.csv", "b.csv"):
+        write(tmp_path / "more" / name, "0,1\n")
     with pytest.raises(UserError, match="expected files that name a split.*found a.csv"):
         load(tmp_path / "more")
 
@@ -271,10 +206,10 @@ def test_columns_of_what_is_not_a_table(tmp_path: Path) -> None:
         write(tmp_path / name, HEADER.replace("up down", "0 1") + rows)
     assert len(load(tmp_path).test) == 20
     for source in (tmp_path, tmp_path / "Set_TRAIN.ts"):
-        for name in ("series_column", "label_column", "time_column"):
+        for name, value in (("series_column", ("x",)), ("label_column", "x"), ("decimal", ",")):
             option = f"--{name.replace('_', '-')} has no effect on .*, which is not a table"
             with pytest.raises(UserError, match=option):
-                load(source, **{name: "x"})
+                load(source, **{name: value})
     # A model that was trained on tables may be evaluated on other files.
     config = Config(data=Source.of(tmp_path / "a.csv"), label_column="x")
     assert len(series.load_test(Source.of(tmp_path), config)) == 20
@@ -283,7 +218,7 @@ def test_columns_of_what_is_not_a_table(tmp_path: Path) -> None:
 def test_one_part_in_each_file_of_a_folder(tmp_path: Path) -> None:
     np.savez(tmp_path / "train.npz", x=np.arange(20.0).reshape(10, 2), y=[0, 1] * 5)
     np.savez(tmp_path / "test.npz", x_test=np.ones((2, 2)), y_test=[0, 1])
-    with pytest.raises(DataError, match="test.npz: is one part by its name, but holds test"):
+    with pytest.raises(DataError, match="test.npz: is one of several parts, but holds test"):
         load(tmp_path)
 
 
@@ -303,7 +238,16 @@ def test_a_class_of_one_series_stays_in_training(tmp_path: Path) -> None:
     [
         ("a,1,2\na,2,3\na,4,5\na,5,5\n", "every training series has the same label, 'a'"),
         ("a,1,2\nb,1,3\n", "too few distinct series to split off a test part"),
-        ("id,x\na,1\n", "series a .train. has no label"),
+        ("id,x\na,1\na,2\n", "series a .train. has no label; .*--label-column"),
+        ("".join(f"{k / 7:.3f},1,{k}.5\n" for k in range(30)), "series 1 .train. has no label"),
+        (
+            "label,t0,t1,t2\n" + "".join(f"{k / 7:.3f},1,2,{k}\n" for k in range(30)),
+            "30 different labels .0, 0.143, 0.286, ...., most of them fractions; expected classes",
+        ),
+        (
+            "label,t0,t1,t2\n" + "".join(f"{k},1,2,{k}\n" for k in range(30)),
+            "30 different labels .0, 1, 2, ...., most of them of one series each; .*--label-column",
+        ),
     ],
 )
 def test_sets_that_cannot_be_used(tmp_path: Path, text: str, message: str) -> None:
@@ -312,9 +256,10 @@ def test_sets_that_cannot_be_used(tmp_path: Path, text: str, message: str) -> No
 
 
 def test_channels_differ(tmp_path: Path) -> None:
-    write(tmp_path / "train.csv", "id,x,y,label\na,1,2,u\nb,1,3,v\nc,1,4,u\nd,1,5,v\n")
-    write(tmp_path / "test.csv", "id,x,label\na,1,u\n")
-    with pytest.raises(UserError, match="series a .test. has 1 channels; expected 2"):
+    rows = "".join(f"{name},{step},2,{name}\n" for name in "uvwz" for step in range(2))
+    write(tmp_path / "train.csv", f"id,x,y,label\n{rows}")
+    write(tmp_path / "test.csv", "id,x,label\na,1,u\na,2,u\n")
+    with pytest.raises(DataError, match="test.csv:1: expected a column 'y', found 'id', 'x'"):
         load(tmp_path)
 
 
@@ -333,5 +278,37 @@ def test_archive_files() -> None:
     motions = load(SHARED / "BasicMotions")
     assert (len(motions.train) + len(motions.valid), len(motions.test)) == (40, 40)
     assert motions.channels == 6 and {len(each) for each in motions.test} == {100}
-    first = read_ts(SHARED / "BasicMotions" / "BasicMotions_TRAIN.ts")[0]
+    (first, *_) = read_ts(SHARED / "BasicMotions" / "BasicMotions_TRAIN.ts").parts["train"]
     assert first.values[0, 0] == np.float32(0.079106) and first.label == "Standing"
+
+
+def test_a_file_for_each_part(tmp_path: Path) -> None:
+    """The columns of the training part are those of the others, in whatever order they stand."""
+    rows = [f"{name},{step}.5,{name}.5,{'uv'[name % 2]}" for name in range(8) for step in range(3)]
+    write(tmp_path / "one.csv", "id,x,y,label\n" + "\n".join(rows))
+    write(tmp_path / "two.csv", "id,label,y,x\n" + "\n".join(f"a,u,9,{k}.5" for k in range(3)))
+    source = Source.of_parts({"train": [tmp_path / "one.csv"], "test": [tmp_path / "two.csv"]})
+    data = series.load(source, Config(data=source))
+    assert [len(data.train), len(data.valid), len(data.test)] == [6, 2, 1]
+    assert data.test[0].values.tolist() == [[0.5, 9], [1.5, 9], [2.5, 9]]
+    assert data.known == Known(data.known.labels, ("x", "y"), "label")
+    understood = dict(data.understood)
+    assert understood["files"] == "one.csv: 8 train; two.csv: 1 test"
+    assert understood["columns"] == "class label; channels x, y"
+
+
+def test_npz_arrays_are_said(tmp_path: Path) -> None:
+    x = np.arange(240.0).reshape(20, 6, 2)
+    np.savez(tmp_path / "a.npz", X=x, y=np.arange(20) % 2 * 1.0, subject=np.arange(20))
+    np.savez(tmp_path / "b.npz", x_train=x, y_train=["a", "b"] * 10, X_val=x[:4], y_val=["a"] * 4)
+    understood = dict(load(tmp_path / "a.npz").understood)
+    arrays = "X (20, 6, 2), y (20,); x is 20 series of 6 steps of 2 channels"
+    assert understood["arrays"] == arrays
+    assert understood["left aside"] == "subject (neither x, y nor lengths)"
+    assert dict(load(tmp_path / "b.npz").understood)["files"] == "b.npz: 20 train, 4 valid"
+    np.savez(tmp_path / "c.npz", x=x, X=x, y=np.arange(20) % 2)
+    with pytest.raises(DataError, match="both x and X are x of train"):
+        load(tmp_path / "c.npz")
+    np.savez(tmp_path / "d.npz", x=x, y=np.arange(20) % 2, y_test=np.arange(20) % 2)
+    with pytest.raises(DataError, match="y_test: there is no x for the test part"):
+        load(tmp_path / "d.npz")

@@ -58,7 +58,7 @@ OTHERS = {
         ({"pooling": "max", "snapshots": 3}, "--snapshots has no effect with --pooling max"),
         ({"permuted": True, "data": FILES}, "--permuted has no effect on your own files"),
         ({"pixels": 2, "data": FILES}, "--pixels has no effect on your own files"),
-        ({"series_column": "id"}, "--series-column has no effect with --data embedded"),
+        ({"series_column": ("id",)}, "--series-column has no effect with --data embedded"),
         ({"label_column": "kind"}, "--label-column has no effect with --data embedded"),
         ({"time_column": "when"}, "--time-column has no effect with --data embedded"),
     ],
@@ -85,12 +85,19 @@ def test_defaults_that_depend_on_others() -> None:
 def test_config_file_of_an_earlier_version(tmp_path: Path) -> None:
     """A folder is read whatever was ignored in its training; what a user asks for is refused."""
     options = {**to_json(Config()), "data": "embedded", "out": "saved_models/x", "snapshots": 4}
+    options["series_column"] = None
     path = tmp_path / "config.json"
     path.write_text(json.dumps({"recipe": "series_classification", "options": options}))
     config = read_config(Config, path, "series_classification")
     assert config == Config()
     with pytest.raises(DataError, match="--snapshots has no effect with --pooling last"):
         read_options(Config, path, "series_classification").config()
+
+
+def test_one_column_of_series_in_a_file_of_an_earlier_version(tmp_path: Path) -> None:
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"data": str(tmp_path / "a.csv"), "series_column": "machine"}))
+    assert read_config(Config, path, "series_classification").series_column == ("machine",)
 
 
 def test_options_of_predict() -> None:

@@ -190,8 +190,8 @@ def test_one_answer_for_each_file(
     texts = {
         "two.csv": "id,x,y,label\na,1,2,left\na,1,2,left\nb,3,4,right\n",
         "classes.csv": "id,x,y,label\na,1,2,up\na,1,2,up\n",
-        "channels.csv": "id,x\na,1\n",
-        "broken.csv": "id,x,y\na,1,one\n",
+        "channels.csv": "id,x\na,1\na,2\n",
+        "broken.csv": "id,x,y\na,1,2\na,1,2\na,1,one\n",
         "good.csv": "id,x,y\na,1,2\n",
     }
     for name, text in texts.items():
@@ -209,7 +209,10 @@ def test_one_answer_for_each_file(
     assert len(good["series"]) == 1 and "error" not in good
     assert "expected the classes alone, left, right, found up" in classes["error"]
     assert "series a has 1 channels; the model was trained on 2" in channels["error"]
-    assert "broken.csv:2: expected a number, found 'one'" in broken["error"]
+    assert (
+        "broken.csv:4: expected a number in column 'y' (decimal point), found 'one'"
+        in broken["error"]
+    )
     assert "none.csv: no such file" in none["error"]
     assert all(set(each) == {"input", "error"} for each in (classes, channels, broken, none))
 

@@ -181,6 +181,37 @@ def test_cells_between_tabs_are_quoted_if_the_whole_file_is(table):
     assert table('a\tb\n"x" said\t1\n"\t2\n', name="t.tsv").column(0) == ['"x" said', '"']
 
 
+def test_cells_between_bars_are_quoted_only_where_rows_are_uneven_otherwise(table):
+    apart = table('a|b\n1|"But what\n2|said he."\n')
+    assert apart.column(1) == ['"But what', 'said he."']
+    assert table('a|b\n1|"x|y"\n2|z\n').column(1) == ["x|y", "z"]
+
+
+@pytest.mark.parametrize(
+    "text", ["1 2,5 3\n4 5,5 6\n", "up 1 2\ndown 3 4\n", "1  2 up\n3 4  down\n", "1e-2 .5\n2 3\n"]
+)
+def test_numbers_between_blanks_and_a_word_beside_them(table, text):
+    rows = [line.split() for line in text.splitlines()]
+    assert [cells for _, cells in table(text, blanks=True).rows] == rows
+
+
+@pytest.mark.parametrize("text", ["a,1 x\nb,2 y\n", "one two\nthree four\n", "1, 2\n3, 4\n"])
+def test_blanks_in_texts_separate_nothing(table, text):
+    assert table(text, blanks=True).delimiter != " "
+
+
+def test_a_column_of_many_plain_numbers_is_read_as_it_is(table):
+    read = table("a;b\n" + "".join(f"{k}.25;1_0\n" for k in range(50)))
+    assert read.numbers(0).tolist() == [k + 0.25 for k in range(50)]
+    with pytest.raises(DataError, match="t.csv:2: expected a number in column 'b'"):
+        read.numbers(1)
+
+
+def test_signs_of_ragged_tables(table):
+    read = table("1,$2\n3\n5,$6\n", ragged=True)
+    assert read.sign(1) == "$" and read.sign(0) == ""
+
+
 def test_a_cell_may_hold_a_whole_document(table):
     assert len(table(f"a,b\n{'x' * 200_000},1\n").rows[0][1][0]) == 200_000
 
