@@ -141,9 +141,14 @@ def check_command(words: list[str]) -> int:
     kind = load_options(name).Config
     config, flags = read_run_options(name, kind, CheckFlags, rest, f"rnn-zoo check {name}")
     recipe = _start(name)
+    from recipes.kit.data.readers import Incomplete
     from recipes.kit.run import understood_by
 
-    facts = understood_by(recipe, config)
+    try:
+        facts = understood_by(recipe, config)
+    except Incomplete as error:
+        print("\n".join(as_lines(error.understood)))
+        raise
     if flags.json:
         print(json.dumps([fact._asdict() for fact in facts], indent=2, ensure_ascii=False))
     else:

@@ -5,8 +5,10 @@
 - `tfds:tiny_shakespeare`, `tfds:lm1b`, `tfds:wiki40b/en` and others that hold a text; an example is
   a document.
 - A text file, gzipped or not, whose last 10 % are for testing and whose first 2 % for validation,
-  so that the test part continues where the training part ends; or a folder with train, valid and
-  test files. `--documents` says what a document is: the whole file, a paragraph or a line.
+  so that the test part continues where the training part ends; a folder with train, valid and test
+  files, or `--train`, `--valid` and `--test FILE`; or a folder of texts whose names say no part.
+  `--documents` says what a document is: the whole file, a paragraph or a line. In JSONL, a record
+  is one.
 """
 
 from __future__ import annotations
@@ -17,11 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from recipes.kit.data import tfds
-from recipes.kit.data.facts import Fact
-from recipes.kit.data.files import read_text
+from recipes.kit.data.facts import Fact, files_fact, listed, shortened
+from recipes.kit.data.files import data_files, encoding_fact, read_text, suffix_of
+from recipes.kit.data.left_out import LeftOut
 from recipes.kit.data.readers import Found, Readers, Splits
+from recipes.kit.data.rows import json_rows
 from recipes.kit.data.source import SPLITS, Source
-from recipes.kit.data.splits import complete_splits, find_splits
+from recipes.kit.data.splits import complete_splits, files_of_splits, find_splits
 from recipes.kit.earlier import read_earlier
 from recipes.kit.errors import DataError, UserError
 from recipes.kit.objective import Objective
@@ -37,6 +41,10 @@ RESERVED = ("", "[UNK]", BOUNDARY)
 
 #: Shares of a single document, where there are no such files.
 _HELD_OUT = {"test": 0.1, "valid": 0.02}
+
+#: Endings of names of files that hold more than running text.
+_RECORDS = (".jsonl", ".json", ".ndjson")
+_TABLES = (".csv", ".tsv")
 
 _FEATURES = ("text", "content", "document", "article")
 _PARAGRAPHS = re.compile(r"\n\s*\n")
@@ -85,26 +93,83 @@ def load_test(source: Source, config: Config) -> Sequence[str]:
     return _readers(config).load_test(source, seed=config.seed, trained_on=config.data)
 
 
-def split_documents(path: Path, config: Config) -> tuple[str, ...]:
-    """The documents of a file, without the empty ones."""
-    text = read_text(path)
-    parts = [text]
-    if config.documents == "paragraph":
-        parts = [part.strip("\n") for part in _PARAGRAPHS.split(text)]
-    elif config.documents == "line":
-        parts = text.split("\n")
-    documents = tuple(part for part in parts if part.strip())
+def read_documents(path: Path, config: Config) -> tuple[tuple[str, ...], list[Fact]]:
+    """The documents of a file, without the empty ones, and what was understood.
+
+    Raises:
+        DataError: If it is empty, a table or malformed; names file and line.
+    """
+    suffix = suffix_of(path)
+    if suffix in _TABLES:
+        raise DataError(
+            path,
+            "is a table; expected running text (a .txt file), or JSONL with a field 'text' for "
+            "each document",
+        )
+    facts: list[Fact] = []
+    texts = [read_text(path, config)]
+    if suffix in _RECORDS:
+        texts, facts = _records(path, texts[0], config)
+    documents = tuple(part for text in texts for part in _parts(text, config) if part.strip())
     if not documents:
         raise DataError(path, "holds no text")
-    return documents
+    return documents, facts
+
+
+def _parts(text: str, config: Config) -> list[str]:
+    if config.documents == "paragraph":
+        return [part.strip("\n") for part in _PARAGRAPHS.split(text)]
+    return text.split("\n") if config.documents == "line" else [text]
+
+
+def _records(path: Path, text: str, config: Config) -> tuple[list[str], list[Fact]]:
+    """The texts of JSON records."""
+    left_out = LeftOut("records", config)
+    texts: list[str] = []
+    field = ""
+    for line, record in json_rows(path, text):
+        if not field:
+            field = next((name for name in _FEATURES if name in record), "")
+            if not field:
+                expected = f"expected a field {' or '.join(_FEATURES)}"
+                raise DataError(path, f"{expected}, found {listed(record)}", line=line)
+        value = record.get(field)
+        if isinstance(value, str) and value.strip():
+            texts.append(value)
+        else:
+            left_out.add(DataError(path, f"the field {field!r} holds no text", line=line))
+    left_out.check(texts)
+    return texts, [Fact("records", f"a document each, field {field!r}"), *left_out.facts()]
+
+
+def _paths(source: Source) -> dict[str, list[Path]]:
+    """The files of each part. Texts in a folder whose names say no part are train, all of them."""
+    if source.parts:
+        return {split: [*paths] for split, paths in source.parts.items()}
+    if source.is_file:
+        return {"train": [*source.paths]}
+    folder = source.path
+    if not files_of_splits(folder) and (texts := data_files(folder, (".txt", ".text"))):
+        return {"train": texts}
+    return {split: [path] for split, path in find_splits(folder).items()}
 
 
 def _readers(config: Config) -> Readers[str]:
     def files(source: Source) -> Found[str]:
-        path = source.path
-        paths = find_splits(path) if path.is_dir() else {"train": path}
-        documents = {split: split_documents(file, config) for split, file in paths.items()}
-        return Found(documents, (Fact("files", ", ".join(file.name for file in paths.values())),))
+        documents: dict[str, list[str]] = {}
+        every: list[Fact] = []
+        paths = _paths(source)
+        for split, files in paths.items():
+            documents[split] = []
+            for path in files:
+                texts, facts = read_documents(path, config)
+                documents[split] += texts
+                every += facts
+        names = {split: [path.name for path in files] for split, files in paths.items()}
+        counts = {split: len(texts) for split, texts in documents.items()}
+        first = Fact("first text", shortened(next(iter(documents.values()))[0]))
+        every += encoding_fact((path for files in paths.values() for path in files), config)
+        return Found(documents, (files_fact(names, counts), first, *dict.fromkeys(every)))
 
     return Readers(
         what="documents",

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from recipes.kit.data.reading import Encoded
+from recipes.kit.data.reading import Encoded, TextFiles
 from recipes.kit.option import option
 from recipes.kit.options import FitConfig, Schedule, StackConfig
 
 
 @dataclass(frozen=True)
-class Config(StackConfig, FitConfig):
+class Config(TextFiles, StackConfig, FitConfig):
     """Options of the language_model recipe."""
 
     for_little: ClassVar[Mapping[int, Mapping[str, Any]]] = {

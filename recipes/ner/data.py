@@ -4,12 +4,15 @@
   many locales (Faker, Babel). No entity string of valid or test is in train.
 - `tfds:conll2003`, `tfds:wikiann/en`, `tfds:universal_dependencies/en_ewt` and others that hold
   tokens and a tag per token.
-- A folder with train, dev and test files, or one file that is split here. Columns separated by tabs
-  or blanks, a token a line, a blank line after a sentence, `-DOCSTART-` lines skipped; or CoNLL-U
-  (`.conllu`). Any of them may be gzipped.
+- A folder with train, dev and test files, `--train`, `--valid` and `--test FILE`, or one file that
+  is split here, any of them gzipped: columns separated by tabs or blanks, a token a line, a blank
+  line after a sentence, `-DOCSTART-` lines skipped; CoNLL-U, by its name or its contents; a table
+  with a header that names a token, a tag and what numbers sentences; JSON with lists of tokens and
+  tags.
 
 Entity tags come out as IOB2 whatever they were: IOB1, IOB2, IOBES, BILOU, BMES and BMEWO are told
-apart over all files of a corpus. Tags without such prefixes (parts of speech) stay as they are.
+apart over all files of a corpus; small letters, types before the prefix and types without prefixes,
+amid O, are read as well. Other tags (parts of speech) stay as they are.
 """
 
 from __future__ import annotations
@@ -21,10 +24,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from recipes.kit.data.facts import Fact
+from recipes.kit.data.facts import Fact, files_fact
+from recipes.kit.data.files import encoding_fact
 from recipes.kit.data.readers import Found, Readers, Splits
 from recipes.kit.data.source import Source
-from recipes.kit.data.splits import find_splits
+from recipes.kit.data.splits import split_files
 from recipes.kit.earlier import check_known, read_earlier
 from recipes.kit.errors import UserError
 from recipes.kit.metrics import accuracy_of_commonest
@@ -43,6 +47,9 @@ LABELS = "labels.json"
 
 #: Sizes of the embedded parts.
 SIZES = {"train": 4000, "valid": 500, "test": 800}
+
+#: Tokens shown of the first sentence.
+_SHOWN = 8
 
 _NUMBER = re.compile(r"-?[0-9]+")
 
@@ -146,10 +153,17 @@ def readers(config: Config, kind: Kind | None = None) -> Readers[Sentence]:
         column = int(column)  # a number given as text, as a command line may
 
     def files(source: Source) -> Found[Sentence]:
-        path = source.path
-        found = find_splits(path) if path.is_dir() else {"train": path}
-        raw = {split: read_file(f, config.token_column, column) for split, f in found.items()}
-        return _found(raw, kind, [Fact("files", ", ".join(f.name for f in found.values()))])
+        found = split_files(source)
+        raw = {
+            split: read_file(file, config.token_column, column, config)
+            for split, file in found.items()
+        }
+        counts = {split: len(each.sentences) for split, each in raw.items()}
+        names = {split: [file.name] for split, file in found.items()}
+        every = [fact for each in raw.values() for fact in each.facts]
+        encoding = encoding_fact(found.values(), config)
+        facts = [files_fact(names, counts), *dict.fromkeys(every), *encoding]
+        return _found(raw, kind, facts)
 
     def tfds(name: str) -> Found[Sentence]:
         raw, licence = read_tfds(name, column)
@@ -181,7 +195,12 @@ def _embedded(seed: int) -> Found[Sentence]:
 def _found(raw: Mapping[str, Raw], kind: Kind | None, facts: Sequence[Fact]) -> Found[Sentence]:
     finished, _, scheme = normalise(list(raw.values()), kind)
     tags = {"labels": "plain labels", "IOB2": "IOB2"}.get(scheme, f"{scheme}, read as IOB2")
-    return Found(dict(zip(raw, finished, strict=True)), (*facts, Fact("tags", tags)))
+    sentence = finished[0][0]
+    words = zip(sentence.tokens[:_SHOWN], sentence.tags, strict=False)
+    first = " ".join(f"{token}/{tag}" for token, tag in words)
+    more = " ..." if len(sentence.tokens) > _SHOWN else ""
+    every = (*facts, Fact("tags", tags), Fact("first sentence", first + more))
+    return Found(dict(zip(raw, finished, strict=True)), every)
 
 
 def kind_of(sentences: Sequence[Sentence]) -> Kind:
@@ -212,10 +231,10 @@ def _check_learnable(train: Sequence[Sentence], kind: Kind, source: Source) -> N
     if kind == "entities" and tags == {"O"}:
         raise UserError(
             f"{source}: every training token is tagged O, so there is no entity to learn; expected "
-            "tags such as B-PER and I-PER (is it the right tag column?)"
+            "tags such as B-PER and I-PER (--tag-column chooses the column)"
         )
     if len(tags) == 1:
         raise UserError(
             f"{source}: every training token has the same label, {tags.pop()}, so there is nothing "
-            "to learn; expected two or more labels (is it the right tag column?)"
+            "to learn; expected two or more labels (--tag-column chooses the column)"
         )

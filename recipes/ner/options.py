@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from recipes.kit.data.reading import Encoded
+from recipes.kit.data.reading import Encoded, TextFiles
 from recipes.kit.option import option
 from recipes.kit.options import (
     ClassWeightConfig,
@@ -20,7 +20,13 @@ from recipes.kit.options import (
 
 @dataclass(frozen=True)
 class Config(
-    StackConfig, DirectionConfig, InitialStateConfig, WordConfig, ClassWeightConfig, FitConfig
+    TextFiles,
+    StackConfig,
+    DirectionConfig,
+    InitialStateConfig,
+    WordConfig,
+    ClassWeightConfig,
+    FitConfig,
 ):
     """Options of the ner recipe."""
 
@@ -41,13 +47,15 @@ class Config(
     )
     token_column: int | None = option(
         None,
-        "Column of the words in your files, from 0; -1 is the last. By default the first.",
+        "Column of the words in your files, from 0; -1 is the last. By default the first that does "
+        "not count them, or the one a header names.",
         heading="data",
     )
     tag_column: int | str | None = option(
         None,
-        "Column of the tags in your files, from 0; -1 is the last. By default the last. In CoNLL-U "
-        "a name (upos, xpos, deprel), in TFDS a feature.",
+        "Column of the tags in your files, from 0; -1 is the last. By default the last. A "
+        "name in CoNLL-U (upos, by default, xpos, feats, deprel), below a header and in JSON; in "
+        "TFDS a feature.",
         heading="data",
     )
 

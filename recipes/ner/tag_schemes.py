@@ -1,7 +1,8 @@
 """The schemes entity tags are written in: which one a corpus has, and every one as IOB2.
 
 IOB1, IOB2, IOBES, BILOU, BMES and BMEWO are told apart by the prefixes of all tags of a corpus.
-Tags without prefixes are plain labels and stay as they are.
+Tags of other notations get prefixes first (`recipes.ner.notations`); those that mark no entities
+are plain labels and stay as they are.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
+from recipes.ner.notations import with_prefixes
 from recipes.ner.sentences import Raw, Sentence
 
 Kind = Literal["entities", "labels"]
@@ -68,6 +70,9 @@ def normalise(
     Raises:
         DataError: If a tag does not fit the scheme of the others; names file and line.
     """
+    how = ""
+    if kind != "labels":
+        raws, how = with_prefixes(raws, entities=kind == "entities")
     raws = [_typed(raw) for raw in raws] if _is_untyped(raws, kind) else list(raws)
     counts = Counter(tag for raw in raws for s in raw.sentences for tag in s.tags)
     prefixed = {tag for tag in counts if _PREFIXED.fullmatch(tag)}
@@ -83,6 +88,10 @@ def normalise(
         raise raw.tag_error(plain, message)
     scheme = _scheme(raws, counts, prefixed)
     converted = [tuple(Sentence(s.tokens, to_iob2(s.tags)) for s in r.sentences) for r in raws]
+    if how.startswith("types"):
+        scheme = how
+    elif how:
+        scheme = f"{scheme} {how}"
     return converted, kind, scheme
 
 
@@ -94,7 +103,9 @@ def _is_untyped(raws: Sequence[Raw], kind: Kind | None) -> bool:
     tags = {tag for raw in raws for s in raw.sentences for tag in s.tags}
     if kind == "entities":
         return tags <= set("BIOESLUMW") and tags != {"O"}
-    return tags <= set("BIOESLUMW") and {"I", "O"} <= tags and bool(tags & set("BSUWEL"))
+    if not tags <= set("BIOESLUMW") or not {"I", "O"} <= tags:
+        return False
+    return tags == {"I", "O"} or bool(tags & set("BSUWEL"))
 
 
 def _typed(raw: Raw) -> Raw:
@@ -102,7 +113,7 @@ def _typed(raw: Raw) -> Raw:
         Sentence(s.tokens, tuple(t if t == "O" else f"{t}-{_UNTYPED}" for t in s.tags))
         for s in raw.sentences
     )
-    return Raw(raw.path, sentences, raw.lines)
+    return Raw(raw.path, sentences, raw.lines, raw.facts)
 
 
 def _scheme(raws: Sequence[Raw], counts: Mapping[str, int], prefixed: set[str]) -> str:

@@ -16,7 +16,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping
 
-from recipes.sentiment.formats import LabelledText
+from recipes.sentiment.labels import LabelledText
 
 _Splits = dict[str, tuple[LabelledText, ...]]
 

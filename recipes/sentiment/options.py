@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from recipes.kit.data.reading import TextFiles
 from recipes.kit.inputs import TextOptions as Predict
 from recipes.kit.option import option
 from recipes.kit.options import (
@@ -22,7 +23,13 @@ __all__ = ["Config", "Predict"]
 
 @dataclass(frozen=True)
 class Config(
-    StackConfig, DirectionConfig, InitialStateConfig, WordConfig, ClassWeightConfig, FitConfig
+    TextFiles,
+    StackConfig,
+    DirectionConfig,
+    InitialStateConfig,
+    WordConfig,
+    ClassWeightConfig,
+    FitConfig,
 ):
     """Options of the sentiment recipe."""
 
@@ -53,7 +60,10 @@ class Config(
         heading="data",
     )
     label_column: int | str | None = option(
-        None, "Column of the labels, specified like --text-column.", heading="data"
+        None,
+        "Column of the labels, specified like --text-column; 0 also where lines begin with their "
+        "label and this cannot be told from the words.",
+        heading="data",
     )
     subset: str | None = option(
         None,

@@ -36,7 +36,7 @@ from recipes.kit.text import split_texts
 from recipes.kit.words import with_vectors, word_dropout, word_options
 from recipes.sentiment import data as texts
 from recipes.sentiment.data import LABELS, Data
-from recipes.sentiment.formats import LabelledText
+from recipes.sentiment.labels import LabelledText
 from recipes.sentiment.options import Config, Predict
 from recipes.sentiment.plots import attention
 from recipes.sentiment.serve import ClassifierPredictor, TextClassifier

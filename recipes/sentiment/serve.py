@@ -22,7 +22,7 @@ from recipes.kit.serving import Served, answer_each, by_length, decoded, not_emp
 from recipes.kit.text import TokenEncoder, TokenVocabulary, split_texts, tokenize
 from recipes.kit.unknown import Unknown, notes_of
 from recipes.sentiment.data import LABELS
-from recipes.sentiment.formats import LabelledText
+from recipes.sentiment.labels import LabelledText
 from recipes.sentiment.options import Config
 
 #: Texts classified at once.

@@ -5,12 +5,14 @@
   text.
 - `tfds:ted_hrlr_translate/pt_to_en`, `tfds:wmt14_translate/de-en` and others that hold a text in
   each of two languages.
-- A file of TSV pairs without a header, `source TAB target`; further columns, such as Tatoeba's
-  attributions, are ignored. Or a folder with such a file for each part.
-- A folder with two line-aligned files for each part, whose names end in the language: `train.de`
-  and `train.en`, `valid.de`, ... The language that is first by name is the source, unless
-  `--source-language` or `--target-language` says otherwise.
-- Two line-aligned files, source first: `news.de,news.en`.
+- A file of pairs: TSV, `source TAB target`, CSV or JSON. A first row that names languages is a
+  header; further columns, such as Tatoeba's attributions, are left aside. Or a folder with such a
+  file for each part, or `--train`, `--valid` and `--test FILE`.
+- A folder with two line-aligned files for each part, whose names hold the language: `train.de` and
+  `train.en`, `train_de.txt`, `src-train.txt`, ... The language that is first by name is the source,
+  unless `--source-language` or `--target-language` says otherwise.
+- Two line-aligned files, source first: `news.de,news.en`, also for each of `--train`, `--valid` and
+  `--test`.
 
 Files may be gzipped. Missing parts are made of distinct source sentences, so that all translations
 of a sentence are in one part.
@@ -21,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from recipes.kit.data.facts import Fact
+from recipes.kit.data.facts import Fact, shortened
 from recipes.kit.data.readers import Found, Readers, Splits
 from recipes.kit.data.source import Source
 from recipes.kit.data.splits import complete_splits
@@ -185,9 +187,9 @@ def _prepared(raw: Raw, config: Config) -> Found[Pair]:
         splits[split] = _shortest(whole, config.limit)
     first, second = reversed(raw.sides) if config.reverse else raw.sides
     how = [f"{first} to {second}", raw.how, "reversed" if config.reverse else ""]
-    facts = [Fact("direction", ", ".join(part for part in how if part))]
-    if raw.files:
-        facts.insert(0, Fact("files", ", ".join(raw.files)))
+    facts = [*raw.facts, Fact("direction", ", ".join(part for part in how if part))]
+    if pair := next((pair for pairs in splits.values() for pair in pairs), None):
+        facts.append(Fact("first pair", f"{shortened(pair.source)} -> {shortened(pair.target)}"))
     if empty:
         facts.append(Fact("empty", f"pairs with an empty side left out: {empty:,}"))
     return Found(splits, (*facts, *_limited(config)), raw.licence)

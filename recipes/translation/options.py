@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from recipes.kit.data.reading import Encoded
+from recipes.kit.data.reading import Encoded, TextFiles
 from recipes.kit.errors import UserError
 from recipes.kit.option import option
 from recipes.kit.options import (
@@ -20,7 +20,7 @@ from recipes.kit.vocabulary import Level
 
 
 @dataclass(frozen=True)
-class Config(StackConfig, DirectionConfig, InitialStateConfig, FitConfig):
+class Config(TextFiles, StackConfig, DirectionConfig, InitialStateConfig, FitConfig):
     """Options of the translation recipe. Direction and initial state are those of the encoder."""
 
     for_little: ClassVar[Mapping[int, Mapping[str, Any]]] = {1500: {}}
@@ -66,13 +66,15 @@ class Config(StackConfig, DirectionConfig, InitialStateConfig, FitConfig):
     )
     columns: tuple[int, int] = option(
         (0, 1),
-        "Columns of source and target in your TSV files, counted from 0.",
+        "Columns of source and target in your tables, counted from 0. By default those that a "
+        "header names by languages, else the first two.",
         heading="data",
         at_least=0,
     )
     source_language: str | None = option(
         None,
-        "Language to translate from, where your files or a TFDS set name languages.",
+        "Language to translate from, where your files, a header, fields or a TFDS set name "
+        "languages.",
         heading="data",
     )
     target_language: str | None = option(

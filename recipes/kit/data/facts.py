@@ -37,6 +37,26 @@ def listed(names: Iterable[object], most: int = 20) -> str:
     return ", ".join(every[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
+def shortened(text: str, most: int = 60) -> str:
+    """The beginning of a text on one line, with a mark where it is cut.
+
+    >>> shortened("to be or\\nnot to be", most=8)
+    'to be or...'
+    """
+    line = " ".join(text[: 4 * most].split())
+    return line[:most] + "..." if len(line) > most or len(text) > 4 * most else line
+
+
+def files_fact(files: Mapping[str, Iterable[str]], counts: Mapping[str, int]) -> Fact:
+    """The names of the files of each part, and how many examples they hold.
+
+    >>> files_fact({"train": ["a.en", "a.fr"], "test": ["b.tsv"]}, {"train": 9000, "test": 20}).text
+    'train: a.en, a.fr (9,000); test: b.tsv (20)'
+    """
+    parts = (f"{split}: {listed(names, 4)} ({counts[split]:,})" for split, names in files.items())
+    return Fact("files", "; ".join(parts))
+
+
 def merged(files: Mapping[str, Sequence[Fact]]) -> list[Fact]:
     """The facts of several files: what all have in common once, the rest with the file's name.
 

@@ -23,6 +23,18 @@ _NOT_DATA = re.compile(
 )
 
 
+#: What files begin with that are no text but may be taken for it by their place.
+_BINARY = {
+    b"PK\x03\x04": "a ZIP archive or a spreadsheet",
+    b"PAR1": "Parquet",
+    b"%PDF": "PDF",
+    b"BZh": "bzip2",
+    b"\xfd7zXZ": "xz",
+    b"\x28\xb5\x2f\xfd": "Zstandard",
+    b"\xd0\xcf\x11\xe0": "a document of an office program",
+}
+
+
 def is_hidden(path: Path) -> bool:
     """Whether a name is one that systems leave behind (`.DS_Store`, `._00.png`, `__MACOSX`)."""
     return path.name[0] in "._" or path.name.lower() in ("thumbs.db", "desktop.ini")
@@ -60,11 +72,14 @@ def read_text(path: str | Path, reading: TextFiles = AS_FOUND) -> str:
         reading: Says the encoding.
 
     Raises:
-        DataError: If the file cannot be read, is a broken gzip, is binary or is not text in its
-            encoding (with the line where that shows).
+        DataError: If the file cannot be read, is a broken gzip, is binary (such as a spreadsheet)
+            or is not text in its encoding (with the line where that shows).
     """
     path = Path(path)
     raw = _read_bytes(path)
+    for start, kind in _BINARY.items():
+        if raw.startswith(start):
+            raise DataError(path, f"expected text, found {kind}; save it as text, CSV or JSONL")
     encoding = encoding_of(raw[:4], reading)
     try:
         text = raw.decode(encoding)

@@ -42,7 +42,7 @@ class LeftOut:
         self._errors.append(error)
 
     def check(self, kept: int | Sized) -> None:
-        """Refuse what was read if too much of it is left out.
+        """Refuse what was read if too much of it is left out, or nothing is left.
 
         Args:
             kept: What is left, or how many.
@@ -52,7 +52,7 @@ class LeftOut:
         """
         count = len(self._errors)
         kept = kept if isinstance(kept, int) else len(kept)
-        if count > max(MOST, SHARE * (count + kept)):
+        if count > max(MOST, SHARE * (count + kept)) or (count and not kept):
             first = self._errors[0]
             raise DataError(
                 first.path,

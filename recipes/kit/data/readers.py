@@ -53,6 +53,18 @@ class Splits(Generic[T]):
     licence: str
 
 
+class Incomplete(UserError):
+    """Data that could be read, but has too little for three parts.
+
+    Attributes:
+        understood: What was understood of it.
+    """
+
+    def __init__(self, message: str, understood: Sequence[Fact]) -> None:
+        super().__init__(message)
+        self.understood = understood
+
+
 @dataclass(frozen=True)
 class Readers(Generic[T]):
     """How a task reads each kind of source.
@@ -99,7 +111,8 @@ class Readers(Generic[T]):
         """What a source holds in three parts, the missing ones split off train.
 
         Raises:
-            UserError, DataError: As for `read`; or if there is no train part, or too little of it.
+            UserError, DataError: As for `read`.
+            Incomplete: If there is no train part, or too little of it.
         """
         return self._complete(self.read(source), source, seed)
 
@@ -129,12 +142,15 @@ class Readers(Generic[T]):
         return self._complete(found, source, seed).test
 
     def _complete(self, found: Found[T], source: Source, seed: int) -> Splits[T]:
-        if self.complete is None:
-            splits, how = complete_splits(
-                found.splits, seed=seed, where=str(source), what=self.what, key=self.key
-            )
-        else:
-            splits, how = self.complete(found.splits, seed, source)
+        try:
+            if self.complete is None:
+                splits, how = complete_splits(
+                    found.splits, seed=seed, where=str(source), what=self.what, key=self.key
+                )
+            else:
+                splits, how = self.complete(found.splits, seed, source)
+        except UserError as error:
+            raise Incomplete(str(error), found.understood) from None
         sizes = ", ".join(f"{len(splits[split]):,} {split}" for split in SPLITS)
         facts = [Fact(self.what, sizes), Fact("source", str(source)), *found.understood]
         if how:

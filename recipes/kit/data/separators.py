@@ -10,7 +10,7 @@ from pathlib import Path
 from recipes.kit.data.files import suffix_of
 from recipes.kit.data.marks import is_missing
 from recipes.kit.data.reading import TableFiles
-from recipes.kit.data.rows import csv_rows, is_blank
+from recipes.kit.data.rows import first_rows
 from recipes.kit.errors import DataError
 
 #: What may separate cells, the surest first; a comma may also stand in a number or a text.
@@ -54,28 +54,13 @@ def separator_of(path: Path, text: str, reading: TableFiles, *, blanks: bool) ->
     if blanks and not grouped and _are_numbers_between_blanks(lines[:LOOKED_AT]):
         return " "
     for mark in DELIMITERS:
-        widths = _widths(path, text, mark)
+        widths = Counter(len(cells) for cells in first_rows(text, mark, LOOKED_AT))
         width, count = max(widths.items(), key=lambda item: item[1], default=(1, 0))
         if width > 1 and count >= _AGREE * widths.total():
             if mark == "," and width == 2 and _is_one_column(path, lines, reading):
                 return ""
             return mark
     return next((mark for mark in DELIMITERS if lines and mark in lines[0]), "")
-
-
-def _widths(path: Path, text: str, mark: str) -> Counter[int]:
-    """How many of the first rows have how many cells."""
-    part = "\n".join(text.split("\n", LOOKED_AT)[:LOOKED_AT])
-    try:
-        rows = csv_rows(path, part, mark, padded=is_padded(part, mark))
-    except DataError:
-        rows = [(0, line.split(mark)) for line in part.split("\n")]
-    return Counter(len(cells) for _, cells in rows if not is_blank(cells))
-
-
-def is_padded(text: str, mark: str) -> bool:
-    """Whether the first row has blanks before quoted cells, as in `"Month", "1958"`."""
-    return re.match(rf'"[^"\n]*"{re.escape(mark)} +"', text) is not None
 
 
 def _are_numbers_between_blanks(lines: Sequence[str]) -> bool:

@@ -30,7 +30,7 @@ from recipes.kit.data.marks import (
 )
 from recipes.kit.data.reading import AS_FOUND, TableFiles
 from recipes.kit.data.rows import Row, csv_rows, is_blank
-from recipes.kit.data.separators import DELIMITERS, LOOKED_AT, is_padded, separator_of
+from recipes.kit.data.separators import DELIMITERS, LOOKED_AT, separator_of
 from recipes.kit.errors import DataError
 
 #: A year, perhaps with a month and a day behind it.
@@ -188,6 +188,7 @@ def read_table(
     reading: TableFiles = AS_FOUND,
     *,
     is_header: IsHeader | None = None,
+    delimiter: str | None = None,
     blanks: bool = False,
     ragged: bool = False,
     comments: bool = False,
@@ -200,6 +201,7 @@ def read_table(
         reading: The encoding and marks of numbers; with `strict`, no row is left out.
         is_header: Whether a first row names the columns of the rows after it; by default whether
             `names_columns`.
+        delimiter: What separates cells, where it is known.
         blanks: Whether numbers may be separated by blanks as well.
         ragged: Whether rows may differ in their number of cells.
         comments: Whether `#` begins a comment.
@@ -216,12 +218,12 @@ def read_table(
     told = _TOLD.match(text)
     if told:
         delimiter, text = told[1], text[told.end(1) :]  # The lines keep their numbers.
-    else:
+    if delimiter is None:
         delimiter = separator_of(path, text, reading, blanks=blanks)
     if delimiter == " ":
         rows = [(number, line.split()) for number, line in enumerate(text.split("\n"), start=1)]
     else:
-        rows = csv_rows(path, text, delimiter or "\0", padded=is_padded(text, delimiter))
+        rows = csv_rows(path, text, delimiter or "\0")
     rows = [(line, [cell.strip() for cell in cells]) for line, cells in rows]
     while rows and is_blank(rows[-1][1]):
         del rows[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def test_documents(tmp_path: Path) -> None:
     ]
     for documents, expected in cases:
         config = Config(data=source, documents=documents)
-        assert data.split_documents(path, config) == expected
+        assert data.read_documents(path, config) == (expected, [])
 
 
 def test_files_of_splits(tmp_path: Path) -> None:
@@ -91,6 +92,74 @@ def test_what_is_wrong(tmp_path: Path) -> None:
     path.write_bytes(b"fine\n\xff\n")
     with pytest.raises(DataError, match="a.txt:2: expected UTF-8 text"):
         load(path)
+
+
+def test_what_was_understood(tmp_path: Path) -> None:
+    (tmp_path / "train.txt").write_text("to be or\nnot to be " * 9)
+    (tmp_path / "test.txt").write_text("that is the question")
+    text = understood(load(tmp_path))
+    assert "files: train: train.txt (1); test: test.txt (1); first text: to be or not to be" in text
+
+
+def test_a_folder_of_texts(tmp_path: Path) -> None:
+    for index in range(12):
+        (tmp_path / f"book{index:02}.txt").write_text(f"book {index}")
+    (tmp_path / "README.md").write_text("not data")
+    (tmp_path / "cover.png").write_bytes(b"\0")
+    (tmp_path / ".DS_Store").write_bytes(b"\0")
+    (tmp_path / "notes").mkdir()
+    texts = load(tmp_path)
+    assert [len(part) for part in (texts.train, texts.valid, texts.test)] == [10, 1, 1]
+    assert "files: train: book00.txt, book01.txt, book02.txt, book03.txt and 8 more (12)" in (
+        understood(texts)
+    )
+
+
+def test_parts_that_are_named(tmp_path: Path) -> None:
+    for name in "abc":
+        (tmp_path / name).write_text(f"the text {name}")
+    a, b, c = (tmp_path / name for name in "abc")
+    texts = load(f"train={a},{b},valid={b},test={c}")
+    assert (texts.train, texts.test) == (("the text a", "the text b"), ("the text c",))
+
+
+@pytest.mark.parametrize("as_list", [False, True])
+def test_records(as_list: bool, tmp_path: Path) -> None:
+    records = [{"text": f"the document\n{index}", "id": index} for index in range(12)]
+    lines = [json.dumps(record) for record in [*records, {"text": None}]]
+    path = tmp_path / "a.jsonl"
+    path.write_text(f"[{', '.join(lines)}]" if as_list else "\n".join(lines))
+    texts = load(path)
+    assert [len(part) for part in (texts.train, texts.valid, texts.test)] == [10, 1, 1]
+    assert texts.train[0].startswith("the document\n")
+    assert "records: a document each, field 'text'; left out: 1 records" in understood(texts)
+    with pytest.raises(
+        DataError,
+        match="a.jsonl:1: the field 'text' holds"
+        if as_list
+        else "a.jsonl:13: the field 'text' holds",
+    ):
+        load(path, strict=True)
+    path.write_text('{"title": "x"}')
+    with pytest.raises(DataError, match="a.jsonl:1: expected a field text or .*, found title"):
+        load(path)
+
+
+def test_a_table_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("id,text\n1,x\n")
+    with pytest.raises(DataError, match="a.csv: is a table; expected running text"):
+        load(path)
+
+
+def test_encoding(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_bytes("fin\ncafé\n".encode("latin-1") * 50)
+    with pytest.raises(DataError, match="a.txt:2: expected UTF-8 text.*--encoding names another"):
+        load(path)
+    texts = load(path, encoding="latin-1")
+    assert "café" in texts.train[0]
+    assert "encoding: latin-1, as asked for (a.txt)" in understood(texts)
 
 
 class _Builder:

@@ -30,7 +30,7 @@ WNUT17 = Path(__file__).parents[3].parent / "shared" / "data" / "ner-wnut17"
         ("a B-PER\nb L-PER\nc U-LOC\nd O\n", "BILOU", "entities"),
         ("a B-PER\nb M-PER\nc E-PER\nd S-PER\n", "BMES", "entities"),
         ("a B-PER\nb M-PER\nc E-PER\nd W-PER\n", "BMEWO", "entities"),
-        ("a DET\nb NOUN\nc O\n", "labels", "labels"),
+        ("a DET\nb NOUN\nc O\nd NOUN\n", "labels", "labels"),
         ("a B\nb I\nc O\n", "IOB2", "entities"),
     ],
 )

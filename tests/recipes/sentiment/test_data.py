@@ -16,7 +16,8 @@ from recipes.kit.errors import DataError, UserError
 from recipes.sentiment import data as text_data
 from recipes.sentiment import embedded
 from recipes.sentiment.data import Data
-from recipes.sentiment.formats import LabelledText, read_file
+from recipes.sentiment.formats import read_file
+from recipes.sentiment.labels import LabelledText
 from recipes.sentiment.options import Config
 
 
@@ -77,7 +78,7 @@ def test_columns_as_given(tmp_path: Path) -> None:
     assert read(path, "TWO", -1)[0] == GOOD
     lines = tmp_path / "a.jsonl"
     lines.write_text(json.dumps({"body": "a good film", "ok": True, "label": "x"}) + "\n")
-    assert read(lines, "body", "ok") == (LabelledText("a good film", "true"),)
+    assert read(lines, "body", "ok") == (LabelledText("a good film", "1"),)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,7 @@ def test_columns_as_given(tmp_path: Path) -> None:
     [
         ("lines.txt", ""),
         ("plain.tsv", "text 0, label 1"),
-        ("header.csv", "text 'review', label 'sentiment'; left out: 'id'"),
+        ("header.csv", "text 'Review', label 'Sentiment'; left aside: 'id'"),
         ("a.jsonl", "text 'text', label 'label'"),
     ],
 )
@@ -97,7 +98,7 @@ def test_which_columns_were_taken(name: str, columns: str, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("name", "text", "columns", "message"),
     [
-        ("a.txt", "pos a good film\nneg\n", {}, "a.txt:2: expected `label text`, found 'neg'"),
+        ("a.txt", "pos a good film\nneg\n", {}, "a.txt:2: the text is empty"),
         ("a.tsv", "a\tb\nc\td\te\n", {}, "a.tsv:2: expected 2 columns, found 3"),
         ("a.csv", "text,label\n a ,x\n ,y\n", {}, "a.csv:3: the text is empty"),
         ("a.csv", "text,label\nb,\n", {}, "a.csv:2: the label is empty"),
@@ -116,14 +117,14 @@ def test_which_columns_were_taken(name: str, columns: str, tmp_path: Path) -> No
         ("a.jsonl", '{"text": "x"}\n', {}, "a.jsonl:1: expected a field label or sentiment"),
         ("a.jsonl", '{"text": "x", "label": 1}\n{"text": 2}', {}, "a.jsonl:2: has no field 'lab"),
         ("a.txt", " \n", {}, "a.txt: holds no text"),
-        ("a.txt", "\0", {}, "a.txt:1: expected UTF-8 text"),
+        ("a.txt", "\0", {}, "a.txt:1: expected text, found a NUL byte"),
     ],
 )
 def test_broken_files(name: str, text: str, columns: dict, message: str, tmp_path: Path) -> None:
     path = tmp_path / name
     path.write_text(text)
     with pytest.raises(DataError, match=message):
-        read_file(path, config_of(path, **columns))
+        read_file(path, config_of(path, strict=True, **columns))
 
 
 def write_sets(folder: Path) -> None:
@@ -164,8 +165,9 @@ def test_class_folders(splits: tuple[str, ...], tmp_path: Path) -> None:
     assert counts == ([18, 2, 20] if "test" in splits else [16, 2, 2])
     assert all("\n" not in e.text and e.text.endswith(tuple("0123456789")) for e in data.train)
     (tmp_path / splits[0] / "pos" / "0_7.txt").write_text(" ")
+    assert topics(load(tmp_path))["left out"].endswith("0_7.txt expected a text, found nothing")
     with pytest.raises(DataError, match="0_7.txt: expected a text, found nothing"):
-        load(tmp_path)
+        load(tmp_path, strict=True)
 
 
 def test_what_was_understood(tmp_path: Path) -> None:
@@ -174,7 +176,9 @@ def test_what_was_understood(tmp_path: Path) -> None:
     data = load(tmp_path)
     facts = topics(data)
     assert facts["texts"] == "8 train, 1 valid, 3 test" and facts["source"] == str(tmp_path)
-    assert facts["files"] == "train.txt, test.txt"
+    assert facts["files"] == "train: train.txt (9); test: test.txt (3)"
+    assert facts["first text"] == "'text 0' is 0"
+    assert facts["columns"] == "lines of a text with its label, the first words"
     assert facts["split"].startswith("valid split off train")
     assert {*facts["classes"].split(", ")} in ({"0 4", "1 4"}, {"0 5", "1 3"})
     assert facts["unseen"] == "never in train, so never right: 2, 10"
@@ -206,7 +210,7 @@ def test_options_that_files_leave_without_effect(kind: str, option: str, tmp_pat
 
 def test_one_class_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
-    path.write_text("\n".join(f"pos text {i}" for i in range(9)))
+    path.write_text("\n".join(f"__label__pos text {i}" for i in range(9)))
     with pytest.raises(UserError, match="every training text has the same label, 'pos'"):
         load(path)
 

@@ -124,3 +124,14 @@ def test_other_encodings_are_asked_for(tmp_path):
     assert encoding_fact([path], TextFiles(encoding="cp1252"))[0].text.startswith(
         "cp1252, as asked"
     )
+
+
+@pytest.mark.parametrize(
+    ("start", "kind"),
+    [(b"PK\x03\x04\x14\x00", "a ZIP archive or a spreadsheet"), (b"PAR1\x15", "Parquet")],
+)
+def test_what_is_no_text_is_named(start: bytes, kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "train.csv"
+    path.write_bytes(start + b"\xff")
+    with pytest.raises(DataError, match=f"train.csv: expected text, found {kind}; save it as text"):
+        read_text(path)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from recipes.kit.data.facts import Fact
-from recipes.kit.data.readers import OWNERS_LICENCE, Found, Readers, Splits
+from recipes.kit.data.readers import OWNERS_LICENCE, Found, Incomplete, Readers, Splits
 from recipes.kit.data.source import EMBEDDED, Source
 from recipes.kit.errors import UserError
 
@@ -127,8 +127,10 @@ def test_a_task_may_make_missing_parts_its_own_way(file: Source) -> None:
 def test_without_a_training_part_nothing_is_trained(file: Source) -> None:
     with pytest.raises(UserError, match="no train split; expected train, found test"):
         Recorder(test=range(9)).readers.load(file, seed=0)
-    with pytest.raises(UserError, match="2 distinct numbers are too few to split off valid and"):
+    few = "2 distinct numbers are too few to split off valid and"
+    with pytest.raises(Incomplete, match=few) as caught:
         Recorder(train=(1, 2)).readers.load(file, seed=0)
+    assert [*caught.value.understood] == [Fact("columns", "a, b")]
 
 
 def test_all_of_files_that_name_no_part_is_evaluated_on(file: Source, tmp_path: Path) -> None:
