@@ -70,7 +70,7 @@ def test_what_was_understood_is_said(
     file.write_text("\n".join(lines[:9] + lines[11:]) + "\n")
     assert [targets(answer) for answer in predictor.predict([file, file])] == [["sold"]] * 2
     shown = " ".join(capsys.readouterr().err.split())
-    assert shown.count("2 of 40 steps have no row in gap.csv") == 1
+    assert shown.count("2 of 40 steps have no row, the first 2021-03-09 in gap.csv") == 1
 
 
 def test_a_column_is_named_where_there_are_several(
@@ -96,7 +96,9 @@ def test_what_is_wrong_in_the_usual_column_is_said(
     predictor: ForecastPredictor, tmp_path: Path
 ) -> None:
     broken = write(tmp_path / "broken.csv", "day,sold,price", 2)
-    broken.write_text(broken.read_text().replace("2021-03-05,", "2021-03-05,many,"))
+    lines = broken.read_text().splitlines()
+    lines[5] = lines[5].replace("2021-03-05,", "2021-03-05,many")
+    broken.write_text("\n".join(lines) + "\n")
     (answer,) = predictor.predict([broken])
     assert "broken.csv:6" in answer["error"] and "--target" not in answer["error"]
 
