@@ -229,7 +229,10 @@ def _separates_thousands(cells: Sequence[str], mark: str) -> bool | None:
     numbers in the same column; None where these do not say."""
     tidied = [_tidy(without_sign(cell)[0]) for cell in cells]
     plain = np.array([abs(int(cell)) for cell in tidied if re.fullmatch(r"[+-]?[0-9]{1,15}", cell)])
-    marked = np.array([abs(float(c.replace(mark, "."))) for c in tidied if mark in c])
+    number = re.compile(rf"[+-]?[0-9]+{re.escape(mark)}[0-9]+")
+    marked = np.array(
+        [abs(float(cell.replace(mark, "."))) for cell in tidied if number.fullmatch(cell)]
+    )
     plain = plain[plain > 0]
     if not len(plain):
         return None

@@ -124,6 +124,12 @@ def test_what_is_not_a_number_is_refused_with_its_line(table, cell):
         table(f"day;n\n1;1.5\n2;{cell}\n3;2.5\n4;3.5\n").numbers(1)
 
 
+@pytest.mark.parametrize("cell", ["many1.234", "1.2.3"])
+def test_what_is_not_a_number_says_nothing_of_marks(table, cell):
+    with pytest.raises(DataError, match=rf"t\.csv:4: expected a number .* found '{cell}'"):
+        table(f"n\n990\n1.002\n{cell}\n998\n1.004\n").numbers(0)
+
+
 def test_an_error_in_the_last_row_hints_at_a_sum(table):
     with pytest.raises(DataError, match=r"the last row, which begins 'Total'"):
         table("day,n\n1,2\n2,3\nTotal,many\n").numbers(1)
