@@ -34,10 +34,13 @@ TimeUnit = Literal["second", "nanosecond", "number"]
 #: Cells, spread over a column, that are looked at to find its form.
 _LOOKED_AT = 500
 
+#: Seconds before or after 1970 that can be counted in nanoseconds, up to 2262.
+_MOST_SECONDS = 9_223_372_036
+
 #: Seconds, and parts of one, since 1970: name, how many make a second, and the numbers from 1979 to
-#: 2286.
+#: 2262.
 _EPOCHS = tuple(
-    (name, size, 3 * 10**8 * size, 10**10 * size)
+    (name, size, 3 * 10**8 * size, _MOST_SECONDS * size)
     for name, size in (
         ("seconds", 1),
         ("milliseconds", 10**3),
@@ -220,6 +223,9 @@ def _times(read: Moments, how: str, *, dated: bool) -> Times:
     seconds, zone, about = _in_one_zone(read)
     how = ", ".join(text for text in (how, about, "" if dated else "no dates") if text)
     if read.nanoseconds.any():
+        far = np.flatnonzero(np.abs(seconds) >= _MOST_SECONDS)
+        if len(far):
+            raise UnreadableTime(int(far[0]), "a time from 1678 to 2262, with parts of seconds,")
         values = seconds * 10**9 + read.nanoseconds
         return Times(values, "nanosecond", zone, dated, read.timed, how)
     return Times(seconds, "second", zone, dated, read.timed, how)
@@ -328,6 +334,9 @@ def _numbers(texts: pd.Series, days: bool) -> Times:
     values = np.array([int(text) for text in first], dtype=object)
     fractional = fractions.to_numpy() != ""
     low, high = values.min(), values.max()
+    large = np.flatnonzero(np.abs(values) >= 2**62)
+    if len(large):
+        raise UnreadableTime(int(large[0]), "a smaller number")
     for name, size, least, end in _EPOCHS:
         if least <= low and high < end and (size == 1 or not fractional.any()):
             parts = fractions.str.ljust(9, "0").str[:9].map(int).to_numpy("int64")

@@ -184,6 +184,19 @@ def test_offsets() -> None:
     assert [offset_text(zone) for zone in (0, 19_800, -12_600)] == ["+00:00", "+05:30", "-03:30"]
 
 
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [
+        (["1", "99999999999999999999"], "a smaller number"),
+        (["2020-01-01 00:00:00.5", "9020-01-01 00:00:00"], "a time from 1678 to 2262"),
+    ],
+)
+def test_times_that_cannot_be_counted(cells: list[str], expected: str) -> None:
+    with pytest.raises(UnreadableTime, match=expected) as error:
+        read_times(cells)
+    assert error.value.index == 1
+
+
 def test_days_without_years() -> None:
     with pytest.raises(UnreadableTime, match="a year in each"):
         read_times([f"{month}-{day:02}" for month in ("Jan", "Feb") for day in range(1, 29)])
