@@ -2,7 +2,7 @@
 
 Shape: many-to-many
 Task: the next character or word; writing on from a prompt
-Data: the reference of the Python language; `tfds:tiny_shakespeare`; text files
+Data: the reference of the Python language; `tfds:tiny_shakespeare`; text files, JSONL
 Result: tiny-shakespeare 1.563 nats (2.491)
 
     rnn-zoo train language_model                        the reference of the Python language

@@ -3,7 +3,7 @@
 Shape: many-to-many
 Task: a tag for every word: named entities, parts of speech
 Data: 4,000 sentences from templates, with names of many locales (Faker, Babel); `tfds:conll2003`,
-  `tfds:wikiann/en`; CoNLL, CoNLL-U
+  `tfds:wikiann/en`; CoNLL, CoNLL-U, tables, JSON
 Result: F1 0.975 (0.225); WNUT-17 0.204 (0.057)
 
     rnn-zoo train ner                      embedded sentences: entity F1 0.975, baseline 0.225,
