@@ -95,7 +95,7 @@ def _check_names(table: Table, groups: Sequence[int]) -> None:
 
 def series_names(table: Table, groups: Sequence[int]) -> list[str]:
     """The series of each row; empty where a file holds one."""
-    return [", ".join(cells[index] for index in groups) for _, cells in table.rows]
+    return [" ".join(cells[index] for index in groups) for _, cells in table.rows]
 
 
 def _measures(table: Table, targets: Sequence[str], aside: dict[int, str]) -> list[int]:

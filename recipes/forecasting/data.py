@@ -31,7 +31,7 @@ from recipes.forecasting.season import likely_season, season_scale
 from recipes.forecasting.series import Series, SeriesSet
 from recipes.forecasting.sources import read
 from recipes.forecasting.windows import Part, Windows
-from recipes.kit.data.facts import Fact
+from recipes.kit.data.facts import Fact, understood_first
 from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
 from recipes.kit.objective import Objective
@@ -131,6 +131,11 @@ def load(source: Source, config: Config) -> Data:
         DataError: If a file is malformed; names file and line.
     """
     contents = read(source, config)
+    with understood_first([*_contents(source, contents), *contents.understood]):
+        return _data_of(contents, source, config)
+
+
+def _data_of(contents: SeriesSet, source: Source, config: Config) -> Data:
     earlier = None if config.from_ is None else Record.read(config.from_)
     if earlier:
         earlier.check_names(contents, str(source), any_names=True)
@@ -161,7 +166,8 @@ def load(source: Source, config: Config) -> Data:
             )
     chosen = "" if config.season or earlier else "chosen on the training part; --season overrides"
     facts = (
-        *_sizes(source, data),
+        *_contents(source, series),
+        _steps(data),
         *series.understood,
         Fact("season", _season(season, clock, chosen)),
         Fact("windows", f"{window} steps, to forecast the next {config.horizon}"),
@@ -222,23 +228,33 @@ def _check_scale(source: Source, data: Data) -> None:
             )
 
 
-def _sizes(source: Source, data: Data) -> list[Fact]:
-    """What the series are, and how long the parts."""
-    contents = data.series
-    ends = zip(contents.series, data.borders, strict=True)
+def _contents(source: Source, contents: SeriesSet) -> list[Fact]:
+    """What the series are."""
+    columns = {
+        "forecast": contents.columns,
+        "covariates": contents.covariates,
+        "known of the future": contents.known,
+    }
+    return [
+        Fact("series", f"{len(contents.series):,}: {_names(contents.series)}"),
+        Fact("source", str(source)),
+        Fact("clock", _clock(contents.series)),
+        *(Fact(topic, ", ".join(names)) for topic, names in columns.items() if names),
+    ]
+
+
+def _names(series: Sequence[Series]) -> str:
+    """The names of the first series."""
+    names = [each.name for each in series]
+    return ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
+
+
+def _steps(data: Data) -> Fact:
+    """How long the parts are."""
+    ends = zip(data.series.series, data.borders, strict=True)
     parts = np.sum([(a, b - a, len(series) - b) for series, (a, b) in ends], axis=0)
     sizes = zip(parts, ("train", "valid", "test"), strict=True)
-    names = [series.name for series in contents.series]
-    listed = ", ".join(names[:_LISTED]) + (", ..." if len(names) > _LISTED else "")
-    facts = [
-        Fact("series", f"{len(names):,}: {listed}"),
-        Fact("source", str(source)),
-        Fact("steps", ", ".join(f"{count:,} {part}" for count, part in sizes)),
-        Fact("clock", _clock(contents.series)),
-        Fact("forecast", ", ".join(contents.columns)),
-    ]
-    columns = {"covariates": contents.covariates, "known of the future": contents.known}
-    return [*facts, *(Fact(topic, ", ".join(names)) for topic, names in columns.items() if names)]
+    return Fact("steps", ", ".join(f"{count:,} {part}" for count, part in sizes))
 
 
 def _clock(series: Sequence[Series]) -> str:

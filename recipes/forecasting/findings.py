@@ -1,15 +1,10 @@
-"""What there is to say of many series and files, in few sentences."""
+"""What is missing in series, in few sentences."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from recipes.kit.data.facts import Fact, listed
-
-#: Different sentences that are shown of one topic, and files that are named.
-_SHOWN = 3
+from recipes.kit.data.facts import Fact
 
 
 @dataclass
@@ -71,23 +66,3 @@ class Findings:
     def _in(self, found: _Count) -> str:
         """In how many series, where there are several."""
         return "" if self.series < 2 else f"in {found.series:,} of {self.series:,} series, "
-
-
-def merged(files: Sequence[tuple[Path, Sequence[Fact]]]) -> list[Fact]:
-    """The facts about several files: a sentence that holds for many is said once."""
-    if len(files) == 1:
-        return [*files[0][1]]
-    topics: dict[str, dict[str, list[str]]] = {}
-    for path, facts in files:
-        for topic, text in facts:
-            same = text.removeprefix(f"{path.name}: ")
-            topics.setdefault(topic, {}).setdefault(same, []).append(path.name)
-    result = []
-    for topic, texts in topics.items():
-        for text, names in [*texts.items()][:_SHOWN]:
-            which = f"all {len(files)} files" if len(names) == len(files) else listed(names, _SHOWN)
-            result.append(Fact(topic, f"{text} ({which})"))
-        if len(texts) > _SHOWN:
-            others = [name for names in [*texts.values()][_SHOWN:] for name in names]
-            result.append(Fact(topic, f"otherwise in {listed(others, _SHOWN)}"))
-    return result

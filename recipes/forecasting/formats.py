@@ -36,29 +36,28 @@ def read_block(path: Path, config: SeriesConfig, targets: Sequence[str] | None =
         return wide
     columns = find_columns(table, config, config.target if targets is None else targets)
     values = np.stack([table.numbers(index) for index in columns.used], axis=1)
-    stamps = columns.stamps
+    stamps, names = columns.stamps, series_names(table, columns.groups)
 
     def naming() -> list[str]:
-        times = [] if stamps is None else stamps.times.values.tolist()
-        return naming_columns(table, columns, times)
+        if stamps is None:
+            return []
+        return naming_columns(table, columns, stamps.times.values.tolist())
 
     return Block(
         path,
         _names(table, columns),
         values,
-        series_names(table, columns.groups),
+        names,
         None if stamps is None else stamps.times,
         [line for line, _ in table.rows],
         lambda row: "" if stamps is None else stamps.written(table, row),
         table.error,
-        lambda: (
-            [] if stamps is None else naming_columns(table, columns, stamps.times.values.tolist())
-        ),
+        naming,
         (
             *table.facts,
             *table.numbers_facts(columns.used),
             *columns.facts,
-            *_first(table, columns, values),
+            *_first(table, columns, values[np.array(names) == names[0]]),
         ),
     )
 
@@ -82,7 +81,7 @@ def _names(table: Table, columns: Columns) -> Names:
 
 
 def _first(table: Table, columns: Columns, values: np.ndarray) -> list[Fact]:
-    """The first values of the targets."""
+    """The first values of the targets of a series."""
     return [
         first_values(table.names[index], values[:, place].tolist())
         for place, index in enumerate(columns.targets)

@@ -10,10 +10,11 @@ from typing import get_args
 from recipes.forecasting.assembly import assemble
 from recipes.forecasting.block import Block
 from recipes.forecasting.embedded import read_embedded
-from recipes.forecasting.findings import Findings, merged
+from recipes.forecasting.findings import Findings
 from recipes.forecasting.formats import read_block
 from recipes.forecasting.options import SeriesConfig, SeriesName
 from recipes.forecasting.series import SeriesSet
+from recipes.kit.data.facts import merged
 from recipes.kit.data.files import data_files
 from recipes.kit.data.source import Source
 from recipes.kit.data.splits import files_of_splits, split_files
@@ -108,7 +109,10 @@ def _contents(files: Sequence[Mapping[str, Block]], config: SeriesConfig) -> Ser
         targets=names.targets,
         covariates=names.covariates,
         known=names.known,
-        understood=(*merged([(b.path, b.facts) for b in blocks]), *findings.facts()),
+        understood=(
+            *merged([(block.path.name, block.facts) for block in blocks]),
+            *findings.facts(),
+        ),
     )
     return _separated(contents, config)
 

@@ -95,7 +95,7 @@ def _series_in_rows(
 ) -> Block:
     others = [index for index in range(len(table.names)) if index not in {*columns}]
     naming = _naming(table, config, others)
-    groups = [", ".join(cells[index] for index in naming) for _, cells in table.rows]
+    groups = [" ".join(cells[index] for index in naming) for _, cells in table.rows]
     firsts: dict[str, int] = {}
     for row, name in enumerate(groups):
         if firsts.setdefault(name, row) != row:

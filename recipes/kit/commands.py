@@ -13,7 +13,7 @@ from typing import Any, Literal
 from recipes.kit import output
 from recipes.kit.answers import AnswerFlags, check_format, write_answers
 from recipes.kit.console import note
-from recipes.kit.data.facts import as_lines
+from recipes.kit.data.facts import Unusable, as_lines
 from recipes.kit.data.reading import TableFiles, as_given
 from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
@@ -141,12 +141,11 @@ def check_command(words: list[str]) -> int:
     kind = load_options(name).Config
     config, flags = read_run_options(name, kind, CheckFlags, rest, f"rnn-zoo check {name}")
     recipe = _start(name)
-    from recipes.kit.data.readers import Incomplete
     from recipes.kit.run import understood_by
 
     try:
         facts = understood_by(recipe, config)
-    except Incomplete as error:
+    except Unusable as error:
         print("\n".join(as_lines(error.understood)))
         raise
     if flags.json:

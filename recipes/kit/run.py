@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ from recipes.kit.amount import as_words, changed_by_hand, suited
 from recipes.kit.card import model_card
 from recipes.kit.config_file import read_json
 from recipes.kit.console import note, say
-from recipes.kit.data.facts import Fact, as_lines
+from recipes.kit.data.facts import Fact, Unusable, as_lines
 from recipes.kit.data.fingerprint import fingerprint
 from recipes.kit.earlier import check_kept, kept_names, started_from
 from recipes.kit.export import uncompiled
@@ -128,10 +128,18 @@ def load_data(recipe: Recipe[Any, Any, Any], config: RunConfig) -> Any:
     if isinstance(config, StackConfig):
         check_layer(config)
     keras.utils.set_random_seed(config.seed)
-    data = recipe.load_data(config.data, config)
-    for line in as_lines(_understood(config, data)):
-        say(line)
+    try:
+        data = recipe.load_data(config.data, config)
+    except Unusable as error:
+        _say_all(error.understood)
+        raise
+    _say_all(_understood(config, data))
     return data
+
+
+def _say_all(facts: Sequence[Fact]) -> None:
+    for line in as_lines(facts):
+        say(line)
 
 
 def _understood(config: RunConfig, data: Data) -> list[Fact]:

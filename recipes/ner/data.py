@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from recipes.kit.data.facts import Fact, files_fact
+from recipes.kit.data.facts import Fact, files_fact, understood_first
 from recipes.kit.data.files import encoding_fact
 from recipes.kit.data.readers import Found, Readers, Splits
 from recipes.kit.data.source import Source
@@ -97,7 +97,9 @@ def load(source: Source, config: Config) -> Data:
     """
     earlier = read_earlier(config, LABELS, ("entities", "tags", "words", "characters"))
     kind = _kind_of_earlier(earlier)
-    return of_splits(readers(config, kind).load(source, seed=config.seed), source, config, earlier)
+    splits = readers(config, kind).load(source, seed=config.seed)
+    with understood_first(splits.understood):
+        return of_splits(splits, source, config, earlier)
 
 
 def _kind_of_earlier(earlier: Mapping[str, Any] | None) -> Kind | None:

@@ -25,10 +25,10 @@ import numpy as np
 from PIL import Image
 
 from recipes.kit.data import tfds
-from recipes.kit.data.facts import Fact
+from recipes.kit.data.facts import Fact, understood_first
 from recipes.kit.data.images import Canvas, Colour, draw, has_colour, size_of
 from recipes.kit.data.intensities import bytes_of
-from recipes.kit.data.readers import Found, Readers
+from recipes.kit.data.readers import Found, Readers, Splits
 from recipes.kit.data.source import Source
 from recipes.kit.earlier import read_earlier
 from recipes.kit.errors import DataError, UserError
@@ -100,6 +100,11 @@ def load(source: Source, config: Config) -> Data:
         DataError: If a file is broken; names it.
     """
     splits = readers(config, config.colour).load(source, seed=config.seed)
+    with understood_first(splits.understood):
+        return _data_of(splits, source, config)
+
+
+def _data_of(splits: Splits[np.ndarray], source: Source, config: Config) -> Data:
     if config.background != "white" and config.from_ is None:
         transparent = any(fact.topic == "background" for fact in splits.understood)
         if not transparent:

@@ -171,8 +171,6 @@ def _decoded(
             if headers[path].top > 255:
                 deep.append(pixels)
     left_out.check(sum(map(len, images.values())))
-    if not images:
-        raise UserError(f"{where}: no image file can be read: {left_out.facts()[0].text}")
     if deep:
         first = next(path for path, header in headers.items() if header.top > 255)
         check_bright(deep, first, headers[first].kind)

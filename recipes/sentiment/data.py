@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from recipes.kit.data import tfds
-from recipes.kit.data.facts import Fact
+from recipes.kit.data.facts import Fact, understood_first
 from recipes.kit.data.labels import classes_of
 from recipes.kit.data.readers import Found, Readers, Splits
 from recipes.kit.data.source import Source
@@ -80,8 +80,9 @@ def load(source: Source, config: Config) -> Data:
     held_out = (example.label for example in (*splits.valid, *splits.test))
     labels = [example.label for example in splits.train]
     known = earlier["labels"] if earlier else ()
-    check_known(config, "classes", labels, known)
-    classes, facts = classes_of(labels, held_out, source=source, what="text", known=known)
+    with understood_first(splits.understood):
+        check_known(config, "classes", labels, known)
+        classes, facts = classes_of(labels, held_out, source=source, what="text", known=known)
     vectors = read_word_vectors(config)
     tokens = split_texts([example.text for example in splits.train])
     return Data(

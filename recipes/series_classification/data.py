@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from recipes.kit.data.facts import Fact, merged
+from recipes.kit.data.facts import Fact, merged, understood_first
 from recipes.kit.data.files import data_files, suffix_of
 from recipes.kit.data.labels import classes_of, sort_labels
 from recipes.kit.data.readers import Found, Readers, Splits
@@ -90,14 +90,15 @@ def load(source: Source, config: Config) -> Data:
     splits = reader.readers().load(source, seed=config.seed)
     labels, channels = labels_of(splits.train), splits.train[0].channels
     known = earlier["labels"] if earlier else ()
-    check_known(config, "classes", sort_labels({*labels}), known)
-    if earlier and channels != earlier["channels"]:
-        raise UserError(
-            f"--from {config.from_}: its model takes {earlier['channels']} channels; found "
-            f"{channels}."
-        )
     held_out = labels_of((*splits.valid, *splits.test))
-    classes, facts = classes_of(labels, held_out, source=source, what="series", known=known)
+    with understood_first(splits.understood):
+        check_known(config, "classes", sort_labels({*labels}), known)
+        if earlier and channels != earlier["channels"]:
+            raise UserError(
+                f"--from {config.from_}: its model takes {earlier['channels']} channels; found "
+                f"{channels}."
+            )
+        classes, facts = classes_of(labels, held_out, source=source, what="series", known=known)
     shape = _shape((*splits.train, *splits.valid, *splits.test))
     return Data(
         splits.train,
@@ -163,14 +164,14 @@ class _Reader:
         if not self._other:
             _check_options([*paths.values()], source, self._config)
         parts: _Parts = {}
-        facts: dict[str, Sequence[Fact]] = {}
+        facts: list[tuple[str, Sequence[Fact]]] = []
         sizes, known = [], self.known
         for split, path in paths.items():
             file = read_file(path, self._config, known=known)
             own = file.parts if [*paths] == ["train"] else {split: _whole(path, file)}
             counts = ", ".join(f"{len(series):,} {part}" for part, series in own.items())
             sizes.append(f"{path.name}: {counts}")
-            facts[path.name] = file.facts
+            facts.append((path.name, file.facts))
             parts.update(own)
             # What the first file says of classes and channels holds for the others.
             labels = {each.label for each in next(iter(own.values())) if each.label is not None}

@@ -33,7 +33,7 @@ def list_entries(source: Source, config: Config) -> Listed:
             return _of_manifests(named, config, source)
         listed = [(split, list_folder(path, config, split)) for split, path in named]
         entries = [entry for _, (own, _) in listed for entry in own]
-        facts = merged({split: facts for split, (_, facts) in listed})
+        facts = merged([(split, facts) for split, (_, facts) in listed])
         return _of_subset(entries, config, source), facts
     path = source.path
     if path.is_file():
@@ -58,9 +58,10 @@ def _of_manifests(
 ) -> Listed:
     """The entries of manifests, each with the split it is."""
     entries: list[Entry] = []
-    sizes, facts = [], {}
+    sizes, facts = [], []
     for split, path in named:
-        own, facts[path.name] = read_manifest(path, config, split=split)
+        own, understood = read_manifest(path, config, split=split)
+        facts.append((path.name, understood))
         entries += own
         sizes.append(f"{path.name}: {len(own):,} clips")
     return _of_subset(entries, config, source), [Fact("files", "; ".join(sizes)), *merged(facts)]

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
+
+from recipes.kit.errors import DataError, UserError
 
 #: Values shown of a column, names shown of many.
 _SHOWN = 5
+
+#: Different sentences that are shown of one topic, and files that are named, where there are many.
+_SENTENCES = 3
 
 
 class Fact(NamedTuple):
@@ -14,6 +20,33 @@ class Fact(NamedTuple):
 
     topic: str
     text: str
+
+
+class Unusable(UserError):
+    """Data that was read, but cannot be used as it was asked for.
+
+    Attributes:
+        understood: What was understood of it, which may say why.
+    """
+
+    def __init__(self, message: str, understood: Sequence[Fact]) -> None:
+        super().__init__(message)
+        self.understood = tuple(understood)
+
+
+@contextmanager
+def understood_first(facts: Sequence[Fact]) -> Iterator[None]:
+    """Let an error about the use of data carry what was understood of it.
+
+    Raises:
+        Unusable: In place of a `UserError` that is not about a file.
+    """
+    try:
+        yield
+    except (DataError, Unusable):
+        raise
+    except UserError as error:
+        raise Unusable(str(error), facts) from None
 
 
 def first_values(name: str, values: Sequence[object]) -> Fact:
@@ -57,23 +90,28 @@ def files_fact(files: Mapping[str, Iterable[str]], counts: Mapping[str, int]) ->
     return Fact("files", "; ".join(parts))
 
 
-def merged(files: Mapping[str, Sequence[Fact]]) -> list[Fact]:
-    """The facts of several files: what all have in common once, the rest with the file's name.
+def merged(files: Sequence[tuple[str, Sequence[Fact]]]) -> list[Fact]:
+    """The facts of several files: what all have in common once, the rest with the names of files;
+    of many different sentences about a topic the first.
 
-    >>> merged({"a": [Fact("rows", "3"), Fact("mark", ";")], "b": [Fact("mark", ";")]})
+    >>> merged([("a", [Fact("rows", "a: 3"), Fact("mark", ";")]), ("b", [Fact("mark", ";")])])
     [Fact(topic='rows', text='3 (a)'), Fact(topic='mark', text=';')]
     """
-    where: dict[Fact, list[str]] = {}
-    for name, facts in files.items():
-        for fact in facts:
-            where.setdefault(fact, []).append(name)
-    common = {fact for fact, names in where.items() if len(names) == len(files)}
-    return [
-        fact
-        if fact in common or fact.text.startswith(names[0])
-        else Fact(fact.topic, f"{fact.text} ({', '.join(names)})")
-        for fact, names in where.items()
-    ]
+    if len(files) == 1:
+        return [*files[0][1]]
+    topics: dict[str, dict[str, list[str]]] = {}
+    for name, facts in files:
+        for topic, text in facts:
+            texts = topics.setdefault(topic, {})
+            texts.setdefault(text.removeprefix(f"{name}: "), []).append(name)
+    result = []
+    for topic, texts in topics.items():
+        for text, names in [*texts.items()][:_SENTENCES]:
+            where = "" if len(names) == len(files) else f" ({listed(names, _SENTENCES)})"
+            result.append(Fact(topic, text + where))
+        if others := [name for names in [*texts.values()][_SENTENCES:] for name in names]:
+            result.append(Fact(topic, f"otherwise in {listed(others, _SENTENCES)}"))
+    return result
 
 
 def as_lines(facts: Sequence[Fact]) -> list[str]:

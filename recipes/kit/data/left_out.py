@@ -48,11 +48,13 @@ class LeftOut:
             kept: What is left, or how many.
 
         Raises:
-            DataError: The first that was left out, with the count.
+            DataError: The first that was left out, with the count where there are many.
         """
         count = len(self._errors)
         kept = kept if isinstance(kept, int) else len(kept)
-        if count > max(MOST, SHARE * (count + kept)) or (count and not kept):
+        if count and not kept and count <= MOST:
+            raise self._errors[0]
+        if count > max(MOST, SHARE * (count + kept)):
             first = self._errors[0]
             raise DataError(
                 first.path,

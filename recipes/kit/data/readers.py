@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from recipes.kit.data.facts import Fact
+from recipes.kit.data.facts import Fact, understood_first
 from recipes.kit.data.source import SPLITS, Source
 from recipes.kit.data.splits import complete_splits
 from recipes.kit.errors import UserError
@@ -51,18 +51,6 @@ class Splits(Generic[T]):
     test: Sequence[T]
     understood: tuple[Fact, ...]
     licence: str
-
-
-class Incomplete(UserError):
-    """Data that could be read, but has too little for three parts.
-
-    Attributes:
-        understood: What was understood of it.
-    """
-
-    def __init__(self, message: str, understood: Sequence[Fact]) -> None:
-        super().__init__(message)
-        self.understood = understood
 
 
 @dataclass(frozen=True)
@@ -112,7 +100,7 @@ class Readers(Generic[T]):
 
         Raises:
             UserError, DataError: As for `read`.
-            Incomplete: If there is no train part, or too little of it.
+            Unusable: If there is no train part, or too little of it.
         """
         return self._complete(self.read(source), source, seed)
 
@@ -142,15 +130,13 @@ class Readers(Generic[T]):
         return self._complete(found, source, seed).test
 
     def _complete(self, found: Found[T], source: Source, seed: int) -> Splits[T]:
-        try:
+        with understood_first(found.understood):
             if self.complete is None:
                 splits, how = complete_splits(
                     found.splits, seed=seed, where=str(source), what=self.what, key=self.key
                 )
             else:
                 splits, how = self.complete(found.splits, seed, source)
-        except UserError as error:
-            raise Incomplete(str(error), found.understood) from None
         sizes = ", ".join(f"{len(splits[split]):,} {split}" for split in SPLITS)
         facts = [Fact(self.what, sizes), Fact("source", str(source)), *found.understood]
         if how:

@@ -300,15 +300,15 @@ def test_everything_understood_is_reported(tmp_path: Path) -> None:
     assert reported[:5] == [
         "series: 8: a.csv, b.csv, c.csv, d.csv, e.csv, f.csv, ...",
         f"source: {folder}",
-        "steps: 176 train, 24 valid, 48 test",
         "clock: steps of one day, 2024-01-01 to 2024-01-31",
         "forecast: sold",
+        "steps: 176 train, 24 valid, 48 test",
     ]
-    # What holds for many files is said once.
+    # What holds for all files is said once.
     assert reported[5:8] == [
-        "table: 31 rows below a header, 3 columns, separated by commas (all 8 files)",
-        "time: day: as 2024-01-31 (all 8 files)",
-        "left aside: note (holds text) (all 8 files)",
+        "table: 31 rows below a header, 3 columns, separated by commas",
+        "time: day: as 2024-01-31",
+        "left aside: note (holds text)",
     ]
     assert [line.partition(": ")[0] for line in reported[8:12]] == ["first values"] * 4
     assert reported[12:] == [

@@ -99,3 +99,19 @@ def test_a_resumed_or_filed_config_keeps_its_parts(tmp_path: Path) -> None:
     file.write_text(json.dumps({"data": str(config.data)}), encoding="utf-8")
     again, _ = read_run_options("ner", Config, RunFlags, ["--config", str(file)], "train")
     assert again.data == config.data
+
+
+def test_data_of_no_use_are_understood_and_refused(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Before training, too: what was understood may say why."""
+    path = tmp_path / "days.csv"
+    path.write_text("date,v\n" + "".join(f"{d:02}.01.2021,{d}.5\n" for d in range(1, 13)))
+    assert main(["check", "forecasting", "--data", str(path)]) == 2
+    out, err = capfd.readouterr()
+    assert "steps of one day, 2021-01-01 to 2021-01-12" in out
+    assert "too few for --horizon 12" in err
+    assert main(["train", "forecasting", "--data", str(path), "--out", str(tmp_path / "o")]) == 2
+    out, err = capfd.readouterr()
+    assert out == "" and "day first" in err and "too few for --horizon 12" in err
+    assert [each.name for each in tmp_path.iterdir()] == ["days.csv"]

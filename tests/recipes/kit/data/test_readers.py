@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from recipes.kit.data.facts import Fact
-from recipes.kit.data.readers import OWNERS_LICENCE, Found, Incomplete, Readers, Splits
+from recipes.kit.data.facts import Fact, Unusable
+from recipes.kit.data.readers import OWNERS_LICENCE, Found, Readers, Splits
 from recipes.kit.data.source import EMBEDDED, Source
 from recipes.kit.errors import UserError
 
@@ -128,7 +128,7 @@ def test_without_a_training_part_nothing_is_trained(file: Source) -> None:
     with pytest.raises(UserError, match="no train split; expected train, found test"):
         Recorder(test=range(9)).readers.load(file, seed=0)
     few = "2 distinct numbers are too few to split off valid and"
-    with pytest.raises(Incomplete, match=few) as caught:
+    with pytest.raises(Unusable, match=few) as caught:
         Recorder(train=(1, 2)).readers.load(file, seed=0)
     assert [*caught.value.understood] == [Fact("columns", "a, b")]
 

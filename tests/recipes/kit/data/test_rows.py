@@ -72,5 +72,5 @@ def test_all_rows_cannot_be_left_out() -> None:
     left_out.check(0)
     left_out.add(DataError(PATH, "is blank", line=2))
     left_out.check(1)
-    with pytest.raises(DataError, match="a.tsv:2: is blank; this is the first of 1 rows among 1"):
+    with pytest.raises(DataError, match="a.tsv:2: is blank$"):
         left_out.check(0)
