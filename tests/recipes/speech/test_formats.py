@@ -388,8 +388,8 @@ def test_what_was_understood_of_the_sound(tmp_path: Path) -> None:
     understood = {topic: text for topic, text in data.understood}
     assert understood["columns"] == "path path; transcript text"
     assert understood["left aside"] == "note (not needed)"
-    assert understood["encodings"] == "WAV PCM_16 2, WAV FLOAT 1, FLAC PCM_16 1"
-    assert understood["sampling rate"] == "8,000 Hz 3, 16,000 Hz 1, resampled to 8,000 Hz"
+    assert understood["encodings"] == "WAV PCM_16 (2), WAV FLOAT (1), FLAC PCM_16 (1)"
+    assert understood["sampling rate"] == "8,000 Hz (3), 16,000 Hz (1), resampled to 8,000 Hz"
     assert understood["channels"] == "1 of 2 channels, which are averaged"
     assert understood["loudness"].startswith("1 clips have samples beyond 1, up to 20000, and are")
     assert understood["symbols"] == "2: 'ab'"
