@@ -298,9 +298,10 @@ def test_a_column_that_never_changes(tmp_path) -> None:
     (tmp_path / "a.csv").write_text("a,b\n" + "".join(f"{i * i},3\n" for i in range(40)))
     source = Source.of(tmp_path / "a.csv")
     with pytest.raises(DataError, match="column 'b' is 3 at every step; .*--columns"):
-        load(source, Config(data=source))
-    config = Config(data=source, columns="a", washout=5)
-    assert load(source, config).columns == ("a",)
+        load(source, Config(data=source, columns="a,b"))
+    data = load(source, Config(data=source, washout=5))
+    assert data.columns == ("a",)
+    assert Fact("left aside", "b (is 3 in every row)") in data.understood
 
 
 def test_files_are_the_parts(tmp_path) -> None:
