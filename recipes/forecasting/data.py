@@ -188,9 +188,10 @@ def load_test(source: Source, config: Config, record: Record) -> Backtest:
         UserError: As for `load`.
         DataError: If a file is malformed, or has other columns or steps than the forecaster knows.
     """
-    contents = read(source, config)
     # A forecaster of embedded series knows no names that a file could have.
-    record.check_names(contents, str(source), any_names=config.data.kind == "embedded")
+    any_names = config.data.kind == "embedded"
+    contents = read(source, config, None if any_names else record.columns)
+    record.check_names(contents, str(source), any_names=any_names)
     series, borders = cut(contents, source, config)
     record.check_clock(series.clock, str(source))
     data = Data(
