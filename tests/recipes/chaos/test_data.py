@@ -181,6 +181,8 @@ def test_columns_of_a_file(tmp_path) -> None:
     assert read_columns(tmp_path / "two.npz").values[5].tolist() == [10.0, 11.0]
     assert read_columns(tmp_path / "plain.txt", ["0"]).values[6, 0] == 6
     assert read_columns(tmp_path / "plain.txt").names == ("column 1",)  # The other one counts.
+    (tmp_path / "named.csv").write_text("day,#sold\n1,5 # a sale\n # none\n2,3\n3,9\n")
+    assert read_columns(tmp_path / "named.csv", ["#sold"]).values[:, 0].tolist() == [5, 3, 9]
     source = Source.of(tmp_path / "table.csv")
     config = Config(data=source, columns="b", target="a", run_up=3, washout=5)
     data = load(source, config)
