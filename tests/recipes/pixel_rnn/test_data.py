@@ -212,7 +212,7 @@ def test_arrays_with_alpha_and_of_sixteen_bits(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="small.npy: uint16, but scaled by that depth"):
         load(tmp_path / "small.npy")
     np.savez(tmp_path / "alpha.npz", x_train=np.stack([images_8] * 3 + [0 * images_8], axis=-1))
-    with pytest.raises(UserError, match="1 distinct images are too few"):  # all of them white
+    with pytest.raises(UserError, match="too few distinct images .*found 1"):  # all of them white
         load(tmp_path / "alpha.npz")
 
 
