@@ -214,8 +214,10 @@ def _by_form(texts: pd.Series, form: Form) -> Times:
         raise UnreadableTime(int(wrong[0]), f"{kind}, such as {form.shown(order, texts.iloc[0])},")
     if form.example == "Jan 2024":
         _check_years(parts, read)
-    how = f"as {form.shown(order, texts.iloc[0])}" + (f", {why}" if why else "")
-    return _times(read, how, dated=form is not TIME_OF_DAY)
+    dated = form is not TIME_OF_DAY
+    timed = " with the time of day" if dated and read.timed else ""
+    how = f"as {form.shown(order, texts.iloc[0])}{timed}" + (f", {why}" if why else "")
+    return _times(read, how, dated=dated)
 
 
 def _times(read: Moments, how: str, *, dated: bool) -> Times:
