@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from recipes.kit.data.arrays import read_arrays
-from recipes.kit.data.columns import why_no_measure
+from recipes.kit.data.columns import never_changes, why_no_measure
 from recipes.kit.data.facts import Fact, first_values, listed
 from recipes.kit.data.marks import is_missing
 from recipes.kit.data.reading import AS_FOUND, TableFiles
@@ -139,7 +139,7 @@ def _aside(table: Table) -> dict[int, str]:
             aside[index] = "holds time stamps"
         elif not table.is_numeric(index):
             aside[index] = "holds text"
-        elif why := why_no_measure(table, index):
+        elif why := why_no_measure(table, index) or never_changes(table, index):
             aside[index] = why
     return aside
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, MaxNLocator, NullLocator
+from matplotlib.ticker import LogLocator, MaxNLocator
 
 from recipes.chaos.metrics import Answers, inside, recalled, run_errors, valid_steps
 from recipes.chaos.series import Scoring
 from recipes.kit.colours import COLOURS
-from recipes.kit.plots import dressed, save
+from recipes.kit.plots import dressed, log_ticks, save, whole_steps
 
 TRUTH, MODEL, OTHER = "0.25", COLOURS[0], COLOURS[1]
 
@@ -49,12 +49,14 @@ def forecast(answers: Answers, scoring: Scoring, columns: Sequence[str], path: P
     panels[-1].set_ylim(top=min(panels[-1].get_ylim()[1], _LARGEST_ERROR))
     panels[-1].axhline(scoring.threshold, color=COLOURS[5], lw=1, ls="--")
     panels[-1].yaxis.set_major_locator(LogLocator(numticks=4))
-    panels[-1].yaxis.set_minor_locator(NullLocator())
+    log_ticks(panels[-1].yaxis)
     figure.align_ylabels(panels)
     for axes in panels:
         axes.axvline(unit * valid[row], color=COLOURS[5], lw=1, ls=":")
     panels[-1].set(ylabel="error", xlim=(0, time[-1]))
     panels[-1].set_xlabel("Lyapunov times" if scoring.lyapunov else "steps ahead")
+    if not scoring.lyapunov:
+        whole_steps(panels[-1], time)
     save(figure, path)
 
 

@@ -21,6 +21,7 @@ from recipes.chaos.options import Config, Predict
 from recipes.chaos.series import Examples
 from recipes.chaos.serve import SERIES, NetworkPredictor, SeriesServer
 from recipes.chaos.train import fit_reservoirs, prefixed
+from recipes.kit.console import note_facts
 from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
 from recipes.kit.export import for_serving, save_saved_model
@@ -127,6 +128,8 @@ def portable(model: keras.Model, folder: Path) -> keras.Model:
 def load_test(source: Source, predictor: NetworkPredictor) -> Examples:
     """The test part of a source."""
     data = series_data.load(source, predictor.config, first_column=predictor.first_column)
+    if source.kind == "files" and source != predictor.config.data:
+        note_facts(data.understood)
     trained = _kind(len(predictor.columns), len(predictor.targets), predictor.continues)
     kind = _kind(len(data.columns), len(data.targets), data.continues)
     if kind != trained:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from recipes.forecasting.options import SeriesConfig
 from recipes.forecasting.stamps import Stamps, find_stamps, names_times
-from recipes.kit.data.columns import why_no_measure
+from recipes.kit.data.columns import never_changes, why_no_measure
 from recipes.kit.data.facts import Fact, listed
 from recipes.kit.data.marks import is_missing
 from recipes.kit.data.tables import Table
@@ -134,7 +134,7 @@ def _why_aside(table: Table, index: int) -> str:
         return "holds time stamps"
     if not table.is_numeric(index):
         return _TEXT
-    return why_no_measure(table, index) or ""
+    return why_no_measure(table, index) or never_changes(table, index) or ""
 
 
 def naming_columns(table: Table, columns: Columns, times: Sequence[int]) -> list[str]:

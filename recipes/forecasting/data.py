@@ -31,6 +31,7 @@ from recipes.forecasting.season import likely_season, season_scale
 from recipes.forecasting.series import Series, SeriesSet
 from recipes.forecasting.sources import read
 from recipes.forecasting.windows import Part, Windows
+from recipes.kit.console import note_facts
 from recipes.kit.data.facts import Fact, understood_first
 from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
@@ -188,9 +189,12 @@ def load_test(source: Source, config: Config, record: Record) -> Backtest:
         UserError: As for `load`.
         DataError: If a file is malformed, or has other columns or steps than the forecaster knows.
     """
-    contents = read(source, config)
     # A forecaster of embedded series knows no names that a file could have.
-    record.check_names(contents, str(source), any_names=config.data.kind == "embedded")
+    any_names = config.data.kind == "embedded"
+    contents = read(source, config, None if any_names else record.columns)
+    if source != config.data:
+        note_facts(contents.understood)
+    record.check_names(contents, str(source), any_names=any_names)
     series, borders = cut(contents, source, config)
     record.check_clock(series.clock, str(source))
     data = Data(

@@ -24,8 +24,13 @@ from recipes.kit.errors import UserError
 SUFFIXES = (".csv", ".tsv", ".txt")
 
 
-def read(source: Source, config: SeriesConfig) -> SeriesSet:
+def read(source: Source, config: SeriesConfig, targets: Sequence[str] | None = None) -> SeriesSet:
     """The series of a source.
+
+    Args:
+        source: Where they come from.
+        config: Says which column holds what.
+        targets: Columns of files to forecast instead of those of the config.
 
     Raises:
         UserError: If it does not exist, is of a kind that is not read, or the steps of its series
@@ -39,7 +44,9 @@ def read(source: Source, config: SeriesConfig) -> SeriesSet:
         )
     if source.kind == "files":
         source.require()
-        return read_parts(source, config) if source.parts else read_files(_files(source), config)
+        if source.parts:
+            return read_parts(source, config, targets)
+        return read_files(_files(source), config, targets)
     names: tuple[SeriesName, ...] = get_args(SeriesName)
     source.embedded_name(*names)
     name = next((name for name in names if name == source.name), config.series)
@@ -65,8 +72,15 @@ def read_files(
     return _contents([{"": block} for block in blocks], config)
 
 
-def read_parts(source: Source, config: SeriesConfig) -> SeriesSet:
+def read_parts(
+    source: Source, config: SeriesConfig, targets: Sequence[str] | None = None
+) -> SeriesSet:
     """The series of a source whose files are parts that follow each other in time.
+
+    Args:
+        source: The files.
+        config: As for `read_files`.
+        targets: Likewise.
 
     Raises:
         UserError: If a part has several files, or there is nothing to test on.
@@ -75,7 +89,7 @@ def read_parts(source: Source, config: SeriesConfig) -> SeriesSet:
     files = split_files(source)
     if "valid" in files and "test" not in files:
         raise UserError("--valid needs --test FILE: the parts follow each other in time.")
-    first = read_block(files["train"], config)
+    first = read_block(files["train"], config, targets)
     later = {part: path for part, path in files.items() if part != "train"}
     blocks = {
         "train": first,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from typing import Any, Literal
 from recipes.kit import output
 from recipes.kit.answers import AnswerFlags, check_format, write_answers
 from recipes.kit.console import note
-from recipes.kit.data.facts import Unusable, as_lines
+from recipes.kit.data.facts import Fact, Unusable, as_lines
 from recipes.kit.data.reading import TableFiles, as_given
 from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
@@ -146,13 +146,17 @@ def check_command(words: list[str]) -> int:
     try:
         facts = understood_by(recipe, config)
     except Unusable as error:
-        print("\n".join(as_lines(error.understood)))
+        _print_facts(error.understood, as_json=flags.json)
         raise
-    if flags.json:
+    _print_facts(facts, as_json=flags.json)
+    return 0
+
+
+def _print_facts(facts: Sequence[Fact], *, as_json: bool) -> None:
+    if as_json:
         print(json.dumps([fact._asdict() for fact in facts], indent=2, ensure_ascii=False))
     else:
         print("\n".join(as_lines(facts)))
-    return 0
 
 
 def _say_how_to_continue(words: list[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -19,6 +19,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from recipes.kit.data.facts import Fact
+
 #: A log has no width of its own: tables in it are not to be squeezed.
 _WIDTH = None if sys.stderr.isatty() else 140
 
@@ -28,6 +30,12 @@ console = Console(stderr=True, highlight=False, soft_wrap=True, width=_WIDTH)
 def note(message: str) -> None:
     """Print a line that is good to know."""
     console.print(f"[cyan]note:[/] {_literal(message)}")
+
+
+def note_facts(facts: Iterable[Fact]) -> None:
+    """Show on stderr what was understood of data that is not trained on."""
+    for fact in facts:
+        note(f"{fact.topic}: {fact.text}")
 
 
 def say(message: str) -> None:

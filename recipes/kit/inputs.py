@@ -128,6 +128,8 @@ def _lines_of_file(path: Path, reading: Encoded) -> Iterator[str | Unreadable]:
 def _lines(raw: Any, where: str, reading: Encoded) -> Iterator[str | Unreadable]:
     """Lines as they are, without their ends and the byte order mark of the first."""
     first = raw.readline()
+    if not first:
+        note(f"{where} is empty, so there is nothing to answer.")
     encoding = encoding_of(first[:4], reading)
     if not _by_lines(encoding):
         text = _text(first + raw.read(), encoding, where).replace("\r\n", "\n")

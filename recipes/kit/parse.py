@@ -209,13 +209,15 @@ def _metavar(hint: Any) -> str:
     'INT INT'
     >>> _metavar(typing.Literal["a", "b"] | None)
     '{a,b}'
+    >>> _metavar(typing.Literal[",", "."])
+    '{, .}'
     """
     members = typing.get_args(hint)
     match typing.get_origin(hint):
         case typing.Union | types.UnionType:
             return "|".join(_metavar(each) for each in members if each is not types.NoneType)
         case typing.Literal:
-            return "{" + ",".join(map(str, members)) + "}"
+            return "{" + (" " if "," in members else ",").join(map(str, members)) + "}"
         case origin if origin is tuple:
             return " ".join(_metavar(each) for each in members)
     return str(hint.__name__).upper()

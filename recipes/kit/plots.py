@@ -41,6 +41,9 @@ DRESS: Any = {
     "text.parse_math": False,
 }
 
+#: Characters of labels that fit below the cells of a confusion matrix without leaning.
+_UPRIGHT = 3
+
 #: Fonts of many scripts, as Linux, macOS and Windows have them.
 _FALLBACKS = {
     "Arial Unicode MS",
@@ -225,7 +228,9 @@ def confusion(
     axes = figure.subplots()
     image = axes.imshow(np.ma.masked_equal(values, 0), cmap="Blues", norm=norm)
     axes.spines[["top", "right"]].set_visible(True)
-    axes.set_xticks(range(len(labels)), labels, rotation=60, ha="right", rotation_mode="anchor")
+    leaning: dict[str, Any] = {"rotation": 60, "ha": "right", "rotation_mode": "anchor"}
+    short = max(map(len, labels)) <= _UPRIGHT
+    axes.set_xticks(range(len(labels)), labels, **({} if short else leaning))
     axes.set_yticks(range(len(labels)), labels)
     for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
         label.set_parse_math(False)

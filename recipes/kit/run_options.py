@@ -111,7 +111,7 @@ def _with_parts(values: dict[str, Any], flags: PartFlags, words: list[str]) -> d
     if source is None:
         return values
     if value_of("--data", words) is not None:
-        raise UserError("--data and --train cannot be combined: a source, or a file each part.")
+        raise UserError("--data and --train cannot be combined: a source, or a file for each part.")
     return {**values, "data": source}
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 import tensorflow as tf
 
-from recipes.kit.console import note
+from recipes.kit.console import note_facts
 from recipes.kit.data.facts import Fact
 from recipes.kit.errors import DataError, Unreadable, UserError
 from recipes.kit.output import SAVED_MODEL
@@ -158,10 +158,9 @@ def note_new(facts: Iterable[Fact], said: set[Fact]) -> None:
         facts: What was understood.
         said: What was said of other files; the new facts are added.
     """
-    for fact in facts:
-        if fact not in said:
-            note(f"{fact.topic}: {fact.text}")
-            said.add(fact)
+    new = dict.fromkeys(fact for fact in facts if fact not in said)
+    note_facts(new)
+    said.update(new)
 
 
 def not_empty(text: str) -> str:

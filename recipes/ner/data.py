@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from recipes.kit.data.facts import Fact, files_fact, understood_first
+from recipes.kit.data.facts import Fact, counted, files_fact, understood_first
 from recipes.kit.data.files import encoding_fact
 from recipes.kit.data.readers import Found, Readers, Splits
 from recipes.kit.data.source import Source
@@ -225,7 +225,7 @@ def _counts(train: Sequence[Sentence], kind: Kind) -> str:
     counts = Counter(tag for sentence in train for tag in sentence.tags)
     if kind == "entities":
         counts = Counter({tag[2:]: n for tag, n in counts.items() if tag.startswith("B-")})
-    return ", ".join(f"{name} {n:,}" for name, n in counts.most_common())
+    return counted(counts)
 
 
 def _check_learnable(train: Sequence[Sentence], kind: Kind, source: Source) -> None:

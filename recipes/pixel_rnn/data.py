@@ -25,7 +25,7 @@ import numpy as np
 from PIL import Image
 
 from recipes.kit.data import tfds
-from recipes.kit.data.facts import Fact, understood_first
+from recipes.kit.data.facts import Fact, counted, understood_first
 from recipes.kit.data.images import Canvas, Colour, draw, has_colour, size_of
 from recipes.kit.data.intensities import bytes_of
 from recipes.kit.data.readers import Found, Readers, Splits
@@ -33,7 +33,7 @@ from recipes.kit.data.source import Source
 from recipes.kit.earlier import read_earlier
 from recipes.kit.errors import DataError, UserError
 from recipes.kit.objective import Objective
-from recipes.pixel_rnn.formats import counted, read_files
+from recipes.pixel_rnn.formats import SIZES, read_files
 from recipes.pixel_rnn.options import Config
 
 #: What the images are, beside the model.
@@ -269,8 +269,8 @@ def _alike(
     )
     if len(sizes) > 1:
         raise UserError(
-            f"{source}: images differ in size: {counted(sizes)}; --size N cuts and scales them to "
-            "N x N."
+            f"{source}: images differ in size: {counted(sizes, SIZES)}; --size N cuts and scales "
+            "them to N x N."
         )
     return Found(splits, tuple(facts), found.licence)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recipes.kit.data.facts import Fact, listed
+from recipes.kit.data.facts import Fact, counted, listed
 from recipes.kit.data.files import data_files
 from recipes.kit.data.images import (
     BrokenImage,
@@ -34,7 +34,7 @@ from recipes.kit.errors import DataError, UserError
 from recipes.pixel_rnn.arrays import SUFFIXES, is_stack, read_arrays
 
 #: Sizes that are counted by name.
-_SIZES = 3
+SIZES = 3
 
 
 @dataclass
@@ -181,8 +181,8 @@ def _check_sizes(headers: Iterable[Header], where: str) -> None:
     sizes = _sizes(headers)
     if len(sizes) > 1:
         raise UserError(
-            f"{where}: images differ in size: {counted(sizes)}; --size N cuts and scales them to "
-            "N x N."
+            f"{where}: images differ in size: {counted(sizes, SIZES)}; --size N cuts and scales "
+            "them to N x N."
         )
 
 
@@ -190,20 +190,15 @@ def _sizes(headers: Iterable[Header]) -> Counter[str]:
     return Counter(size_of(header.height, header.width) for header in headers)
 
 
-def counted(sizes: Counter[str]) -> str:
-    """The commonest sizes, and how many images have them."""
-    return listed((f"{size} ({count:,})" for size, count in sizes.most_common()), _SIZES)
-
-
 def _header_facts(headers: Sequence[Header], canvas: Canvas) -> list[Fact]:
-    kinds = Counter(header.kind for header in headers).most_common()
-    text = ", ".join(kind if len(kinds) == 1 else f"{kind} {count:,}" for kind, count in kinds)
+    kinds = Counter(header.kind for header in headers)
+    text = counted(kinds) if len(kinds) > 1 else next(iter(kinds))
     scaled = any(header.top != 255 for header in headers)
     facts = [Fact("depth", text + (", scaled to bytes" if scaled else ""))]
     if canvas.size is not None:
         size = size_of(canvas.size, canvas.size)
         done = f"cut to a centred square and scaled to {size}"
-        facts.append(Fact("sizes", f"{counted(_sizes(headers))}; {done}"))
+        facts.append(Fact("sizes", f"{counted(_sizes(headers), SIZES)}; {done}"))
     if transparent := sum(header.transparent for header in headers):
         text = f"what is transparent in {transparent:,} files is laid on {canvas.background}"
         facts.append(Fact("background", text))

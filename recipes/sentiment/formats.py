@@ -70,8 +70,10 @@ def read_file(
         read = _from_table(path, config, like or wanted)
     else:
         sure = not training or wanted.label is not None
-        where = f"the words marked {MARK}" if MARK in text else "the first words"
-        fact = Fact("columns", f"lines of a text with its label, {where}")
+        marked = MARK in text
+        where = f"the words marked {MARK}" if marked else "the first words"
+        label = f"the word marked {MARK}" if marked else "its first word"
+        fact = Fact("columns", f"none: each line is a text, labelled by {label}")
         read = _Read(read_lines(path, text, config, sure=sure), where, facts=(fact,))
     examples = read.rows.examples()
     if training and wanted.label is None:

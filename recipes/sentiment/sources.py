@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from recipes.kit.data.facts import Fact, files_fact, listed, shortened
+from recipes.kit.data.facts import Fact, counted, files_fact, listed, shortened
 from recipes.kit.data.files import data_files, encoding_fact, is_hidden, read_text
 from recipes.kit.data.left_out import LeftOut
 from recipes.kit.data.readers import Found
@@ -199,7 +199,7 @@ def _read_class_folder(folder: Path, config: Config) -> _Part:
             else:
                 left_out.add(DataError(file, "expected a text, found nothing"))
     left_out.check(examples)
-    shown = listed((f"{label}/ {len(files):,}" for label, files in classes.items()), 10)
+    shown = counted({f"{label}/": len(files) for label, files in classes.items()}, 10)
     facts = [Fact("class files", f"a folder for each class, a text a file: {shown}")]
     if others := [f"{sub.name}/" for sub in _folders(folder) if sub.name not in classes]:
         facts.append(Fact("left aside", f"no folders of texts with a class: {listed(others)}"))

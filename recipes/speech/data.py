@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeVar
 
-from recipes.kit.console import note, progress_bar
+from recipes.kit.console import note_facts, progress_bar
 from recipes.kit.data import audio
 from recipes.kit.data.facts import Fact
 from recipes.kit.data.left_out import LeftOut
@@ -169,8 +169,7 @@ def load_test(source: Source, config: Config, sampling_rate: int) -> Sequence[Cl
         return load(source, config, sampling_rate).test
     reader = _Reader(config, sampling_rate)
     clips = reader.readers().load_test(source, seed=config.seed)
-    for fact in reader.facts_left_out():
-        note(f"{fact.topic}: {fact.text}")
+    note_facts(reader.facts_left_out())
     return clips
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from recipes.kit.data.audio import Sound
-from recipes.kit.data.facts import Fact, listed
+from recipes.kit.data.facts import Fact, counted, listed
 from recipes.speech.clips import Clip
 from recipes.speech.manifests import Entry
 
@@ -49,10 +49,9 @@ class Tally:
             files = "1 file" if len(self._files) == 1 else f"{len(self._files):,} files"
             text = f"{len(self._segments):,} clips are cut from {files}, "
             facts.append(Fact("segments", f"{text}{shortest:.2f} to {longest:.2f} seconds long"))
-        kinds = (f"{name} {count:,}" for name, count in self._encodings.most_common())
-        facts.append(Fact("encodings", listed(kinds)))
-        rates = (f"{each:,} Hz {count:,}" for each, count in self._rates.most_common())
-        text = listed(rates) + (f", resampled to {rate:,} Hz" if {*self._rates} - {rate} else "")
+        facts.append(Fact("encodings", counted(self._encodings)))
+        rates = {f"{each:,} Hz": count for each, count in self._rates.items()}
+        text = counted(rates) + (f", resampled to {rate:,} Hz" if {*self._rates} - {rate} else "")
         facts.append(Fact("sampling rate", text))
         if several := {n: count for n, count in self._channels.items() if n > 1}:
             shown = (f"{count:,} of {channels} channels" for channels, count in several.items())

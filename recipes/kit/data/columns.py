@@ -1,4 +1,4 @@
-"""Columns of numbers that measure nothing: row numbers, ids, parts of dates."""
+"""Columns of numbers that measure nothing: row numbers, ids, parts of dates, one number alone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from recipes.kit.data.marks import is_missing
 from recipes.kit.data.tables import Table
 
 _ID = re.compile(
@@ -40,6 +41,18 @@ def why_no_measure(table: Table, index: int) -> str | None:
     if counts_rows(table, index) and table.marks.number(table.column(index)[0]) in (0, 1):
         return "numbers the rows"
     return None
+
+
+def never_changes(table: Table, index: int) -> str | None:
+    """That a column has the same number in every row; None where it changes or one is missing.
+
+    Args:
+        table: The table.
+        index: One of its columns of numbers.
+    """
+    first, *others = table.column(index)
+    alike = bool(others) and not is_missing(first) and {*others} == {first}
+    return f"is {first} in every row" if alike else None
 
 
 def counts_rows(table: Table, index: int) -> bool:

@@ -70,6 +70,16 @@ def listed(names: Iterable[object], most: int = 20) -> str:
     return ", ".join(every[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
+def counted(counts: Mapping[str, int], most: int = 20) -> str:
+    """Names, and how often each occurs, the most frequent first.
+
+    >>> counted({"7": 12, "3": 1500})
+    '3 (1,500), 7 (12)'
+    """
+    by_count = sorted(counts.items(), key=lambda item: -item[1])
+    return listed((f"{name} ({count:,})" for name, count in by_count), most)
+
+
 def shortened(text: str, most: int = 60) -> str:
     """The beginning of a text on one line, with a mark where it is cut.
 

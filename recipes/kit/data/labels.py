@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from recipes.kit.data.facts import Fact
+from recipes.kit.data.facts import Fact, counted
 from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
-
-#: Classes counted by name; of more, the most frequent ones.
-_SHOWN = 20
 
 
 def sort_labels(labels: set[str]) -> tuple[str, ...]:
@@ -51,9 +48,7 @@ def classes_of(
             f"{source}: every training {what} has the same label, {train[0]!r}; expected two or "
             "more (is it the right label column?)"
         )
-    shown = ", ".join(f"{label} {count:,}" for label, count in counts.most_common(_SHOWN))
-    more = f", and {len(counts) - _SHOWN} more" if len(counts) > _SHOWN else ""
-    facts = [Fact("classes", shown + more)]
+    facts = [Fact("classes", counted(counts))]
     if unseen := {*held_out} - {*(known or counts)}:
         facts.append(Fact("unseen", f"never in train, so never right: {_listed(unseen)}"))
     return tuple(known) or sort_labels({*counts}), tuple(facts)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+from recipes.kit.console import note_facts
 from recipes.kit.data.facts import Fact, understood_first
 from recipes.kit.data.source import SPLITS, Source
 from recipes.kit.data.splits import complete_splits
@@ -110,7 +111,8 @@ class Readers(Generic[T]):
         """What to evaluate a model on: the test part of the data it was trained on, or that of
         another source, or all of files that name no part.
 
-        A folder with a test part needs no other part for this.
+        A folder with a test part needs no other part for this. What was understood of files other
+        than those of the training is shown on stderr.
 
         Args:
             source: The source.
@@ -123,6 +125,8 @@ class Readers(Generic[T]):
         if source == trained_on:
             return self.load(source, seed=seed).test
         found = self.read(source)
+        if source.kind == "files":
+            note_facts(found.understood)
         if source.is_file and [*found.splits] == ["train"]:
             return tuple(found.splits["train"])
         if found.splits.get("test"):

@@ -60,10 +60,14 @@ class TableFiles(TextFiles):
     """How tables are read."""
 
     decimal: Literal[".", ","] | None = option(
-        None, "Decimal mark of your tables. By default decided on the whole file, and said."
+        None,
+        "Decimal mark of your tables, a point or a comma. By default decided on the whole file, "
+        "and said.",
     )
     thousands: Literal[",", ".", "'", "space", "none"] | None = option(
-        None, "Mark between groups of three digits. By default decided on the whole file, and said."
+        None,
+        "Mark between groups of three digits: a comma, a point, an apostrophe, a blank (space) or "
+        "none. By default decided on the whole file, and said.",
     )
     date_format: str | None = option(
         None,

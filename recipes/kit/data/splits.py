@@ -149,8 +149,8 @@ def complete_splits(
     groups = list(dict.fromkeys((key or _identity)(item) for item in train))
     if len(groups) <= len(missing):
         raise UserError(
-            f"{where}: {len(groups)} distinct {what} are too few to split off "
-            f"{' and '.join(missing)}; expected at least {len(missing) + 1}"
+            f"{where}: too few distinct {what} to split off {' and '.join(missing)}: expected at "
+            f"least {len(missing) + 1}, found {len(groups)}"
         )
     random.Random(seed).shuffle(groups)
     count = max(1, min(round(_FRACTION * len(groups)), (len(groups) - 1) // len(missing)))

@@ -45,6 +45,9 @@ _NOT_TEXT = {
 #: How spreadsheets say what separates the cells below.
 _TOLD = re.compile("sep=(.)(?=\n)", re.IGNORECASE)
 
+#: What follows a mark that is no part of a cell, such as the name `#Passengers`.
+_COMMENT = re.compile(r"(?:^|(?<=\s))#.*")
+
 IsHeader = Callable[[Sequence[str], Sequence[Row]], bool]
 
 
@@ -204,7 +207,7 @@ def read_table(
         delimiter: What separates cells, where it is known.
         blanks: Whether numbers may be separated by blanks as well.
         ragged: Whether rows may differ in their number of cells.
-        comments: Whether `#` begins a comment.
+        comments: Whether `#` begins a comment, first in a line or after a blank.
 
     Raises:
         DataError: If the file is empty, not text or not CSV, too many rows are blank or of another
@@ -214,7 +217,7 @@ def read_table(
         raise DataError(path, f"is {kind}; expected text: save it as CSV")
     text = read_text(path, reading)
     if comments:
-        text = "\n".join(line.partition("#")[0] for line in text.split("\n"))
+        text = "\n".join(_COMMENT.sub("", line) for line in text.split("\n"))
     told = _TOLD.match(text)
     if told:
         delimiter, text = told[1], text[told.end(1) :]  # The lines keep their numbers.

@@ -214,8 +214,10 @@ def _by_form(texts: pd.Series, form: Form) -> Times:
         raise UnreadableTime(int(wrong[0]), f"{kind}, such as {form.shown(order, texts.iloc[0])},")
     if form.example == "Jan 2024":
         _check_years(parts, read)
-    how = f"as {form.shown(order, texts.iloc[0])}" + (f", {why}" if why else "")
-    return _times(read, how, dated=form is not TIME_OF_DAY)
+    dated = form is not TIME_OF_DAY
+    timed = " with the time of day" if dated and read.timed else ""
+    how = f"as {form.shown(order, texts.iloc[0])}{timed}" + (f", {why}" if why else "")
+    return _times(read, how, dated=dated)
 
 
 def _times(read: Moments, how: str, *, dated: bool) -> Times:
@@ -246,7 +248,8 @@ def _order(texts: pd.Series, readings: Mapping[str, Moments], usual: str) -> tup
         return order, f"{order} ({example!r} allows nothing else)"
     valid = readings[left[0]].valid
     uneven = {order: evenness(readings[order].seconds[valid]) for order in left}
-    ranked = sorted(left, key=lambda order: uneven[order])
+    # Rows in the order of time under one reading alone are no accident, though days be missing.
+    ranked = sorted(left, key=lambda order: (uneven[order][1] > 0, uneven[order]))
     best, second = ranked[0], ranked[1]
     differ = np.flatnonzero(readings[best].seconds != readings[second].seconds)
     if uneven[best] == uneven[second] and len(differ):
@@ -255,8 +258,8 @@ def _order(texts: pd.Series, readings: Mapping[str, Moments], usual: str) -> tup
             f"a date with the {best} or with the {second}, and the steps of all are as even either "
             "way; --date-format '%d/%m/%Y', '%m/%d/%Y' or the like says which",
         )
-    lengths, others = uneven[best][0], uneven[second][0]
-    if lengths == others:
+    (lengths, turns), (others, others_turns) = uneven[best], uneven[second]
+    if lengths == others or (not turns and others_turns):
         return best, f"{best}, which keeps the rows in the order of time"
     alike = "all steps are alike" if lengths == 1 else f"steps have {lengths:,} lengths"
     return best, f"{best}: {alike} ({second}, they have {others:,} lengths)"

@@ -181,6 +181,8 @@ def test_columns_of_a_file(tmp_path) -> None:
     assert read_columns(tmp_path / "two.npz").values[5].tolist() == [10.0, 11.0]
     assert read_columns(tmp_path / "plain.txt", ["0"]).values[6, 0] == 6
     assert read_columns(tmp_path / "plain.txt").names == ("column 1",)  # The other one counts.
+    (tmp_path / "named.csv").write_text("day,#sold\n1,5 # a sale\n # none\n2,3\n3,9\n")
+    assert read_columns(tmp_path / "named.csv", ["#sold"]).values[:, 0].tolist() == [5, 3, 9]
     source = Source.of(tmp_path / "table.csv")
     config = Config(data=source, columns="b", target="a", run_up=3, washout=5)
     data = load(source, config)
@@ -298,9 +300,10 @@ def test_a_column_that_never_changes(tmp_path) -> None:
     (tmp_path / "a.csv").write_text("a,b\n" + "".join(f"{i * i},3\n" for i in range(40)))
     source = Source.of(tmp_path / "a.csv")
     with pytest.raises(DataError, match="column 'b' is 3 at every step; .*--columns"):
-        load(source, Config(data=source))
-    config = Config(data=source, columns="a", washout=5)
-    assert load(source, config).columns == ("a",)
+        load(source, Config(data=source, columns="a,b"))
+    data = load(source, Config(data=source, washout=5))
+    assert data.columns == ("a",)
+    assert Fact("left aside", "b (is 3 in every row)") in data.understood
 
 
 def test_files_are_the_parts(tmp_path) -> None:

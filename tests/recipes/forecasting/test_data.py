@@ -72,6 +72,15 @@ def test_with_a_header(tmp_path: Path) -> None:
     assert read_series(tmp_path / "series.csv", columns(target=("all",))).targets == ("a", "b")
 
 
+def test_a_column_that_never_changes_is_forecast_only_if_it_is_named(tmp_path: Path) -> None:
+    rows = "".join(f"2020-01-{day:02},7,{day * day}\n" for day in range(1, 9))
+    file = write(tmp_path, f"day,shop,sold\n{rows}")
+    read = read_series(file, columns())
+    assert read.targets == ("sold",)
+    assert "left aside: shop (is 7 in every row)" in lines(read.understood)
+    assert read_series(file, columns(target=("shop",))).targets == ("shop",)
+
+
 def test_without_a_header_gzipped(tmp_path: Path) -> None:
     path = tmp_path / "series.csv.gz"
     path.write_bytes(gzip.compress(b"1;0,5\n4;0,25\n3;\n"))

@@ -113,6 +113,12 @@ def test_evaluate(trained: Path, series: Path, capsys: pytest.CaptureFixture[str
     assert main(["evaluate", str(trained), "--data", str(other)]) == 0
     found = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert found["mase"] < 2 and found["mae"] != test["mae"]
+    reordered = series.parent / "reordered.csv"
+    lines = [line.rsplit(",", 1) for line in other.read_text().splitlines()]
+    rows = [f"{day},{len(day) * i % 7},{sold}" for i, (day, sold) in enumerate(lines[1:])]
+    reordered.write_text("\n".join(["day,returned,sold", *rows]))
+    assert main(["evaluate", str(trained), "--data", str(reordered)]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == pytest.approx(found)
     weekly = series.parent / "weekly.csv"
     weekly.write_text(
         "day,sold\n2020-01-06,1\n2020-01-13,2\n"

@@ -39,8 +39,10 @@ def test_too_little_data_is_understood_and_refused(
     assert main(["check", "ner", "--data", str(tagged)]) == 2
     out, err = capsys.readouterr()
     assert "tags            IOB2 in small letters, read as IOB2\n" in out
-    assert err.endswith("1 distinct sentences are too few to split off valid and test; expected at "
-                        "least 3\n")  # fmt: skip
+    assert err.endswith("too few distinct sentences to split off valid and test: expected at "
+                        "least 3, found 1\n")  # fmt: skip
+    assert main(["check", "ner", "--data", str(tagged), "--json"]) == 2
+    assert _topics(capsys.readouterr().out)["tags"] == "IOB2 in small letters, read as IOB2"
 
 
 def _topics(out: str) -> dict[str, str]:

@@ -29,6 +29,14 @@ def test_text_files_and_stdin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     ]
 
 
+def test_an_empty_file_is_said_to_be_empty(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "none.txt").write_bytes(b"")
+    assert [*texts([str(tmp_path / "none.txt"), "one"])] == ["one"]
+    assert "none.txt is empty" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("content", "lines"),
     [

@@ -139,7 +139,7 @@ GOOD = "Ann B-PER\nleft O\n"
         (("a N\nb N\n", "c V\n", "d V\n"), "same label, N, so there is nothing to learn"),
         ((None, GOOD, GOOD), "no train split; expected train, found valid, test"),
         ((None, None, None), "no file names a split"),
-        ((GOOD, None, None), "1 distinct sentences are too few to split off valid and test"),
+        ((GOOD, None, None), "too few distinct sentences to split off valid and test"),
     ],
 )
 def test_corpora_that_cannot_train(

@@ -175,7 +175,7 @@ def test_sixteen_bits_are_scaled_by_depth(tmp_path: Path) -> None:
     assert {image.tobytes() for image in read} == {image.tobytes() for image in images_8}
     assert topics(data)["depth"] == "16-bit grey, scaled to bytes"
     write(tmp_path, "0.png", images_8[0])
-    assert topics(load(tmp_path))["depth"] == "16-bit grey 5, 8-bit grey 1, scaled to bytes"
+    assert topics(load(tmp_path))["depth"] == "16-bit grey (5), 8-bit grey (1), scaled to bytes"
     for index, image in enumerate(images_8):
         write(tmp_path, f"{index}.png", image.astype("uint16"))
     with pytest.raises(DataError, match="0.png: 16-bit grey, but scaled .* all images are black"):
@@ -212,7 +212,7 @@ def test_arrays_with_alpha_and_of_sixteen_bits(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="small.npy: uint16, but scaled by that depth"):
         load(tmp_path / "small.npy")
     np.savez(tmp_path / "alpha.npz", x_train=np.stack([images_8] * 3 + [0 * images_8], axis=-1))
-    with pytest.raises(UserError, match="1 distinct images are too few"):  # all of them white
+    with pytest.raises(UserError, match="too few distinct images .*found 1"):  # all of them white
         load(tmp_path / "alpha.npz")
 
 

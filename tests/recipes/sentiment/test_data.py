@@ -178,9 +178,9 @@ def test_what_was_understood(tmp_path: Path) -> None:
     assert facts["texts"] == "8 train, 1 valid, 3 test" and facts["source"] == str(tmp_path)
     assert facts["files"] == "train: train.txt (9); test: test.txt (3)"
     assert facts["first text"] == "'text 0' is 0"
-    assert facts["columns"] == "lines of a text with its label, the first words"
+    assert facts["columns"] == "none: each line is a text, labelled by its first word"
     assert facts["split"].startswith("valid split off train")
-    assert {*facts["classes"].split(", ")} in ({"0 4", "1 4"}, {"0 5", "1 3"})
+    assert {*facts["classes"].split(", ")} in ({"0 (4)", "1 (4)"}, {"0 (5)", "1 (3)"})
     assert facts["unseen"] == "never in train, so never right: 2, 10"
     assert data.labels == ("0", "1")
 

@@ -186,7 +186,7 @@ def test_folders(tmp_path: Path) -> None:
     understood = dict(data.understood)
     assert understood["files"] == "Set_TRAIN.csv: 20 train; Set_TEST.csv: 3 test"
     assert "valid (20%) split off train" in understood["split"]
-    assert understood["classes"] == "0 8, 1 8"
+    assert understood["classes"] == "0 (8), 1 (8)"
     (tmp_path / "Set_TRAIN.csv").unlink()
     known = Known(("0", "1"), label="column 0")
     assert len(series.load_test(Source.of(tmp_path), Config(), known)) == 3

@@ -127,7 +127,7 @@ def test_a_task_may_make_missing_parts_its_own_way(file: Source) -> None:
 def test_without_a_training_part_nothing_is_trained(file: Source) -> None:
     with pytest.raises(UserError, match="no train split; expected train, found test"):
         Recorder(test=range(9)).readers.load(file, seed=0)
-    few = "2 distinct numbers are too few to split off valid and"
+    few = "too few distinct numbers to split off valid and"
     with pytest.raises(Unusable, match=few) as caught:
         Recorder(train=(1, 2)).readers.load(file, seed=0)
     assert [*caught.value.understood] == [Fact("columns", "a, b")]
@@ -140,10 +140,20 @@ def test_all_of_files_that_name_no_part_is_evaluated_on(file: Source, tmp_path: 
         assert Recorder(train=(1,)).readers.load_test(source, seed=0) == (1,)
 
 
-def test_of_the_data_of_the_training_the_test_part_is_evaluated_on(file: Source) -> None:
+def test_of_the_data_of_the_training_the_test_part_is_evaluated_on(
+    file: Source, capsys: pytest.CaptureFixture[str]
+) -> None:
     readers = Recorder(train=range(100)).readers
     test = readers.load_test(file, seed=3, trained_on=Source.of(file.path))
     assert test == readers.load(file, seed=3).test and len(test) == 10
+    assert not capsys.readouterr().err  # It was said before the training.
+
+
+def test_what_was_understood_of_other_data_is_shown(
+    file: Source, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Recorder(train=range(100)).readers.load_test(file, seed=3)
+    assert "columns: a, b" in capsys.readouterr().err
 
 
 def test_the_test_part_is_evaluated_on_and_needs_no_other(file: Source, tmp_path: Path) -> None:

@@ -162,8 +162,8 @@ def test_three_items_are_enough_for_three_splits() -> None:
 @pytest.mark.parametrize(
     ("splits", "message"),
     [
-        ({"train": "ab"}, r"x: 2 distinct sentences are too few .* valid and test"),
-        ({"train": "aaaaaa"}, r"x: 1 distinct sentences are too few"),
+        ({"train": "ab"}, r"x: too few distinct sentences .* valid and test: .*found 2"),
+        ({"train": "aaaaaa"}, r"x: too few distinct sentences .*found 1"),
         ({"test": "ab"}, r"x: no train split; expected train, found test"),
         ({}, r"found nothing"),
     ],

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from recipes.kit.data.columns import why_no_measure
+from recipes.kit.data.columns import never_changes, why_no_measure
 from recipes.kit.data.marks import Marks
 from recipes.kit.data.reading import TableFiles
 from recipes.kit.data.tables import read_table
@@ -246,6 +246,15 @@ def test_columns_that_measure_nothing_are_known(table, header, column, reason):
     read = table(f"{header}\n1,5\n2,3\n3,8\n")
     found = why_no_measure(read, column)
     assert found is None if reason is None else reason in found
+
+
+@pytest.mark.parametrize(
+    ("cells", "reason"),
+    [("7 7 7", "is 7 in every row"), ("7 NA 7", None), ("7 7 8", None), ("7", None)],
+)
+def test_a_column_of_one_number_never_changes(table, cells, reason):
+    rows = "".join(f"{cell},{row}\n" for row, cell in enumerate(cells.split()))
+    assert never_changes(table(f"shop,sold\n{rows}"), 0) == reason
 
 
 def test_a_spreadsheet_is_not_text(tmp_path):

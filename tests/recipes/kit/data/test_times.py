@@ -118,6 +118,12 @@ def test_plain_numbers_and_days_of_spreadsheets() -> None:
             "2021-01-02",
             "as 31/01/24, day first, which keeps the rows in the order of time",
         ),
+        # Three days of each month: uneven either way, but in order one way only.
+        (
+            [f"{day:02}/{month:02}/2021" for month in range(1, 13) for day in (1, 2, 3)],
+            "2021-01-02",
+            "as 31/01/2024, day first, which keeps the rows in the order of time",
+        ),
         (
             [f"{year:02}-{month:02}-01" for year in range(19, 23) for month in range(1, 13)],
             "2019-02-01",
