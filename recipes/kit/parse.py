@@ -7,6 +7,7 @@ import dataclasses
 import io
 import itertools
 import os
+import re
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
@@ -262,6 +263,7 @@ def _one_line(box: str) -> str:
         lines = lines[1:]
     lines = [line for line in lines if line.strip("─-") and line[0] not in "╭╰"]
     message = lines[0].rstrip(".") if lines else "The options cannot be read"
+    message = re.sub(r"('None', |, 'None'(?=\)))", "", message)  # Nobody types it.
     if message.endswith(":"):
         message += " " + " ".join(lines[1 : lines.index("For full helptext, run:")])
     if "Perhaps you meant:" in lines:

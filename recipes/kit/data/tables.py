@@ -182,7 +182,7 @@ class Table:
         """An error about a row; where it is the last one, it may be a sum."""
         line, cells = self.rows[row]
         if row == len(self.rows) - 1:
-            message += f" (the last row, which begins {cells[0]!r}; remove it if it sums up others)"
+            message += f", in the last row, which begins {cells[0]!r}: remove it if it is a sum"
         return DataError(self.path, message, line=line)
 
 

@@ -117,3 +117,8 @@ def test_data_of_no_use_are_understood_and_refused(
     out, err = capfd.readouterr()
     assert out == "" and "day first" in err and "too few for --horizon 12" in err
     assert [each.name for each in tmp_path.iterdir()] == ["days.csv"]
+
+
+def test_choices_are_those_that_can_be_typed(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "forecasting", "--data", "x", "--decimal", "x"]) == 2
+    assert capfd.readouterr().err.endswith("Expected one of ('.', ',')\n")
