@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -33,6 +33,13 @@ TimeUnit = Literal["second", "nanosecond", "number"]
 
 #: Cells, spread over a column, that are looked at to find its form.
 _LOOKED_AT = 500
+
+#: Dates without marks among which an impossible one is a mistake, and those of which few are dates.
+_SURE = ("202401", "20240131", "202401311200", "20240131120000")
+_FEW = (*_SURE, "2024013112")
+
+#: So many numbers that could be dates, at least, are dates.
+_NO_CHANCE = 5
 
 #: Seconds before or after 1970 that can be counted in nanoseconds, up to 2262.
 _MOST_SECONDS = 9_223_372_036
@@ -158,6 +165,16 @@ def are_times(cells: Sequence[str]) -> np.ndarray:
     return np.logical_or.reduce(matches)
 
 
+def are_dates_as_numbers(cells: Sequence[str]) -> bool:
+    """Whether cells, enough for this to be no chance, are dates such as 20240131 or 202401."""
+    present = [cell for cell in cells if not is_missing(cell)]
+    if len(present) < _NO_CHANCE or not _NUMBER.fullmatch(present[0]):
+        return False
+    texts = pd.Series(present, dtype=object)
+    form = _number_form(texts)
+    return form is not None and bool(moments(form.match(texts)).valid.all())
+
+
 def evenness(times: np.ndarray) -> tuple[int, int]:
     """How uneven times are, the least first: lengths of steps among them, months counting as one
     length; and how often they go back, or forth, whichever is less."""
@@ -204,6 +221,9 @@ def _best_form(texts: pd.Series) -> Form | None:
 
 def _by_form(texts: pd.Series, form: Form) -> Times:
     parts = form.match(texts)
+    if form.example == "2024-01" and _are_quarters(texts, parts):
+        parts = parts.rename(columns={"m": "q"})
+        form = replace(form, example="2024-1, the quarter last")
     orders = form.readings or {"": ""}
     readings = {order: moments(parts, letters) for order, letters in orders.items()}
     order, why = _order(texts, readings, form.usual)
@@ -260,6 +280,12 @@ def _order(texts: pd.Series, readings: Mapping[str, Moments], usual: str) -> tup
         return best, f"{best}, which keeps the rows in the order of time"
     alike = "all steps are alike" if lengths == 1 else f"steps have {lengths:,} lengths"
     return best, f"{best}: {alike} ({second}, they have {others:,} lengths)"
+
+
+def _are_quarters(texts: pd.Series, parts: pd.DataFrame) -> bool:
+    """Whether `2023-1` ... `2023-4`, `2024-1` ... are quarters: no month comes after April."""
+    several = parts["y"].nunique() > 1 and not texts.str.upper().str.contains("M").any()
+    return bool(several and {*parts["m"]} == {*"1234"})
 
 
 def _check_years(parts: pd.DataFrame, read: Moments) -> None:
@@ -363,9 +389,10 @@ def _number_form(texts: pd.Series) -> Form | None:
         return None
     for form in NUMBER_FORMS:
         parts = form.match(texts)
-        if len(form.example) == lengths.iloc[0] and parts["y"].notna().all():
+        if parts["y"].notna().all():
             years = parts["y"].astype("int64").between(*_YEARS).to_numpy(bool)
             right = int((moments(parts).valid & years).sum())
-            if right == len(texts) or (len(form.example) != 10 and 2 * right > len(texts)):
+            few_wrong = form.example in _SURE and 2 * right > len(texts)
+            if few_wrong or (right == len(texts) and (right >= _NO_CHANCE or form.example in _FEW)):
                 return form
     return None
