@@ -127,7 +127,7 @@ def _measures(table: Table, targets: Sequence[str], aside: dict[int, str]) -> li
 
 def _why_dull(table: Table, index: int) -> str:
     """Why a column is no target beside others; empty where it may be one."""
-    if len({cell for cell in table.column(index) if not is_missing(cell)}) < 2:
+    if len([cell for cell in {*table.column(index)} if not is_missing(cell)]) < 2:
         return "never changes"
     return "changes evenly" if in_order(table, index, evenly=True) else ""
 

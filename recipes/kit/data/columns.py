@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from recipes.kit.data.marks import as_floats
 from recipes.kit.data.tables import Table
 from recipes.kit.data.times import are_dates_as_numbers
 
@@ -89,7 +90,10 @@ def _steps(table: Table, index: int, fits: Callable[[np.ndarray], bool]) -> bool
     """Whether the differences between the rows of a column of numbers, at least three, fit."""
     cells = table.column(index)
     for some in (cells[:3], cells):  # Most columns are told by the first.
-        values = [table.marks.number(cell) for cell in some]
-        if len(values) < 3 or None in values or not fits(np.diff(np.array(values, "float64"))):
+        values = as_floats(some) if table.marks.decimal == "." else None
+        if values is None:
+            numbers = [table.marks.number(cell) for cell in some]
+            values = np.array(numbers, "float64")  # NaN for None.
+        if len(values) < 3 or np.isnan(values).any() or not fits(np.diff(values)):
             return False
     return True

@@ -75,7 +75,16 @@ class Table:
 
     def column(self, index: int) -> list[str]:
         """The cells of a column; empty where a row of a ragged table ends before it."""
-        return [cells[index] if index < len(cells) else "" for _, cells in self.rows]
+        if index not in self._columns:
+            self._columns[index] = [
+                cells[index] if index < len(cells) else "" for _, cells in self.rows
+            ]
+        return self._columns[index]
+
+    @cached_property
+    def _columns(self) -> dict[int, list[str]]:
+        """The columns that were asked for so far."""
+        return {}
 
     def index(self, name: str) -> int:
         """The column of a name, or of a number from 0 that is not a name.

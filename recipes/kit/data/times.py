@@ -167,12 +167,14 @@ def are_times(cells: Sequence[str]) -> np.ndarray:
 
 def are_dates_as_numbers(cells: Sequence[str]) -> bool:
     """Whether cells, enough for this to be no chance, are dates such as 20240131 or 202401."""
-    present = [cell for cell in cells if not is_missing(cell)]
-    if len(present) < _NO_CHANCE or not _NUMBER.fullmatch(present[0]):
-        return False
-    texts = pd.Series(present, dtype=object)
-    form = _number_form(texts)
-    return form is not None and bool(moments(form.match(texts)).valid.all())
+    for looked_at in (_some(cells), cells):  # Most columns are told by some of their cells.
+        present = [cell for cell in looked_at if not is_missing(cell)]
+        if len(present) < _NO_CHANCE or not _NUMBER.fullmatch(present[0]):
+            return False
+        form = _number_form(texts := pd.Series(present, dtype=object))
+        if form is None or not moments(form.match(texts)).valid.all():
+            return False
+    return True
 
 
 def evenness(times: np.ndarray) -> tuple[int, int]:

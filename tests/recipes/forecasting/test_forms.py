@@ -319,7 +319,7 @@ def test_months_by_years_are_one_series(tmp_path: Path) -> None:
         ),
         (
             table("d,v", lambda i: f"{DAYS[i]:%Y-%m-%d},{value(i)} kWh", 9),
-            r"a.csv:1: expected a column of numbers to forecast, but 'v' holds text such as '100.0 kWh'",
+            r"a.csv:1: expected a column of numbers .*, but 'v' holds text such as '100.0 kWh'",
         ),
         (
             "date,v\n,(kWh)\n" + table("", lambda i: f"{DAYS[i]:%Y-%m-%d},{value(i)}", 30).strip(),
