@@ -324,9 +324,12 @@ def _with_whole_header(path: Path, rows: list[Row], is_header: IsHeader) -> list
         return rows
     if is_header(even[0][1], even[1:]):
         return rows  # What stands above the header is a title.
-    if len(first) == width - 1:
-        ends_empty = all(not cells[-1] for _, cells in even)
-        return [(line, [*first, ""] if ends_empty else ["", *first]), *body]
+    ends_empty = all(not cells[-1] for _, cells in even)
+    whole = [*first, ""] if ends_empty else ["", *first]
+    if not is_header([*whole, *[""] * width][:width], even):
+        return rows
+    if len(whole) == width:
+        return [(line, whole), *body]
     message = f"names {_columns(len(first))}, but the rows below have {_columns(width)}"
     raise DataError(path, message, line=line)
 

@@ -286,6 +286,11 @@ def test_a_header_that_names_other_columns_is_refused(table):
         table("a,b,c\n1,2\n3,4\n5,6\n")
 
 
+def test_a_first_row_of_another_width_that_is_no_header_is_left_out(table):
+    read = table("a text, and more,good\n" + "words,good\nothers,bad\n" * 3)
+    assert not read.header and len(read.rows) == 6
+
+
 def test_negative_numbers_of_accounts_are_no_header(table):
     assert not table("(5),(1.5)\n3,2.5\n4,3.5\n").header
 
