@@ -183,7 +183,8 @@ def _check_the_only_one(path: Path, table: Table, label: int, text: int | None) 
         repr(table.names[column])
         for column in range(len(table.names))
         if column not in (label, text)
-        and 1 < len({*table.column(column)}) <= min(_MOST, _FEW * len(table.rows))
+        and 1 < len(values := {*table.column(column)}) <= min(_MOST, _FEW * len(table.rows))
+        and not _are_parts(values)
     ]
     if few:
         raise DataError(
