@@ -233,6 +233,7 @@ def _numbers(
 ) -> Stamps | None:
     """A column of numbers that are times by their name, are dates such as 20240131, or stand first,
     go up and look like times."""
+    certain = None
     for index in free:
         name = _called(table, index) if table.header else ""
         first = index == 0 and len(table.names) > 1
@@ -249,10 +250,12 @@ def _numbers(
         if name in _TIMES or ((written or name in _COUNTS) and _distinct(times, groups)):
             return _whole(table, index, times, taken, groups)
         dates = times.unit != "number" or _are_years(times, table.header)
+        if written and certain is None:
+            certain = _whole(table, index, times, taken, groups)
         steps = np.diff(times.values)
         if first and dates and ((steps > 0).all() or (steps < 0).all()):
             return Stamps((index,), times)
-    return None
+    return certain
 
 
 def _are_years(times: Times, header: bool) -> bool:

@@ -88,7 +88,7 @@ def _read_columns(
         for row in table
     ]
     if tag_column is None:
-        _check_order(path, [row for row in rows if isinstance(row, tuple)], token_at % width)
+        _check_order(path, rows, token_at % width)
     rest = [str(i) for i in range(width) if i not in (token_at % width, tag_at % width)]
     aside = f"; left aside: {listed(rest)}" if rest else ""
     facts = [Fact("columns", f"token {token_at % width}, tag {tag_at % width}{aside}")]
@@ -102,11 +102,12 @@ def _check_order(path: Path, rows: Sequence[Row], token_at: int) -> None:
     Raises:
         DataError: If all words look like tags of entities, and not all tags do.
     """
-    words, tags = ({row[place] for row in rows} for place in (1, 2))
-    if rows and all(map(_ENTITY.fullmatch, words)) and not all(map(_ENTITY.fullmatch, tags)):
-        message = f"column {token_at} seems to hold tags, such as {rows[0][1]!r}"
+    read = [row for row in rows if isinstance(row, tuple)]
+    words, tags = {word for _, word, _ in read}, {tag for _, _, tag in read}
+    if read and all(map(_ENTITY.fullmatch, words)) and not all(map(_ENTITY.fullmatch, tags)):
+        message = f"column {token_at} seems to hold tags, such as {read[0][1]!r}"
         hint = f"--tag-column {token_at} says so, --token-column where the words are"
-        raise DataError(path, f"{message}; {hint}", line=rows[0][0])
+        raise DataError(path, f"{message}; {hint}", line=read[0][0])
 
 
 def _token_column(

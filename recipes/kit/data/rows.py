@@ -22,6 +22,7 @@ _SPACE = re.compile(r"[\s,]*")
 _QUOTED = {
     mark: re.compile(rf'(?:(?<=[{mark}\n])|\A)"((?:[^"]|"")*)"(?=[{mark}\n]|\Z)') for mark in "\t|"
 }
+_EXPONENT = re.compile(r"(?<=[0-9.])[eE](?=[-+]?[0-9])")
 _NOT_TEXT = ("na", "nan", "n/a", "#n/a", "null", "none", "true", "false")
 
 #: Characters that are looked at to find out where quotes stand.
@@ -83,7 +84,8 @@ def _are_quotes(text: str, mark: str) -> bool:
         return True
     rows = [line for line in _QUOTED[mark].sub("", text).split("\n") if mark in line]
     others = [cell for row in rows[1:] for cell in row.split(mark)]
-    return not any(re.search(r"[^\W\d]", cell) for cell in others if cell.lower() not in _NOT_TEXT)
+    words = (_EXPONENT.sub("", cell) for cell in others if cell.lower() not in _NOT_TEXT)
+    return not any(re.search(r"[^\W\d]", word) for word in words)
 
 
 def _read(text: str, delimiter: str, *, quotes: bool) -> Iterator[Row]:

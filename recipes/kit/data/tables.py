@@ -181,7 +181,7 @@ class Table:
     def numbers_facts(self, columns: Sequence[int]) -> list[Fact]:
         """How the numbers of columns were read, where that is not plain."""
         facts = []
-        if self.marks != Marks():
+        if self.marks != Marks() or self.marks.guessed:
             why = " (--decimal and --thousands decide otherwise)" if self.marks.guessed else ""
             facts.append(Fact("numbers", f"{self.marks}{why}"))
         signs = {self.names[i]: sign for i in columns if (sign := self.sign(i))}

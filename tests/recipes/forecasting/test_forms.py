@@ -207,6 +207,8 @@ def test_dates_without_marks_and_years_under_any_name(tmp_path: Path) -> None:
         clock = contents.series[0].clock
         assert contents.targets == ("v",) and clock is not None
         assert clock.text(clock.first) == first
+    with pytest.raises(DataError, match=r"a.csv:32: the time stamp '20210130' is already in line"):
+        read(tmp_path, table("day,v", lambda i: f"{DAYS[i - i // 30]:%Y%m%d},{value(i)}", 31))
 
 
 def test_several_columns_name_the_series(tmp_path: Path) -> None:

@@ -36,6 +36,8 @@ def _days(values, mark=";"):
         ("a\tb\n1,5\t2\n", "\t", 2),
         ("a|b\n1,5|2\n", "|", 2),
         ("a\n1.5\n2\n", "", 1),
+        ("y\n€96,5\n€94,1\n?\n€1.094,1\n", "", 1),
+        ("y\n1 096,5 %\n94,1 %\n", "", 1),
         ("a\n" + "100,5\n" * 3, "", 1),  # One name above two numbers: the comma is a decimal one.
         ('day,text\n1,"a;b;c"\n2,"d;e;f"\n', ",", 2),
     ],
@@ -198,6 +200,8 @@ def test_cells_between_tabs_are_quoted_if_the_whole_file_is(table):
 def test_cells_between_bars_are_quoted_as_those_between_tabs(table):
     every = table('"a"|"b"\n1|"x"\n2|"y"\nSource: here\n')
     assert every.names == ("a", "b") and every.column(1) == ["x", "y"]
+    powers = table('"a"\t"b"\n1e5\t"x"\n-2.5e+05\t"y"\n')
+    assert powers.names == ("a", "b") and powers.column(1) == ["x", "y"]
     apart = table('a|b\n1|"But what\n2|said he."\n')
     assert apart.column(1) == ['"But what', 'said he."']
     assert table('a|b\n1|"x|y"\n2|z\n').column(1) == ["x|y", "z"]
