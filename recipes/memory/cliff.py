@@ -103,8 +103,9 @@ def draw(path: Path) -> None:
 
 
 def _surface(axes: Any) -> None:
-    w, b = np.meshgrid(np.linspace(1.2, 2.6, 240), np.linspace(-0.6, 0.2, 240))
-    axes.plot_surface(w, b, loss(w, b), cmap="viridis", rcount=120, ccount=120, lw=0)
+    # Faces of one shape: Matplotlib pads others with NaN, at which its arithmetic may warn.
+    w, b = np.meshgrid(np.linspace(1.2, 2.6, 241), np.linspace(-0.6, 0.2, 241))
+    axes.plot_surface(w, b, loss(w, b), cmap="viridis", rstride=2, cstride=2, lw=0)
     axes.view_init(28, -60)
     axes.set(xlabel="w", ylabel="b", title="The loss of one unit after 50 steps")
     axes.set(xticks=(1.5, 2, 2.5), yticks=(-0.5, 0), zticks=(0, 1, 2))
