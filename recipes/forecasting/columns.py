@@ -129,7 +129,8 @@ def _why_dull(table: Table, index: int) -> str:
     """Why a column is no target beside others; empty where it may be one."""
     if len([cell for cell in {*table.column(index)} if not is_missing(cell)]) < 2:
         return "never changes"
-    return "changes evenly" if in_order(table, index, evenly=True) else ""
+    counts = table.column(index)[0].isdecimal() and in_order(table, index, evenly=True)
+    return "changes evenly" if counts else ""
 
 
 def _reasons(table: Table, aside: Mapping[int, str]) -> str:

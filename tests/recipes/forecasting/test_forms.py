@@ -198,6 +198,8 @@ def test_a_column_that_never_changes_is_no_target_beside_others(tmp_path: Path) 
     assert said(contents, "left aside") == (
         "height (never changes); plot (changes evenly); kg (holds text such as '0 kg')"
     )
+    prices = table("t,price,v", lambda i: f"{DAYS[i]},${1200 + i},{value(i)}", 20)
+    assert read(tmp_path, prices).targets == ("price",)
 
 
 def test_dates_without_marks_and_years_under_any_name(tmp_path: Path) -> None:
