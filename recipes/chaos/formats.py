@@ -14,7 +14,8 @@ from recipes.kit.data.facts import Fact, first_values, listed
 from recipes.kit.data.marks import is_missing
 from recipes.kit.data.reading import AS_FOUND, TableFiles
 from recipes.kit.data.tables import Table, read_table
-from recipes.kit.data.times import evenness, looks_like_times, time_column
+from recipes.kit.data.time_orders import evenness
+from recipes.kit.data.times import looks_like_times, time_column
 from recipes.kit.errors import DataError
 
 #: Ends of the names of files of series.

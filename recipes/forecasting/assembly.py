@@ -180,6 +180,8 @@ def _ends_daylight_saving(times: np.ndarray, block: Block) -> bool:
     Earth."""
     if block.times is None or block.times.unit != "second" or block.times.zone is not None:
         return False
+    if not block.times.timed:
+        return False
     months = times.astype("M8[s]").astype("M8[M]").astype("int64") % 12 + 1
     days = np.unique(times // DAY)
     years = np.unique(times.astype("M8[s]").astype("M8[Y]"))

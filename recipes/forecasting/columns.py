@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from recipes.forecasting.options import SeriesConfig
 from recipes.forecasting.stamps import Stamps, find_stamps, names_times
-from recipes.kit.data.columns import never_changes, why_no_measure
+from recipes.kit.data.columns import in_order, never_changes, why_no_measure
 from recipes.kit.data.facts import Fact, listed
 from recipes.kit.data.marks import is_missing
 from recipes.kit.data.tables import Table
@@ -18,6 +19,9 @@ from recipes.kit.errors import DataError
 
 #: Why a column is left aside, where cells say more.
 _TEXT = "holds text"
+
+#: A number with a unit that is not read, such as `5 kg` or `USD 5`.
+_AMOUNT = re.compile(r"[^\W\d_]{0,3}\W{0,3}[0-9][0-9.,' ]*[^0-9]{0,5}")
 
 #: Columns that may name series together.
 _MOST_NAMES = 3
@@ -105,16 +109,28 @@ def _measures(table: Table, targets: Sequence[str], aside: dict[int, str]) -> li
         DataError: If there is none; names those that are left aside, and why.
     """
     measures = [index for index, why in aside.items() if not why]
+    dull = {index: why for index in measures if (why := _why_dull(table, index))}
+    if len(dull) < len(measures) and not targets:
+        aside.update(dull)
+        measures = [index for index in measures if index not in dull]
     if not measures:
         reasons = [f"{table.names[index]!r} {why}" for index, why in aside.items()]
         for place, (index, why) in enumerate(aside.items()):
-            if why == _TEXT:
+            if why == _TEXT:  # Cells say more.
                 example = next(cell for cell in table.column(index) if not is_missing(cell))
                 reasons[place] += f", {example[:20]!r}"
         found = f"but {listed(reasons, 10)}" if reasons else "but no column is left"
         message = f"expected a column of numbers to forecast, {found}; --target takes any"
         raise DataError(table.path, message, line=table.rows[0][0] - table.header)
     return measures if targets or not table.header else measures[:1]
+
+
+def _why_dull(table: Table, index: int) -> str:
+    """Why a column is no target beside others; empty where it may be one."""
+    if reason := never_changes(table, index):
+        return reason
+    counts = table.column(index)[0].isdecimal() and in_order(table, index, evenly=True)
+    return "changes evenly" if counts else ""
 
 
 def _reasons(table: Table, aside: Mapping[int, str]) -> str:
@@ -133,8 +149,10 @@ def _why_aside(table: Table, index: int) -> str:
     if looks_like_times(cells, table.reading.date_format):
         return "holds time stamps"
     if not table.is_numeric(index):
-        return _TEXT
-    return why_no_measure(table, index) or never_changes(table, index) or ""
+        present = [cell for cell in cells if not is_missing(cell)]
+        amounts = sum(_AMOUNT.fullmatch(cell) is not None for cell in present)
+        return f"holds text such as {present[0]!r}" if 2 * amounts > len(present) else _TEXT
+    return why_no_measure(table, index) or ""
 
 
 def naming_columns(table: Table, columns: Columns, times: Sequence[int]) -> list[str]:

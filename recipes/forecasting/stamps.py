@@ -14,9 +14,10 @@ from recipes.kit.data.columns import DATE_PARTS
 from recipes.kit.data.facts import Fact
 from recipes.kit.data.marks import is_missing
 from recipes.kit.data.tables import Table
+from recipes.kit.data.time_orders import UnreadableTime
 from recipes.kit.data.times import (
     Times,
-    UnreadableTime,
+    are_dates_as_numbers,
     looks_like_times,
     read_times,
     time_column,
@@ -24,13 +25,16 @@ from recipes.kit.data.times import (
 from recipes.kit.errors import DataError
 
 #: Names of columns of numbers that are times whatever they hold.
-_TIMES = {"date", "time", "timestamp", "datetime", "ds", "year", "epoch", "unix", "unixtime"}
+_TIMES = {
+    *("date", "time", "timestamp", "datetime", "ds", "year", "epoch", "unix", "unixtime"),
+    *("datum", "fecha", "jahr", "año", "année"),
+}
 
 #: Those of numbers that are times if none occurs twice in a series.
 _COUNTS = {"t", "ts", "month", "week", "day", "hour", "step", "period", "quarter"}
 
 #: Those of days since 1899-12-30, as spreadsheets count them.
-_DAYS = {"date", "datetime", "timestamp", "ds", "day"}
+_DAYS = {"date", "datetime", "timestamp", "ds", "day", "datum", "fecha"}
 
 #: Names of columns of text that ought to hold time stamps.
 _OUGHT = re.compile(r"(?:.*[ _-])?(?:date|time|timestamp|datetime)(?:[ _-]\(?utc\)?)?")
@@ -227,11 +231,15 @@ def _joined(cells: Sequence[str], second: str) -> str:
 def _numbers(
     table: Table, free: Sequence[int], taken: set[int], groups: Sequence[str]
 ) -> Stamps | None:
-    """A column of numbers that are times by their name, or stand first, go up and look like it."""
+    """A column of numbers that are times by their name, are dates such as 20240131, or stand first,
+    go up and look like times."""
+    certain = None
     for index in free:
         name = _called(table, index) if table.header else ""
         first = index == 0 and len(table.names) > 1
-        if not (first or name in _TIMES | _COUNTS) or not table.is_numeric(index):
+        written = are_dates_as_numbers(table.column(index))
+        called = first or written or name in _TIMES | _COUNTS
+        if not called or not table.is_numeric(index):
             continue
         try:
             times = time_column(table, index, days=name in _DAYS)
@@ -239,16 +247,21 @@ def _numbers(
             if name in _TIMES and not _has_fractions(table, index):
                 raise
             continue
-        if name in _TIMES or (name in _COUNTS and _distinct(times, groups)):
+        if name in _TIMES or ((written or name in _COUNTS) and _distinct(times, groups)):
             return _whole(table, index, times, taken, groups)
-        dates = times.unit != "number" or (not table.header and _are_years(times))
-        if first and dates and (np.diff(times.values) > 0).all():
+        dates = times.unit != "number" or _are_years(times, table.header)
+        if written and certain is None:
+            certain = _whole(table, index, times, taken, groups)
+        steps = np.diff(times.values)
+        if first and dates and ((steps > 0).all() or (steps < 0).all()):
             return Stamps((index,), times)
-    return None
+    return certain
 
 
-def _are_years(times: Times) -> bool:
-    return bool((times.values >= 1500).all() and (times.values < 2100).all())
+def _are_years(times: Times, header: bool) -> bool:
+    """Whether numbers are years, which under any name go up by one."""
+    years = bool((times.values >= 1500).all() and (times.values < 2100).all())
+    return years and not (header and (np.abs(np.diff(times.values)) != 1).any())
 
 
 def _has_fractions(table: Table, index: int) -> bool:

@@ -18,13 +18,8 @@ from recipes.kit.data.columns import why_no_measure
 from recipes.kit.data.facts import Fact, first_values, listed
 from recipes.kit.data.marks import is_missing
 from recipes.kit.data.tables import Table
-from recipes.kit.data.times import (
-    Times,
-    UnreadableTime,
-    are_times,
-    looks_like_times,
-    read_times,
-)
+from recipes.kit.data.time_orders import UnreadableTime
+from recipes.kit.data.times import Times, are_times, looks_like_times, read_times
 from recipes.kit.errors import DataError
 
 #: So many times in a header, at least, are no chance.

@@ -17,6 +17,7 @@ from recipes.ner.sentences import Raw, Row, gather
 
 _BLANKS = " \t"
 _BLANK_COMMENT = re.compile(r"# ?(?:(?:id|sent_id|newdoc|newpar|text)\b|[\w.:]+ = )")
+_ENTITY = re.compile(r"O|[BIESLU]-\S+")
 _LANGUAGE = re.compile(r"([a-z]{2,3}(?:[-_][a-z]+)*):(.+)")
 
 
@@ -86,11 +87,27 @@ def _read_columns(
         row if row is None or isinstance(row, DataError) else _row(path, *row, token_at, tag_at)
         for row in table
     ]
+    if tag_column is None:
+        _check_order(path, rows, token_at % width)
     rest = [str(i) for i in range(width) if i not in (token_at % width, tag_at % width)]
     aside = f"; left aside: {listed(rest)}" if rest else ""
     facts = [Fact("columns", f"token {token_at % width}, tag {tag_at % width}{aside}")]
     rows, language = _without_language(rows)
     return gather(path, rows, reading, [*facts, *language])
+
+
+def _check_order(path: Path, rows: Sequence[Row], token_at: int) -> None:
+    """Refuse tags that stand before their words.
+
+    Raises:
+        DataError: If all words look like tags of entities, and not all tags do.
+    """
+    read = [row for row in rows if isinstance(row, tuple)]
+    words, tags = {word for _, word, _ in read}, {tag for _, _, tag in read}
+    if read and all(map(_ENTITY.fullmatch, words)) and not all(map(_ENTITY.fullmatch, tags)):
+        message = f"column {token_at} seems to hold tags, such as {read[0][1]!r}"
+        hint = f"--tag-column {token_at} says so, --token-column where the words are"
+        raise DataError(path, f"{message}; {hint}", line=read[0][0])
 
 
 def _token_column(

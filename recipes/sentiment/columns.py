@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +31,15 @@ _MOST, _FEW = 100, 1 / 5
 
 #: Share of labels that may be there only once where those of the other rows repeat.
 _ONCE = 1 / 20
+
+#: How columns call the parts of a data set.
+_PARTS = {"train", "training", "valid", "validation", "val", "dev", "test", "eval"}
+
+#: So many rows with the same value below another one are no chance.
+_NO_CHANCE = 10
+
+#: Words of a column's name.
+_WORDS = 3
 
 #: Rows that are looked at to find the texts.
 _SAMPLE = 1000
@@ -61,11 +70,13 @@ class Wanted:
             return self.header
         if asked:
             return bool(asked & names)
-        if names & {*TEXT_NAMES, *LABEL_NAMES}:
+        if any(_last_word(name) in (*TEXT_NAMES, *LABEL_NAMES) for name in names):
             return True
         if not body or len(first) < 2:
             return False
         cells = [row for _, row in body]
+        if len(cells) >= _NO_CHANCE and any(_stands_above_one_value(first, cells)):
+            return True
         label = self.label if isinstance(self.label, int) else _fewest(cells, self.text)
         below = Counter(row[label] for row in cells)
         if first[label] in below:
@@ -95,10 +106,29 @@ def choose(table: Table, wanted: Wanted) -> tuple[int, int]:
         _check_the_only_one(path, table, label, text)
     if text is None:
         others = [column for column in range(width) if column != label]
+        others = [i for i in others if not _are_parts({*table.column(i)})] or others
         text = max(others, key=lambda column: _letters(cells, column))
     if text == label:
         raise DataError(path, f"text and label are the same column, {text}")
     return text, label
+
+
+def _last_word(name: str) -> str:
+    """The last word of a name, in small letters; empty for a text, which has more words."""
+    words = re.split(r"[ _-]", name.lower())
+    return words[-1] if len(words) <= _WORDS else ""
+
+
+def _stands_above_one_value(first: Sequence[str], cells: Sequence[Sequence[str]]) -> Iterator[bool]:
+    """Of each column, whether all its cells are the same, and not what the first row has."""
+    for column, name in enumerate(first):
+        values = {row[column] for row in cells}
+        yield len(values) == 1 and name not in values
+
+
+def _are_parts(values: Set[str]) -> bool:
+    """Whether a column says which part each row belongs to, and no more."""
+    return {value.lower() for value in values} <= _PARTS
 
 
 def _letters(cells: Sequence[Sequence[str]], column: int) -> tuple[int, int]:
@@ -114,7 +144,10 @@ def _place(
     """The place of the wanted column, or of the first usual one; None if the contents decide."""
     width = len(table.names)
     if wanted is None:
-        return table.find(usual)
+        found = table.find(usual)
+        words = [_last_word(name) for name in table.names] if table.header else []
+        ends = [place for place, word in enumerate(words) if word in usual]
+        return ends[0] if found is None and len(ends) == 1 else found
     if isinstance(wanted, int):
         if not -width <= wanted < width:
             raise DataError(
@@ -132,11 +165,12 @@ def _place(
 
 
 def _fewest(cells: Sequence[Sequence[str]], text: int | str | None) -> int:
-    """The column with the fewest different values, but for those with only one."""
+    """The column with the fewest different values, but for those with only one, or of parts."""
 
     def order(column: int) -> tuple[bool, int, int]:
         values = {row[column] for row in cells}
-        return len(values) < 2, len(values), sum(len(row[column]) for row in cells)
+        no_class = len(values) < 2 or _are_parts(values)
+        return no_class, len(values), sum(len(row[column]) for row in cells)
 
     width = min(map(len, cells))
     skipped = text % width if isinstance(text, int) else None
@@ -149,7 +183,8 @@ def _check_the_only_one(path: Path, table: Table, label: int, text: int | None) 
         repr(table.names[column])
         for column in range(len(table.names))
         if column not in (label, text)
-        and 1 < len({*table.column(column)}) <= min(_MOST, _FEW * len(table.rows))
+        and 1 < len(values := {*table.column(column)}) <= min(_MOST, _FEW * len(table.rows))
+        and not _are_parts(values)
     ]
     if few:
         raise DataError(

@@ -75,8 +75,10 @@ def read_table(
     elif not table.header:
         table = _with_classes_last(table, known)
     roles = roles_of(table, config, known, labelled=labelled)
+    if roles.row == "step" and len({len(row) for _, row in table.rows}) > 1:
+        table = cells(ragged=False)  # A row too long would have made a column of its own.
+        roles = roles_of(table, config, known, labelled=labelled)
     if roles.row == "step":
-        table = cells(ragged=False)
         series, notes = _row_per_step(table, roles, config)
     else:
         series, notes = _row_per_series(table, roles)

@@ -32,7 +32,8 @@ from recipes.speech.options import Config
 MANIFESTS = (".csv", ".tsv", ".jsonl", ".json")
 
 _PATH = (
-    "path file filename file_name audio wav audio_filepath wav_filename audio_path audio_file id"
+    "path file filename file_name audio wav clip audio_filepath wav_filename audio_path audio_file "
+    "id"
 ).split()
 _TRANSCRIPT = (
     "transcript transcription text sentence normalized_text raw_transcription label words"

@@ -196,6 +196,8 @@ class _Evidence:
         if len(self._unclear) == 2:  # One of the two is the decimal mark, and nothing says which.
             raise self._unclear_at(",")
         (mark,) = self._unclear
+        if self._thousands:  # Apostrophes or blanks, beside which it is the decimal mark.
+            return Marks(mark, self._other(mark))
         votes = {_separates_thousands(cells, mark) for _, cells in self._unclear[mark]} - {None}
         if len(votes) == 1:
             thousands = votes.pop()

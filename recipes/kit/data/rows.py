@@ -18,9 +18,15 @@ Row = tuple[int, list[str]]
 _OBJECTS = re.compile(r"\s*\[\s*(?:\{|\])")
 _SPACE = re.compile(r"[\s,]*")
 
-#: A cell between tabs that stands in quotation marks.
-_QUOTED = re.compile(r'(?:(?<=[\t\n])|\A)"((?:[^"]|"")*)"(?=[\t\n]|\Z)')
-_NOT_TEXT = ("na", "nan", "null", "true", "false")
+#: A cell between tabs, or between bars, that stands in quotation marks.
+_QUOTED = {
+    mark: re.compile(rf'(?:(?<=[{mark}\n])|\A)"((?:[^"]|"")*)"(?=[{mark}\n]|\Z)') for mark in "\t|"
+}
+_EXPONENT = re.compile(r"(?<=[0-9.])[eE](?=[-+]?[0-9])")
+_NOT_TEXT = ("na", "nan", "n/a", "#n/a", "null", "none", "true", "false")
+
+#: Characters that are looked at to find out where quotes stand.
+_BEGINNING = 20_000
 
 csv.field_size_limit(2**31 - 1)  # A cell may hold a whole document.
 
@@ -28,10 +34,9 @@ csv.field_size_limit(2**31 - 1)  # A cell may hold a whole document.
 def csv_rows(path: Path, text: str, delimiter: str, *, quotes: bool = True) -> list[Row]:
     """Line number and cells of each row, also of those that are empty.
 
-    Cells between tabs may hold quotation marks that mean nothing, as texts do, or be quoted, as
-    spreadsheets and data frames write them: they are quoted if the whole file can be read so, and
-    quotes stand where such programs put them (`_are_quotes`). Those between bars are quoted only if
-    not all rows are of one length otherwise.
+    Cells between tabs or bars may hold quotation marks that mean nothing, as texts do, or be
+    quoted, as spreadsheets and data frames write them: they are quoted if the whole file can be
+    read so, and quotes stand where such programs put them (`_are_quotes`).
 
     Args:
         path: The file, for messages.
@@ -44,8 +49,6 @@ def csv_rows(path: Path, text: str, delimiter: str, *, quotes: bool = True) -> l
     """
     number = 1
     text = text.replace("\r", " ")  # A carriage return that ends no line.
-    if delimiter == "|" and _is_even(plain := [*_read(text, delimiter, quotes=False)]):
-        return plain
     try:
         rows = []
         for end, row in _read(text, delimiter, quotes=quotes):
@@ -55,8 +58,8 @@ def csv_rows(path: Path, text: str, delimiter: str, *, quotes: bool = True) -> l
         if delimiter not in "\t|":
             raise DataError(path, f"is not CSV: {error}", line=number) from None
         return [*_read(text, delimiter, quotes=False)]
-    if quotes and delimiter == "\t" and not _are_quotes(text):
-        return [*_read(text, "\t", quotes=False)]
+    if quotes and delimiter in "\t|" and not _are_quotes(text, delimiter):
+        return [*_read(text, delimiter, quotes=False)]
     return rows
 
 
@@ -70,25 +73,26 @@ def first_rows(text: str, delimiter: str, count: int) -> list[list[str]]:
         return [line.split(delimiter) for line in lines]
 
 
-def _are_quotes(text: str) -> bool:
-    """Whether the quotation marks around cells between tabs belong to the file and not to a text:
-    programs put them where they are needed, or around every text."""
-    quoted = _QUOTED.findall(text)
-    even = len({line.count("\t") for line in text.split("\n") if line.strip()}) == 1
+def _are_quotes(text: str, mark: str) -> bool:
+    """Whether the quotation marks around cells between tabs or bars belong to the file and not to a
+    text: programs put them where they are needed, or around every text."""
+    quoted = _QUOTED[mark].findall(text)
+    even = len({line.count(mark) for line in text.split("\n") if line.strip()}) == 1
     if even and any("\n" in cell for cell in quoted):
         return False  # Each line is a row, and the marks of two texts have nothing between them.
-    if all(re.search(r'["\t\n]', cell) for cell in quoted):
+    if all(re.search(rf'["{mark}\n]', cell) for cell in quoted):
         return True
-    others = re.split(r"[\t\n]", _QUOTED.sub("", text.partition("\n")[2]))
-    return not any(re.search(r"[^\W\d]", cell) for cell in others if cell.lower() not in _NOT_TEXT)
+    rows = [line for line in _QUOTED[mark].sub("", text).split("\n") if mark in line]
+    others = [cell for row in rows[1:] for cell in row.split(mark)]
+    words = (_EXPONENT.sub("", cell) for cell in others if cell.lower() not in _NOT_TEXT)
+    return not any(re.search(r"[^\W\d]", word) for word in words)
 
 
 def _read(text: str, delimiter: str, *, quotes: bool) -> Iterator[Row]:
     """The number of the last line of each row, and its cells."""
     lines = io.StringIO(text)
     if quotes:
-        # As in `"Month", "1958"`.
-        padded = re.match(rf'"[^"\n]*"{re.escape(delimiter)} +"', text) is not None
+        padded = _is_padded(text[:_BEGINNING], re.escape(delimiter))
         reader = csv.reader(lines, delimiter=delimiter, skipinitialspace=padded, strict=True)
     else:
         reader = csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True)
@@ -96,9 +100,9 @@ def _read(text: str, delimiter: str, *, quotes: bool) -> Iterator[Row]:
         yield reader.line_num, row
 
 
-def _is_even(rows: list[Row]) -> bool:
-    """Whether all rows that are not blank have the same number of cells."""
-    return len({len(cells) for _, cells in rows if not is_blank(cells)}) == 1
+def _is_padded(text: str, mark: str) -> bool:
+    """Whether blanks stand between a mark and the quotes of a cell, as in `"Month", "1958"`."""
+    return re.search(rf'{mark} +"[^"\n]*" *(?:{mark}|\n|\Z)', text) is not None
 
 
 def is_blank(row: list[str]) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from recipes.kit.data.files import suffix_of
-from recipes.kit.data.marks import is_missing
+from recipes.kit.data.marks import SIGNS, is_missing
 from recipes.kit.data.reading import TableFiles
 from recipes.kit.data.rows import first_rows
 from recipes.kit.errors import DataError
@@ -27,6 +27,12 @@ _GROUPED = re.compile(r"\s*[0-9]{1,3}(?: [0-9]{3})+\s*")
 
 _BETWEEN_BLANKS = re.compile(r"[+-]?(?:[0-9]+[.,]?|[0-9]*[.,][0-9]+)(?:[eE][+-]?[0-9]+)?")
 _TWO_WHOLE_NUMBERS = re.compile(r"\s*[+-]?[0-9]+,[0-9]+\s*")
+
+#: One number with a decimal comma, perhaps with thousands and the sign of a unit.
+_DECIMAL_COMMA = re.compile(
+    rf"\s*[{SIGNS}]?\s*[+-]?[{SIGNS}]?\s*"
+    rf"(?:[0-9]+|[0-9]{{1,3}}(?:[. '’\u00a0][0-9]{{3}})+),[0-9]+\s*[{SIGNS}]?\s*"
+)
 
 #: From so many rows on, it is no chance if no number ends in a zero.
 _ENOUGH = 20
@@ -90,11 +96,12 @@ def _is_one_column(path: Path, lines: Sequence[str], reading: TableFiles) -> boo
     Raises:
         DataError: If there is no telling; names the option that decides.
     """
-    body = lines if _TWO_WHOLE_NUMBERS.fullmatch(lines[0]) else lines[1:]
-    if not all(map(_TWO_WHOLE_NUMBERS.fullmatch, body)):
-        return False
-    if len(body) < len(lines):
+    named = _TWO_WHOLE_NUMBERS.fullmatch(lines[0]) is None
+    body = lines[1:] if named else lines
+    if named and all(_DECIMAL_COMMA.fullmatch(line) for line in body if not is_missing(line)):
         return "," not in lines[0]
+    if named or not all(map(_TWO_WHOLE_NUMBERS.fullmatch, body)):
+        return False
     if reading.decimal is not None:
         return reading.decimal == ","
     behind = [line.strip().partition(",")[2] for line in body]

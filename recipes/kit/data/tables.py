@@ -36,6 +36,9 @@ from recipes.kit.errors import DataError
 #: A year, perhaps with a month and a day behind it.
 _DATE = re.compile("(?:1[5-9]|20)[0-9]{2}(?:[01][0-9](?:[0-3][0-9])?)?")
 
+#: What pandas calls a column without a name.
+_UNNAMED = re.compile("Unnamed: [0-9]+")
+
 #: Files of tables that are not text.
 _NOT_TEXT = {
     **dict.fromkeys((".xlsx", ".xls", ".xlsm", ".ods"), "a spreadsheet"),
@@ -75,7 +78,16 @@ class Table:
 
     def column(self, index: int) -> list[str]:
         """The cells of a column; empty where a row of a ragged table ends before it."""
-        return [cells[index] if index < len(cells) else "" for _, cells in self.rows]
+        if index not in self._columns:
+            self._columns[index] = [
+                cells[index] if index < len(cells) else "" for _, cells in self.rows
+            ]
+        return self._columns[index]
+
+    @cached_property
+    def _columns(self) -> dict[int, list[str]]:
+        """The columns that were asked for so far."""
+        return {}
 
     def index(self, name: str) -> int:
         """The column of a name, or of a number from 0 that is not a name.
@@ -97,7 +109,8 @@ class Table:
 
     def unnamed(self, index: int) -> bool:
         """Whether a column under a header has no name, as data frames write their index."""
-        return self.header and self.names[index] in (f"column {index}", f"Unnamed: {index}")
+        name = self.names[index]
+        return self.header and (name == f"column {index}" or bool(_UNNAMED.fullmatch(name)))
 
     @cached_property
     def marks(self) -> Marks:
@@ -171,8 +184,8 @@ class Table:
     def numbers_facts(self, columns: Sequence[int]) -> list[Fact]:
         """How the numbers of columns were read, where that is not plain."""
         facts = []
-        if self.marks != Marks():
-            why = ", by the size of plain numbers beside them" if self.marks.guessed else ""
+        if self.marks != Marks() or self.marks.guessed:
+            why = " (--decimal and --thousands decide otherwise)" if self.marks.guessed else ""
             facts.append(Fact("numbers", f"{self.marks}{why}"))
         signs = {self.names[i]: sign for i in columns if (sign := self.sign(i))}
         units = [f"{n} in {'percent' if sign == '%' else sign}" for n, sign in signs.items()]
@@ -237,9 +250,12 @@ def read_table(
     if not rows:
         raise DataError(path, "holds no values; expected a table")
     left_out = LeftOut("rows", reading)
+    is_header = is_header or names_columns
+    if not ragged:
+        rows = _with_whole_header(path, rows, is_header)
     rows = _even(path, rows, left_out, ragged=ragged)
     first, body = rows[0][1], rows[1:]
-    header = (is_header or names_columns)(first, body)
+    header = is_header(first, body)
     if header and not body:
         raise DataError(path, "holds a header and no values", line=rows[0][0])
     width = max(len(cells) for _, cells in rows)
@@ -288,8 +304,8 @@ def names_columns(first: Sequence[str], body: Sequence[Row]) -> bool:
 
 
 def _is_number(cell: str) -> bool:
-    """Whether a cell is a number in any way of writing."""
-    tidy = without_sign(cell)[0]
+    """Whether a cell is a number in any way of writing, negative ones of accounts among them."""
+    tidy = without_sign(cell.strip("()").rstrip("-"))[0]
     ways = (Marks(".", ","), Marks(",", "."), Marks(".", "'"), Marks(",", " "))
     return not is_missing(cell) and any(way.plain(tidy) is not None for way in ways)
 
@@ -298,10 +314,38 @@ def _columns(width: int) -> str:
     return "1 column" if width == 1 else f"{width:,} columns"
 
 
+def _with_whole_header(path: Path, rows: list[Row], is_header: IsHeader) -> list[Row]:
+    """The rows, the first with an empty cell for a column that it does not name: the one of the
+    names of rows, as R writes them, or an empty one behind the last.
+
+    Raises:
+        DataError: If the first row seems to name columns, but others than there are.
+    """
+    (line, first), body, width = rows[0], rows[1:], _width(rows)
+    even = [row for row in body if len(row[1]) == width]
+    if len(first) == width or sum(map(bool, first)) < 2 or any(map(_is_number, first)):
+        return rows
+    if is_header(even[0][1], even[1:]):
+        return rows  # What stands above the header is a title.
+    ends_empty = all(not cells[-1] for _, cells in even)
+    whole = [*first, ""] if ends_empty else ["", *first]
+    if not is_header([*whole, *[""] * width][:width], even):
+        return rows
+    if len(whole) == width:
+        return [(line, whole), *body]
+    message = f"names {_columns(len(first))}, but the rows below have {_columns(width)}"
+    raise DataError(path, message, line=line)
+
+
+def _width(rows: Sequence[Row]) -> int:
+    """The number of cells of most rows."""
+    widths = Counter(len(cells) for _, cells in rows if not is_blank(cells))
+    return max(widths, key=lambda each: widths[each])
+
+
 def _even(path: Path, rows: list[Row], left_out: LeftOut, *, ragged: bool) -> list[Row]:
     """The rows that are not blank and as wide as most; the others are left out."""
-    widths = Counter(len(cells) for _, cells in rows if not is_blank(cells))
-    width = max(widths, key=lambda each: widths[each])
+    width = _width(rows)
     kept = []
     for line, cells in rows:
         if is_blank(cells):

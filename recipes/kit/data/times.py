@@ -8,8 +8,8 @@ column: an impossible date excludes one, else that with more even steps is taken
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -27,12 +27,20 @@ from recipes.kit.data.time_forms import (
     moments,
     offsets_of,
 )
+from recipes.kit.data.time_orders import UnclearTime, UnreadableTime, evenness, order_of
 from recipes.kit.errors import UserError
 
 TimeUnit = Literal["second", "nanosecond", "number"]
 
 #: Cells, spread over a column, that are looked at to find its form.
 _LOOKED_AT = 500
+
+#: Dates without marks among which an impossible one is a mistake, and those of which few are dates.
+_SURE = ("202401", "20240131", "202401311200", "20240131120000")
+_FEW = (*_SURE, "2024013112")
+
+#: So many numbers that could be dates, at least, are dates.
+_NO_CHANCE = 5
 
 #: Seconds before or after 1970 that can be counted in nanoseconds, up to 2262.
 _MOST_SECONDS = 9_223_372_036
@@ -76,19 +84,6 @@ class Times:
     dated: bool = True
     timed: bool = True
     how: str = ""
-
-
-class UnreadableTime(ValueError):
-    """A cell that is not a time stamp like the others, or leaves open which; `index` says which
-    cell, `expected` what was expected of it."""
-
-    def __init__(self, index: int, expected: str) -> None:
-        super().__init__(f"Cell {index}: expected {expected}.")
-        self.index, self.expected = index, expected
-
-
-class UnclearTime(UnreadableTime):
-    """A date that may be read in two ways, as all in its column."""
 
 
 def time_column(table: Table, index: int, *, days: bool = False) -> Times:
@@ -158,15 +153,16 @@ def are_times(cells: Sequence[str]) -> np.ndarray:
     return np.logical_or.reduce(matches)
 
 
-def evenness(times: np.ndarray) -> tuple[int, int]:
-    """How uneven times are, the least first: lengths of steps among them, months counting as one
-    length; and how often they go back, or forth, whichever is less."""
-    turns = np.sign(np.diff(times))
-    ordered = np.unique(times)
-    months = ordered.astype("M8[s]").astype("M8[M]")
-    within = ordered - months.astype("M8[s]").astype("int64")
-    steps = np.diff(months.astype("int64") if (within == within[:1]).all() else ordered)
-    return len(np.unique(steps)), int(min((turns < 0).sum(), (turns > 0).sum()))
+def are_dates_as_numbers(cells: Sequence[str]) -> bool:
+    """Whether cells, enough for this to be no chance, are dates such as 20240131 or 202401."""
+    for looked_at in (_some(cells), cells):  # Most columns are told by some of their cells.
+        present = [cell for cell in looked_at if not is_missing(cell)]
+        if len(present) < _NO_CHANCE or not _NUMBER.fullmatch(present[0]):
+            return False
+        form = _number_form(texts := pd.Series(present, dtype=object))
+        if form is None or not moments(form.match(texts)).valid.all():
+            return False
+    return True
 
 
 def offset_text(zone: int) -> str:
@@ -204,9 +200,12 @@ def _best_form(texts: pd.Series) -> Form | None:
 
 def _by_form(texts: pd.Series, form: Form) -> Times:
     parts = form.match(texts)
+    if form.example == "2024-01" and _are_quarters(texts, parts):
+        parts = parts.rename(columns={"m": "q"})
+        form = replace(form, example="2024-1, the quarter last")
     orders = form.readings or {"": ""}
     readings = {order: moments(parts, letters) for order, letters in orders.items()}
-    order, why = _order(texts, readings, form.usual)
+    order, why = order_of(texts, readings, form.usual)
     read = readings[order]
     wrong = np.flatnonzero(~read.valid)
     if len(wrong):
@@ -233,36 +232,10 @@ def _times(read: Moments, how: str, *, dated: bool) -> Times:
     return Times(seconds, "second", zone, dated, read.timed, how)
 
 
-def _order(texts: pd.Series, readings: Mapping[str, Moments], usual: str) -> tuple[str, str]:
-    """The order of day, month and year, and why."""
-    if len(readings) == 1:
-        return next(iter(readings)), ""
-    wrong = {order: int((~read.valid).sum()) for order, read in readings.items()}
-    left = [order for order in readings if wrong[order] == min(wrong.values())]
-    if usual in left:
-        return usual, usual
-    if len(left) == 1:
-        (order,) = left
-        other = next(read for name, read in readings.items() if name != order)
-        example = texts[int(np.flatnonzero(readings[order].valid & ~other.valid)[0])]
-        return order, f"{order} ({example!r} allows nothing else)"
-    valid = readings[left[0]].valid
-    uneven = {order: evenness(readings[order].seconds[valid]) for order in left}
-    # Rows in the order of time under one reading alone are no accident, though days be missing.
-    ranked = sorted(left, key=lambda order: (uneven[order][1] > 0, uneven[order]))
-    best, second = ranked[0], ranked[1]
-    differ = np.flatnonzero(readings[best].seconds != readings[second].seconds)
-    if uneven[best] == uneven[second] and len(differ):
-        raise UnclearTime(
-            int(differ[0]),
-            f"a date with the {best} or with the {second}, and the steps of all are as even either "
-            "way; --date-format '%d/%m/%Y', '%m/%d/%Y' or the like says which",
-        )
-    (lengths, turns), (others, others_turns) = uneven[best], uneven[second]
-    if lengths == others or (not turns and others_turns):
-        return best, f"{best}, which keeps the rows in the order of time"
-    alike = "all steps are alike" if lengths == 1 else f"steps have {lengths:,} lengths"
-    return best, f"{best}: {alike} ({second}, they have {others:,} lengths)"
+def _are_quarters(texts: pd.Series, parts: pd.DataFrame) -> bool:
+    """Whether `2023-1` ... `2023-4`, `2024-1` ... are quarters: no month comes after April."""
+    several = parts["y"].nunique() > 1 and not texts.str.upper().str.contains("M").any()
+    return bool(several and {*parts["m"]} == {*"1234"})
 
 
 def _check_years(parts: pd.DataFrame, read: Moments) -> None:
@@ -366,9 +339,10 @@ def _number_form(texts: pd.Series) -> Form | None:
         return None
     for form in NUMBER_FORMS:
         parts = form.match(texts)
-        if len(form.example) == lengths.iloc[0] and parts["y"].notna().all():
+        if parts["y"].notna().all():
             years = parts["y"].astype("int64").between(*_YEARS).to_numpy(bool)
             right = int((moments(parts).valid & years).sum())
-            if right == len(texts) or (len(form.example) != 10 and 2 * right > len(texts)):
+            few_wrong = form.example in _SURE and 2 * right > len(texts)
+            if few_wrong or (right == len(texts) and (right >= _NO_CHANCE or form.example in _FEW)):
                 return form
     return None

@@ -191,6 +191,28 @@ def test_what_measures_nothing_is_no_target(tmp_path: Path) -> None:
     assert bare.targets == ("column 1",)
 
 
+def test_a_column_that_never_changes_is_no_target_beside_others(tmp_path: Path) -> None:
+    text = table("t,height,plot,kg,v", lambda i: f"{DAYS[i]},7,{3 * i},{i % 5} kg,{value(i)}", 20)
+    contents = read(tmp_path, text)
+    assert contents.targets == ("v",)
+    assert said(contents, "left aside") == (
+        "height (is 7 in every row); plot (changes evenly); kg (holds text such as '0 kg')"
+    )
+    prices = table("t,price,v", lambda i: f"{DAYS[i]},${1200 + i},{value(i)}", 20)
+    assert read(tmp_path, prices).targets == ("price",)
+
+
+def test_dates_without_marks_and_years_under_any_name(tmp_path: Path) -> None:
+    dates = read(tmp_path, table("v,made", lambda i: f"{value(i)},{DAYS[i % 20]:%Y%m%d}", 20))
+    years = read(tmp_path, table("Année fiscale,v", lambda i: f"{2020 - i},{value(i)}", 20))
+    for contents, first in ((dates, "2021-01-01"), (years, "2001")):
+        clock = contents.series[0].clock
+        assert contents.targets == ("v",) and clock is not None
+        assert clock.text(clock.first) == first
+    with pytest.raises(DataError, match=r"a.csv:32: the time stamp '20210130' is already in line"):
+        read(tmp_path, table("day,v", lambda i: f"{DAYS[i - i // 30]:%Y%m%d},{value(i)}", 31))
+
+
 def test_several_columns_name_the_series(tmp_path: Path) -> None:
     def row(i: int) -> str:
         return f"{DAYS[i // 4]:%Y-%m-%d},{i // 2 % 2},{5 + i % 2},{value(i)}"
@@ -301,7 +323,7 @@ def test_months_by_years_are_one_series(tmp_path: Path) -> None:
         ),
         (
             table("d,v", lambda i: f"{DAYS[i]:%Y-%m-%d},{value(i)} kWh", 9),
-            r"a.csv:1: expected a column of numbers to forecast, but 'v' holds text, '100.0 kWh'",
+            r"a.csv:1: expected a column of numbers .*, but 'v' holds text such as '100.0 kWh'",
         ),
         (
             "date,v\n,(kWh)\n" + table("", lambda i: f"{DAYS[i]:%Y-%m-%d},{value(i)}", 30).strip(),

@@ -10,6 +10,7 @@ import pytest
 from ner_corpora import file, load, load_test, tags_of, write
 
 from recipes.kit.errors import DataError, UserError
+from recipes.ner.formats import read_file
 from recipes.ner.sentences import Sentence
 
 # --- columns ---------------------------------------------------------------------------------
@@ -167,3 +168,12 @@ def test_bad_conllu(
 def test_unknown_conllu_column(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="tag column 'pos': expected a number or one of id, form"):
         load_test(file(tmp_path, CONLLU, "ud.conllu"), tag_column="pos")
+
+
+@pytest.mark.parametrize("mark", ["\t", " "])
+def test_tags_before_their_words_are_refused(tmp_path: Path, mark: str) -> None:
+    path = tmp_path / "a.conll"
+    path.write_text(f"B-PER{mark}Ada\nO{mark}met\n\nO{mark}O\n")
+    with pytest.raises(DataError, match=r"a.conll:1: column 0 seems to hold tags.*--tag-column 0"):
+        read_file(path, None, None)
+    assert read_file(path, 1, 0).sentences[0].tokens == ("Ada", "met")

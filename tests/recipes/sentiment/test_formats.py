@@ -276,3 +276,31 @@ def test_parts_that_are_named(tmp_path: Path) -> None:
     assert {e.label for e in data.test} == {"x", "y"} and len(data.test) == 8
     with pytest.raises(UserError, match="expected one file for a part, .* found a.tsv, b.jsonl"):
         load(f"{tmp_path / 'a.tsv'},{tmp_path / 'b.jsonl'}")
+
+
+def test_names_of_columns_may_have_more_words(tmp_path: Path) -> None:
+    topics = [f"topic {i % 15}" for i in range(30)]
+    head = "Split,airline_sentiment,Review Text,words\n"
+    path = write(
+        tmp_path / "a.csv",
+        lambda i: f"{('train', 'test')[i % 2]},{topics[i]},a{i},{('few', 'many', 'some')[i % 3]}",
+        head,
+        30,
+    )
+    read = texts(load(path))
+    assert read["a7"] == "topic 7" and len(read) == 30
+
+
+def test_parts_are_no_classes(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "a.csv",
+        lambda i: f"{('train', 'test')[i % 2]},a text {i},{i % 3 - 1}",
+        "p,q,r\n",
+    )
+    assert texts(load(path))["a text 5"] == "1"
+
+
+def test_a_name_above_one_value_is_in_a_header(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", lambda i: f"en,a text {i},topic {i % 12}", "lang,said,about\n")
+    read = texts(load(path))
+    assert "said" not in read and read["a text 5"] == "topic 5"

@@ -308,3 +308,11 @@ def test_times_are_looked_at_where_their_order_is_clear(tmp_path: Path) -> None:
         read(write(path, path.read_text().replace("b,,", "b,02.01.2020,")), date_format="%d.%m.%Y")
     same = write(path, lines("id,time,x,label", "a,1,1,u", "a,1,5,u", "a,2,3,u"))
     assert said(file_of(same), "times") == "1 rows have the same time as the row before them"
+
+
+def test_rows_of_steps_that_are_too_long_or_short_are_left_out(tmp_path: Path) -> None:
+    rows = [f"{i // 5};{i % 5};{i // 5 % 2};{i}" for i in range(20)]
+    rows[3], rows[7] = "0;3;0", "1;2;1;;7"
+    file = file_of(write(tmp_path / "a.csv", "\n".join(["series;step;label;x", *rows, ""])))
+    assert [len(each) for each in file.parts["train"]] == [4, 4, 5, 5]
+    assert said(file, "left out").startswith("2 rows")

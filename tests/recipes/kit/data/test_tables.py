@@ -36,6 +36,8 @@ def _days(values, mark=";"):
         ("a\tb\n1,5\t2\n", "\t", 2),
         ("a|b\n1,5|2\n", "|", 2),
         ("a\n1.5\n2\n", "", 1),
+        ("y\n€96,5\n€94,1\n?\n€1.094,1\n", "", 1),
+        ("y\n1 096,5 %\n94,1 %\n", "", 1),
         ("a\n" + "100,5\n" * 3, "", 1),  # One name above two numbers: the comma is a decimal one.
         ('day,text\n1,"a;b;c"\n2,"d;e;f"\n', ",", 2),
     ],
@@ -195,7 +197,11 @@ def test_cells_between_tabs_are_quoted_if_the_whole_file_is(table):
     assert table('a\tb\n"x" said\t1\n"\t2\n', name="t.tsv").column(0) == ['"x" said', '"']
 
 
-def test_cells_between_bars_are_quoted_only_where_rows_are_uneven_otherwise(table):
+def test_cells_between_bars_are_quoted_as_those_between_tabs(table):
+    every = table('"a"|"b"\n1|"x"\n2|"y"\nSource: here\n')
+    assert every.names == ("a", "b") and every.column(1) == ["x", "y"]
+    powers = table('"a"\t"b"\n1e5\t"x"\n-2.5e+05\t"y"\n')
+    assert powers.names == ("a", "b") and powers.column(1) == ["x", "y"]
     apart = table('a|b\n1|"But what\n2|said he."\n')
     assert apart.column(1) == ['"But what', 'said he."']
     assert table('a|b\n1|"x|y"\n2|z\n').column(1) == ["x|y", "z"]
@@ -255,6 +261,56 @@ def test_columns_that_measure_nothing_are_known(table, header, column, reason):
 def test_a_column_of_one_number_never_changes(table, cells, reason):
     rows = "".join(f"{cell},{row}\n" for row, cell in enumerate(cells.split()))
     assert never_changes(table(f"shop,sold\n{rows}"), 0) == reason
+
+
+@pytest.mark.parametrize(
+    ("header", "cells", "reason"),
+    [
+        ("v,", [3, 0, 2, 9], "no name"),
+        ("v,Unnamed: 0", [3, 0, 2, 9], "no name"),
+        ("v,", [3, 0, 2, 2], None),
+        ("v,plot", ["007", "012", "007", "100"], "begins with zeros"),
+        ("v,made", [20240131, 20231231, "", 20240229, 20240101, 20240102], "holds dates"),
+        ("v,made", [20240131, 20231231, 20240132, 20240229, 20240101], None),
+    ],
+)
+def test_row_numbers_codes_and_dates_measure_nothing(table, header, cells, reason):
+    found = why_no_measure(table(f"{header}\n" + "".join(f"1.5,{cell}\n" for cell in cells)), 1)
+    assert found is None if reason is None else reason in found
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ('"a" "b"\n1 2 3\n2 3 4\n', ("column 0", "a", "b")),  # As R writes row names.
+        ("a,b\n1,2,3\n2,3,4\n", ("column 0", "a", "b")),
+        ("a,b\n1,2,\n2,3,\n", ("a", "b", "column 2")),
+        ("About,this\na,b,c\n1,2,3\n2,3,4\n", ("a", "b", "c")),
+        ('a, b\n1, "2,5"\n2, "3,5"\n', ("a", "b")),
+    ],
+)
+def test_a_header_of_another_width_than_the_rows(table, text, names):
+    blanks = "," not in text
+    assert table(text.replace('"a" "b"', "a b"), blanks=blanks).names == names
+
+
+def test_a_header_that_names_other_columns_is_refused(table):
+    with pytest.raises(DataError, match=r"t\.csv:1: names 3 columns, but the rows below have 2"):
+        table("a,b,c\n1,2\n3,4\n5,6\n")
+
+
+def test_a_first_row_of_another_width_that_is_no_header_is_left_out(table):
+    read = table("a text, and more,good\n" + "words,good\nothers,bad\n" * 3)
+    assert not read.header and len(read.rows) == 6
+
+
+def test_negative_numbers_of_accounts_are_no_header(table):
+    assert not table("(5),(1.5)\n3,2.5\n4,3.5\n").header
+
+
+def test_a_point_beside_apostrophes_is_the_decimal_mark(table):
+    read = table("a;b\n1’998;2.500\n1’999;3.125\n")
+    assert read.numbers(0).tolist() == [1998, 1999] and read.numbers(1).tolist() == [2.5, 3.125]
 
 
 def test_a_spreadsheet_is_not_text(tmp_path):
