@@ -82,12 +82,15 @@ class _Series(NamedTuple):
     memory: bool = False
 
 
-def load(source: Source, config: Config, *, first_column: int = 0) -> Data:
+def load(
+    source: Source, config: Config, *, columns: Sequence[str] = (), first_column: int = 0
+) -> Data:
     """Generate a series, or read one, and cut it.
 
     Args:
         source: What to read.
         config: Which series to generate, which columns to read, where to cut, what to measure.
+        columns: Inputs to read from a file; by default those of the config.
         first_column: Number of the first column of a file.
 
     Raises:
@@ -104,7 +107,7 @@ def load(source: Source, config: Config, *, first_column: int = 0) -> Data:
     else:
         source.require()
         files = split_files(source) if source.parts else {"train": source.path}
-        series, files_end = _of_files(files, config, first_column)
+        series, files_end = _of_files(files, config, columns or config.names, first_column)
         ends = _cut(source, config, files_end, len(series.inputs))
     train_steps, held_out = ends[0], min(ends[1] - ends[0], ends[2] - ends[1])
     config.require(
@@ -237,7 +240,7 @@ def _going_on(values: np.ndarray, columns: tuple[str, ...], *facts: Fact) -> _Se
 
 
 def _of_files(
-    files: Mapping[str, Path], config: Config, first_column: int
+    files: Mapping[str, Path], config: Config, wanted: Sequence[str], first_column: int
 ) -> tuple[_Series, dict[str, int]]:
     """The series of files that follow each other, and the step after the end of each.
 
@@ -247,7 +250,7 @@ def _of_files(
     """
     if "valid" in files and "test" not in files:
         raise UserError("--valid needs --test FILE: the parts follow each other in time.")
-    read = _read(files["train"], config, config.names, first_column)
+    read = _read(files["train"], config, wanted, first_column)
     several = {"train": read}
     for part in [part for part in files if part != "train"]:
         several[part] = _read(files[part], config, read.names, 0)
@@ -256,12 +259,12 @@ def _of_files(
     facts = read.facts
     if config.target is None:
         _check_changes(files["train"], read.names, values)
-        facts = (Fact("columns", ", ".join(read.names)), *_not_asked(config, read.others), *facts)
+        facts = (Fact("columns", ", ".join(read.names)), *_not_asked(wanted, read.others), *facts)
         series = _going_on(values, read.names, *facts)._replace(licence=OWNERS_LICENCE)
     else:
         targets = [_read(path, config, [config.target], first_column) for path in files.values()]
         (name,) = targets[0].names
-        kept = [i for i, column in enumerate(read.names) if config.names or column != name]
+        kept = [i for i, column in enumerate(read.names) if wanted or column != name]
         if not kept:
             raise UserError(
                 f"{files['train']}: has no column besides the target {name!r} to compute it from."
@@ -271,14 +274,14 @@ def _of_files(
         _check_changes(files["train"], (*names, name), np.concatenate([values, target], axis=1))
         others = [column for column in read.others if column != name]
         columns = Fact("columns", ", ".join(names))
-        facts = (columns, Fact("target", name), *_not_asked(config, others), *facts)
+        facts = (columns, Fact("target", name), *_not_asked(wanted, others), *facts)
         series = _Series(values, target, names, (name,), False, facts, OWNERS_LICENCE)
     return series, dict(zip(several, ends.tolist(), strict=True))
 
 
-def _not_asked(config: Config, others: Sequence[str]) -> list[Fact]:
+def _not_asked(wanted: Sequence[str], others: Sequence[str]) -> list[Fact]:
     """The columns of a file that are left aside since others were asked for."""
-    if not (config.names and others):
+    if not (wanted and others):
         return []
     return [Fact("left aside", f"{listed(others, 10)} (see --columns)")]
 

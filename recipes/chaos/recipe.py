@@ -127,8 +127,11 @@ def portable(model: keras.Model, folder: Path) -> keras.Model:
 
 def load_test(source: Source, predictor: NetworkPredictor) -> Examples:
     """The test part of a source."""
-    data = series_data.load(source, predictor.config, first_column=predictor.first_column)
-    if source.kind == "files" and source != predictor.config.data:
+    config = predictor.config
+    # A network of a generated series knows no names that a file could have.
+    names = () if config.embedded else predictor.columns
+    data = series_data.load(source, config, columns=names, first_column=predictor.first_column)
+    if source.kind == "files" and source != config.data:
         note_facts(data.understood)
     trained = _kind(len(predictor.columns), len(predictor.targets), predictor.continues)
     kind = _kind(len(data.columns), len(data.targets), data.continues)

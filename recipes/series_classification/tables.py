@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from recipes.kit.data.facts import Fact, first_values, listed
+from recipes.kit.data.facts import Fact, first_values, how_many, listed
 from recipes.kit.data.marks import Marks, is_missing
 from recipes.kit.data.rows import Row
 from recipes.kit.data.tables import Table
@@ -211,7 +211,7 @@ def _row_per_step(
         label = None if labels is None else tidy_label(labels[rows[0]])
         every.append(checked(table.path, values[rows], label, name, lines[rows[0]]))
     if shared and roles.time is not None:
-        text = f"{shared:,} rows have the same {table.names[roles.time]} as the row before them"
+        text = f"{how_many(shared, 'rows')} with the {table.names[roles.time]} of the row before"
         notes = (*notes, Fact("times", text))
     torn = sum(rows[-1] - rows[0] >= len(rows) for rows in groups.values())
     if torn and times is None:

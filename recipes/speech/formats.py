@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from recipes.kit.data.audio import SUFFIXES, UNSUPPORTED, unsupported
-from recipes.kit.data.facts import Fact, merged
+from recipes.kit.data.facts import Fact, how_many, merged
 from recipes.kit.data.files import data_files, is_hidden
 from recipes.kit.data.source import Source
 from recipes.kit.data.splits import files_of_splits, split_of
@@ -63,7 +63,7 @@ def _of_manifests(
         own, understood = read_manifest(path, config, split=split)
         facts.append((path.name, understood))
         entries += own
-        sizes.append(f"{path.name}: {len(own):,} clips")
+        sizes.append(f"{path.name}: {how_many(len(own), 'clips')}")
     return _of_subset(entries, config, source), [Fact("files", "; ".join(sizes)), *merged(facts)]
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 from recipes.kit.data.audio import Sound
-from recipes.kit.data.facts import Fact, counted, listed
+from recipes.kit.data.facts import Fact, counted, how_many, listed
 from recipes.speech.clips import Clip
 from recipes.speech.manifests import Entry
 
@@ -46,8 +47,8 @@ class Tally:
         facts = []
         if self._segments:
             shortest, longest = min(self._segments), max(self._segments)
-            files = "1 file" if len(self._files) == 1 else f"{len(self._files):,} files"
-            text = f"{len(self._segments):,} clips are cut from {files}, "
+            clips = how_many(len(self._segments), "clips")
+            text = f"{clips} cut from {how_many(len(self._files), 'files')}, "
             facts.append(Fact("segments", f"{text}{shortest:.2f} to {longest:.2f} seconds long"))
         facts.append(Fact("encodings", counted(self._encodings)))
         rates = {f"{each:,} Hz": count for each, count in self._rates.items()}
@@ -60,8 +61,8 @@ class Tally:
             facts.append(
                 Fact(
                     "loudness",
-                    f"{len(self._loud):,} clips have samples beyond 1, up to "
-                    f"{max(self._loud):.6g}, and are scaled down by their peak",
+                    f"{how_many(len(self._loud), 'clips')} with samples beyond 1, up to "
+                    f"{max(self._loud):.6g}, scaled down by their peak",
                 )
             )
         return [*facts, *self.transcripts()]
@@ -79,6 +80,6 @@ def about_clips(clip: Clip, rate: int, symbols: Sequence[str]) -> list[Fact]:
     seconds = len(clip.samples) / rate
     shown = "".join(symbols[:_SHOWN]) + ("..." if len(symbols) > _SHOWN else "")
     return [
-        Fact("first clip", f"{clip.name}: {clip.text!r}, {seconds:.2f} seconds"),
+        Fact("first clip", f"{Path(clip.name).name}: {clip.text!r}, {seconds:.2f} seconds"),
         Fact("symbols", f"{len(symbols):,}: {shown!r}"),
     ]

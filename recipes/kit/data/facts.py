@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
@@ -13,6 +14,8 @@ _SHOWN = 5
 
 #: Different sentences that are shown of one topic, and files that are named, where there are many.
 _SENTENCES = 3
+
+_PLURAL = re.compile(r"s\b")
 
 
 class Fact(NamedTuple):
@@ -78,6 +81,16 @@ def counted(counts: Mapping[str, int], most: int = 20) -> str:
     """
     by_count = sorted(counts.items(), key=lambda item: -item[1])
     return listed((f"{name} ({count:,})" for name, count in by_count), most)
+
+
+def how_many(count: int, what: str) -> str:
+    """A count of things, whose name is in the plural.
+
+    >>> how_many(1, "clips of no use"), how_many(1200, "rows")
+    ('1 clip of no use', '1,200 rows')
+    """
+    name = _PLURAL.sub("", what, count=1) if count == 1 else what
+    return f"{count:,} {name}"
 
 
 def shortened(text: str, most: int = 60) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sized
 
-from recipes.kit.data.facts import Fact
+from recipes.kit.data.facts import Fact, how_many
 from recipes.kit.data.reading import Files
 from recipes.kit.errors import DataError
 
@@ -72,4 +72,5 @@ class LeftOut:
             for e in self._errors[:_NAMED]
         )
         more = f"; and {len(self) - _NAMED:,} more" if len(self) > _NAMED else ""
-        return [Fact("left out", f"{len(self):,} {self._what} (--strict refuses): {reasons}{more}")]
+        count = how_many(len(self), self._what)
+        return [Fact("left out", f"{count} (--strict refuses): {reasons}{more}")]

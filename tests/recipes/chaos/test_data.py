@@ -334,3 +334,16 @@ def test_a_washout_longer_than_the_training_part() -> None:
 def test_free_runs_longer_than_the_part() -> None:
     with pytest.raises(UserError, match="--run-steps 2000 is too many for the 400 steps"):
         load(EMBEDDED, Config(held_out=400))
+
+
+def test_a_network_is_evaluated_on_the_columns_it_knows(tmp_path) -> None:
+    path = tmp_path / "a.csv"
+    rows = np.random.default_rng(0).random((400, 2))
+    path.write_text("other,mine\n" + "".join(f"{a:.6f},{b:.6f}\n" for a, b in rows))
+    source = Source.of(path)
+    data = load(source, Config(data=source), columns=["mine"])
+    assert data.columns == ("mine",)
+    np.testing.assert_allclose(data.test.part.inputs[-1], [rows[-2, 1]], atol=1e-6)
+    assert Fact("left aside", "other (see --columns)") in data.understood
+    with pytest.raises(DataError, match="expected a column 'theirs'|no column 'theirs'"):
+        load(source, Config(data=source), columns=["theirs"])

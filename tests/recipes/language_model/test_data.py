@@ -132,7 +132,7 @@ def test_records(as_list: bool, tmp_path: Path) -> None:
     texts = load(path)
     assert [len(part) for part in (texts.train, texts.valid, texts.test)] == [10, 1, 1]
     assert texts.train[0].startswith("the document\n")
-    assert "records: a document each, field 'text'; left out: 1 records" in understood(texts)
+    assert "records: a document each, field 'text'; left out: 1 record" in understood(texts)
     with pytest.raises(
         DataError,
         match="a.jsonl:1: the field 'text' holds"

@@ -52,7 +52,7 @@ def test_notations_of_entities(tags: str, how: str, tmp_path: Path) -> None:
     assert data.kind == "entities" and data.test == (SENTENCE,)
     assert f"tags: {how}" in understood(data)
     assert "first sentence: Ann/B-PER Lee/I-PER is/O in/O Rome/B-LOC" in understood(data)
-    assert "entities: PER 1, LOC 1" in understood(data)
+    assert "entities: PER (1), LOC (1)" in understood(data)
 
 
 def test_inside_and_outside_alone(tmp_path: Path) -> None:
@@ -95,7 +95,7 @@ def test_a_sentence_with_a_broken_row_is_left_out(tmp_path: Path) -> None:
     good = columns(SENTENCE.tags) + "\n"
     data = corpus(tmp_path, good + good.replace("Lee I-PER", "Lee") + good)
     assert data.test == (SENTENCE, SENTENCE)
-    left_out = "left out: 1 sentences (--strict refuses): train.txt:8 expected 2 columns separated"
+    left_out = "left out: 1 sentence (--strict refuses): train.txt:8 expected 2 columns separated"
     assert left_out in understood(data)
     with pytest.raises(DataError, match=r"train.txt:8: expected 2 columns .*, found 1: 'Lee'"):
         load(tmp_path, strict=True)
@@ -147,7 +147,7 @@ def test_what_was_understood_of_conllu(tmp_path: Path) -> None:
     text = understood(corpus(tmp_path, UD))
     assert "files: train: train.txt (1); valid: dev.txt (1); test: test.txt (1)" in text
     assert "columns: CoNLL-U, token form, tag upos" in text
-    assert "labels: NOUN 1, VERB 1, PUNCT 1" in text
+    assert "labels: NOUN (1), VERB (1), PUNCT (1)" in text
 
 
 # --- tables and JSON -------------------------------------------------------------------------

@@ -307,7 +307,7 @@ def test_times_are_looked_at_where_their_order_is_clear(tmp_path: Path) -> None:
         write(path, lines("id,date,x,label", "a,01.01.2020,1,u", "a,31.12.2019,3,u", "b,,2,v"))
         read(write(path, path.read_text().replace("b,,", "b,02.01.2020,")), date_format="%d.%m.%Y")
     same = write(path, lines("id,time,x,label", "a,1,1,u", "a,1,5,u", "a,2,3,u"))
-    assert said(file_of(same), "times") == "1 rows have the same time as the row before them"
+    assert said(file_of(same), "times") == "1 row with the time of the row before"
 
 
 def test_rows_of_steps_that_are_too_long_or_short_are_left_out(tmp_path: Path) -> None:

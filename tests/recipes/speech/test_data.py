@@ -96,7 +96,7 @@ def test_files_that_cannot_be_read_are_left_out_or_refused(
         data = load(manifest, **STEPS)
         assert sorted(c.name for part in parts(data) for c in part) == [*map(str, good)]
         (left_out,) = facts(data, "left out")
-        assert left_out.startswith("1 clips") and message in left_out
+        assert left_out.startswith("1 clip") and message in left_out
         capsys.readouterr()
         assert len(load_test(manifest, **STEPS)) == 4
         assert f"left out: {left_out}" in capsys.readouterr().err

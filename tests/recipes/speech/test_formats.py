@@ -131,7 +131,7 @@ def test_a_folder_of_manifests(tmp_path: Path) -> None:
     assert [len(part) for part in parts(data)] == [3, 1, 2]
     assert data.sampling_rate == 16000 and data.clips.train[1].text == "word 1"
     assert data.symbols == tuple(" 012dorw") and not facts(data, "unseen")
-    sizes = "train.jsonl: 3 clips; dev.jsonl: 1 clips; test.jsonl: 2 clips"
+    sizes = "train.jsonl: 3 clips; dev.jsonl: 1 clip; test.jsonl: 2 clips"
     assert facts(data, "files") == [sizes]
     assert len(load(tmp_path, sampling_rate=8000).clips.test[0].samples) == 4000
     clips = load_test(tmp_path)
@@ -256,7 +256,7 @@ def test_segments_are_cut(name: str, tmp_path: Path) -> None:
         rows.append(row.replace(".25", ",25").replace(".75", ",75") if "commas" in name else row)
     (tmp_path / name).write_text("\n".join(rows))
     data = load(tmp_path / name)
-    assert facts(data, "segments") == ["6 clips are cut from 1 file, 0.50 to 0.50 seconds long"]
+    assert facts(data, "segments") == ["6 clips cut from 1 file, 0.50 to 0.50 seconds long"]
     clips = {clip.name: clip for part in parts(data) for clip in part}
     assert [*sorted(clips)] == [f"{path}[{k}.25-{k}.75]" for k in range(6)]
     whole = np.linspace(-0.9, 0.9, 48000)
@@ -366,7 +366,7 @@ def test_a_manifest_for_each_part(tmp_path: Path) -> None:
     source = Source.of_parts({"train": [tmp_path / "one.csv"], "test": [tmp_path / "two.csv"]})
     data = load(source)
     assert [len(part) for part in parts(data)] == [2, 1, 1]
-    assert facts(data, "files") == ["one.csv: 3 clips; two.csv: 1 clips"]
+    assert facts(data, "files") == ["one.csv: 3 clips; two.csv: 1 clip"]
     latin = tmp_path / "latin.csv"
     latin.write_bytes("path,text\n0.wav,é\n".encode("latin-1"))
     with pytest.raises(DataError, match="latin.csv:2: expected UTF-8 text.*--encoding"):
@@ -391,7 +391,7 @@ def test_what_was_understood_of_the_sound(tmp_path: Path) -> None:
     assert understood["encodings"] == "WAV PCM_16 (2), WAV FLOAT (1), FLAC PCM_16 (1)"
     assert understood["sampling rate"] == "8,000 Hz (3), 16,000 Hz (1), resampled to 8,000 Hz"
     assert understood["channels"] == "1 of 2 channels, which are averaged"
-    assert understood["loudness"].startswith("1 clips have samples beyond 1, up to 20000, and are")
+    assert understood["loudness"].startswith("1 clip with samples beyond 1, up to 20000, ")
     assert understood["symbols"] == "2: 'ab'"
     loud = next(c for part in parts(data) for c in part if c.name.endswith("2.wav"))
     np.testing.assert_allclose(loud.samples / 32767, 2 * tone(), atol=1e-3)

@@ -116,7 +116,7 @@ def test_it_learns_and_says_so(trained: Path) -> None:
     assert np.mean(right) == pytest.approx(metrics["test"]["sequence_accuracy"])
     assert right == [row["cer"] == 0 for row in answers]
     card = (trained / "README.md").read_text()
-    assert "- left out: 1 clips (--strict refuses): clips.csv:" in card
+    assert "- left out: 1 clip (--strict refuses): clips.csv:" in card
     assert "empty.wav: expected sound, found 0 bytes" in (trained / "data.json").read_text()
     for name in ("alignment", "confusion", "curves"):
         assert (trained / "plots" / f"{name}.png").stat().st_size > 5_000
