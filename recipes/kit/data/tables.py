@@ -192,9 +192,9 @@ class Table:
         return [*facts, Fact("units", ", ".join(units))] if units else facts
 
     def error(self, row: int, message: str) -> DataError:
-        """An error about a row; where it is the last one, it may be a sum."""
+        """An error about a row; the last one may be a sum, if it begins with a word."""
         line, cells = self.rows[row]
-        if row == len(self.rows) - 1:
+        if row == len(self.rows) - 1 and re.fullmatch(r"[^\d]+", cells[0]):
             message += f", in the last row, which begins {cells[0]!r}: remove it if it is a sum"
         return DataError(self.path, message, line=line)
 
