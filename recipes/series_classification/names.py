@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from recipes.kit.data.marks import is_missing
 from recipes.kit.data.tables import Table
+from recipes.kit.data.times import looks_like_times
 
 #: Names of columns that say which series a row belongs to.
 SERIES = (
@@ -29,8 +29,6 @@ TIME = (
     *("seconds", "sec", "ms", "elapsed", "frame", "tick", "time_s", "time_ms", "unix_time"),
 )
 
-_STAMP = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ].*)?|\d{1,2}:\d{2}(?::.*)?")
-
 
 def is_observed(table: Table, index: int) -> bool:
     """Whether a column is called like something that is observed again and again."""
@@ -52,8 +50,7 @@ def usual_time(table: Table) -> int | None:
     if usual is not None:
         return usual
     for index in range(len(table.names)):
-        stamps = [cell for cell in table.column(index) if not is_missing(cell)]
-        if stamps and all(map(_STAMP.fullmatch, stamps)) and not table.is_numeric(index):
+        if looks_like_times(table.column(index)) and not table.is_numeric(index):
             return index
     return None
 

@@ -11,10 +11,8 @@ Which it is, and which columns are what, `recipes.series_classification.columns`
 from __future__ import annotations
 
 import dataclasses
-import re
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +22,8 @@ from recipes.kit.data.marks import Marks, is_missing
 from recipes.kit.data.rows import Row
 from recipes.kit.data.tables import Table
 from recipes.kit.data.tables import read_table as read_cells
+from recipes.kit.data.time_orders import UnclearTime, UnreadableTime
+from recipes.kit.data.times import looks_like_times, read_times, time_column
 from recipes.kit.errors import DataError
 from recipes.series_classification.columns import LAST, Roles, roles_of
 from recipes.series_classification.labelled import (
@@ -40,8 +40,6 @@ from recipes.series_classification.options import Config
 
 #: Where so many rows have the same number of cells, the others are damaged, not shorter.
 _MOST_ROWS = 0.99
-
-_YEAR_FIRST = re.compile(r"\d{4}[-/.]?\d{2}.*")
 
 #: Channels whose first values are shown.
 _SHOWN = 3
@@ -79,7 +77,7 @@ def read_table(
         table = cells(ragged=False)  # A row too long would have made a column of its own.
         roles = roles_of(table, config, known, labelled=labelled)
     if roles.row == "step":
-        series, notes = _row_per_step(table, roles, config)
+        series, notes = _row_per_step(table, roles)
     else:
         series, notes = _row_per_series(table, roles)
     facts = (*table.facts, *table.numbers_facts(roles.values), *notes)
@@ -187,7 +185,7 @@ def _names(table: Table, columns: Sequence[int]) -> list[str]:
 
 
 def _row_per_step(
-    table: Table, roles: Roles, config: Config
+    table: Table, roles: Roles
 ) -> tuple[tuple[LabelledSeries, ...], tuple[Fact, ...]]:
     """The rows of a series follow each other in the order of time, with others between them."""
     lines = [line for line, _ in table.rows]
@@ -200,7 +198,7 @@ def _row_per_step(
             raise DataError(table.path, message, line=lines[row])
         groups.setdefault(parts, []).append(row)
     labels = None if roles.label is None else table.column(roles.label)
-    times, notes = (None, ()) if roles.time is None else _times(table, roles.time, config)
+    times, notes = (None, ()) if roles.time is None else _times(table, roles.time)
     every, shared = [], 0
     for parts, rows in groups.items():
         name = " ".join(parts)
@@ -234,30 +232,30 @@ def _check_label(table: Table, roles: Roles, name: str, cells: Sequence[tuple[in
             )
 
 
-def _times(
-    table: Table, column: int, config: Config
-) -> tuple[Sequence[float | str] | None, tuple[Fact, ...]]:
-    """The times of all rows, to compare; None where there is no telling which is the later."""
-    cells, name = table.column(column), table.names[column]
-    if config.date_format is not None:
-        stamps = []
-        for (line, _), cell in zip(table.rows, cells, strict=True):
-            try:
-                stamps.append(datetime.strptime(cell, config.date_format).isoformat())
-            except ValueError:
-                message = f"expected a time as --date-format {config.date_format}, found {cell!r}"
-                raise DataError(table.path, message, line=line) from None
-        return stamps, ()
-    if table.is_numeric(column):
-        return table.numbers(column).tolist(), ()
-    if all(_YEAR_FIRST.fullmatch(cell) or re.fullmatch(r"\d\d:.*", cell) for cell in cells):
-        return cells, ()
-    text = f"the order of {name} is not checked: not a number, and its year is not first"
-    return None, (Fact("times", f"{text} (--date-format)"),)
+def _times(table: Table, column: int) -> tuple[np.ndarray | None, tuple[Fact, ...]]:
+    """The times of all rows, to compare; None where there is no telling which is the later.
+
+    Raises:
+        DataError: If most cells are time stamps and one is not, or may be read in two ways.
+    """
+    cells, name, form = table.column(column), table.names[column], table.reading.date_format
+    why = "it holds no time stamps"
+    if form is not None or looks_like_times(cells):
+        try:
+            times = read_times(cells, form)
+        except UnclearTime:
+            why = "day or month may come first"
+        except UnreadableTime:
+            time_column(table, column)  # Raises an error that says which cell.
+        else:
+            return times.values, (Fact("times", f"{name}: {times.how}"),)
+    elif table.is_numeric(column):
+        return table.numbers(column), ()
+    return None, (Fact("times", f"the order of {name} is not checked: {why} (--date-format)"),)
 
 
 def _check_times(
-    table: Table, roles: Roles, name: str, rows: Sequence[int], times: Sequence[float | str]
+    table: Table, roles: Roles, name: str, rows: Sequence[int], times: np.ndarray
 ) -> int:
     """The rows of a series that have the time of the row before.
 
@@ -268,7 +266,7 @@ def _check_times(
     for before, row in zip(rows[:-1], rows[1:], strict=True):
         if times[before] == times[row]:
             shared += 1
-        elif not times[before] < times[row]:  # type: ignore[operator]  # Both are of one type.
+        elif not times[before] < times[row]:
             line, cells = table.rows[row]
             raise DataError(
                 table.path,

@@ -16,7 +16,6 @@ from recipes.kit.errors import DataError
 Row = tuple[int, list[str]]
 
 _OBJECTS = re.compile(r"\s*\[\s*(?:\{|\])")
-_SPACE = re.compile(r"[\s,]*")
 
 #: A cell between tabs, or between bars, that stands in quotation marks.
 _QUOTED = {
@@ -137,7 +136,9 @@ def _listed_objects(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]
     decoder = json.JSONDecoder()
     place, number = text.index("[") + 1, 1 + text.count("\n", 0, text.index("["))
     while True:
-        start = _SPACE.match(text, place).end()  # type: ignore[union-attr]  # matches anywhere
+        start = place
+        while text[start : start + 1].isspace() or text[start : start + 1] == ",":
+            start += 1
         number += text.count("\n", place, start)
         if text[start : start + 1] == "]":
             return

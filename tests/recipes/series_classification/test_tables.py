@@ -299,13 +299,14 @@ def test_what_is_no_channel(tmp_path: Path) -> None:
 def test_times_are_looked_at_where_their_order_is_clear(tmp_path: Path) -> None:
     rows = [f"a,{day}.0{month}.2020,1.5,u" for month in (1, 3) for day in (30, 31)]
     path = write(tmp_path / "a.csv", lines("id,date,x,label", *rows))
-    assert "date is not checked" in said(file_of(path), "times")
-    assert said(file_of(path, date_format="%d.%m.%Y"), "times") == ""
-    with pytest.raises(DataError, match="a.csv:2: expected a time as --date-format %Y"):
+    assert said(file_of(path), "times") == "date: as 31.01.2024, day first"
+    assert said(file_of(path, date_format="%d.%m.%Y"), "times") == "date: as %d.%m.%Y"
+    with pytest.raises(DataError, match="a.csv:2: expected a time stamp as '%Y' has it"):
         read(path, date_format="%Y")
     with pytest.raises(DataError, match=r"a.csv:3: series a goes from '01.01.2020'.*of time"):
-        write(path, lines("id,date,x,label", "a,01.01.2020,1,u", "a,31.12.2019,3,u", "b,,2,v"))
-        read(write(path, path.read_text().replace("b,,", "b,02.01.2020,")), date_format="%d.%m.%Y")
+        read(write(path, lines("id,date,x,label", "a,01.01.2020,1,u", "a,31.12.2019,3,u")))
+    either = write(path, lines("id,date,x,label", "a,03/04/2020,1,u", "a,05/06/2020,3,u"))
+    assert "date is not checked: day or month" in said(file_of(either), "times")
     same = write(path, lines("id,time,x,label", "a,1,1,u", "a,1,5,u", "a,2,3,u"))
     assert said(file_of(same), "times") == "1 row with the time of the row before"
 

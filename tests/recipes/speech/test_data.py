@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sound_files import tone, write_sound
+from speech_data import load, load_test, parts
 
 from recipes.kit.data import tfds
 from recipes.kit.data.source import EMBEDDED, Source
@@ -21,26 +22,6 @@ from recipes.speech.options import Config
 
 #: With these a step is 0.1 seconds, and so is the shortest clip of one letter.
 STEPS = {"frame_step": 0.1, "time_reduction": 1}
-
-
-def config_of(path: Path | Source, **options: Any) -> Config:
-    source = path if isinstance(path, Source) else Source.of(path)
-    return Config(data=source, **options)
-
-
-def load(path: Path | Source, **options: Any) -> Data:
-    config = config_of(path, **options)
-    return speech.load(config.data, config)
-
-
-def load_test(path: Path, trained_on: Path | None = None, **options: Any) -> list[Clip]:
-    """What a model of 8 kHz, trained on other data, is evaluated on."""
-    config = config_of(trained_on or path.parent / "other", **options)
-    return list(speech.load_test(Source.of(path), config, 8000))
-
-
-def parts(data: Data) -> tuple[Any, Any, Any]:
-    return data.clips.train, data.clips.valid, data.clips.test
 
 
 def facts(data: Data, topic: str) -> list[str]:

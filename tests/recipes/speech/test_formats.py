@@ -11,33 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 from sound_files import tone, write_sound
+from speech_data import config_of, load, load_test, parts
 
 from recipes.kit.data.facts import Fact
 from recipes.kit.data.source import Source
 from recipes.kit.errors import DataError, UserError
-from recipes.speech import data as speech
-from recipes.speech.clips import Clip
 from recipes.speech.data import Data
 from recipes.speech.formats import list_folder as list_folder_of
 from recipes.speech.manifests import Entry
 from recipes.speech.manifests import read_manifest as read_manifest_of
-from recipes.speech.options import Config
-
-
-def config_of(path: Path | Source, **options: Any) -> Config:
-    source = path if isinstance(path, Source) else Source.of(path)
-    return Config(data=source, **options)
-
-
-def load(path: Path | Source, **options: Any) -> Data:
-    config = config_of(path, **options)
-    return speech.load(config.data, config)
-
-
-def load_test(path: Path, trained_on: Path | None = None, **options: Any) -> list[Clip]:
-    """What a model of 8 kHz, trained on other data, is evaluated on."""
-    config = config_of(trained_on or path.parent / "other", **options)
-    return list(speech.load_test(Source.of(path), config, 8000))
 
 
 def read_manifest(path: Path, **options: Any) -> list[Entry]:
@@ -46,10 +28,6 @@ def read_manifest(path: Path, **options: Any) -> list[Entry]:
 
 def list_folder(path: Path, template: str, **options: Any) -> list[Entry]:
     return list_folder_of(path, config_of(path, transcript_from_name=template, **options))[0]
-
-
-def parts(data: Data) -> tuple[Any, Any, Any]:
-    return data.clips.train, data.clips.valid, data.clips.test
 
 
 def facts(data: Data, topic: str) -> list[str]:
