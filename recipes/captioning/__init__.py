@@ -11,8 +11,8 @@ Result: not measured yet
     rnn-zoo train captioning --data captions.csv    yours: image path and one or more captions
     rnn-zoo predict saved_models/captioning photo.jpg
 
-Convolutions turn the image into a grid of features; a recurrent decoder writes the sentence word by
-word and looks at the grid by attention (Xu et al. 2015), or, to see what that is worth, has its mean
-alone (Vinyals et al. 2015). It is trained by teacher forcing or with scheduled sampling, and is
-judged by what it writes on its own, by beam search.
+Convolutions turn the image into a grid of features; a recurrent decoder writes the sentence word
+by word and looks at the grid by attention (Xu et al. 2015), or, to see what that is worth, has its
+mean alone (Vinyals et al. 2015). It is trained by teacher forcing or with scheduled sampling, and
+is judged by what it writes on its own, by beam search.
 """

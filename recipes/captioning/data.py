@@ -4,8 +4,8 @@
   them (see `recipes.captioning.scenes`, which says what is unseen in training).
 - `tfds:coco_captions` and others with a feature `image` and one that holds captions.
 - A table, JSONL or JSON of image paths and captions, Flickr8k's and COCO's files, or a folder with
-  one of them or with a text file beside each image (see `recipes.captioning.formats`); or `--train`,
-  `--valid` and `--test` with any of these.
+  one of them or with a text file beside each image (see `recipes.captioning.formats`); or
+  `--train`, `--valid` and `--test` with any of these.
 
 Missing parts are made of distinct images, so that all captions of an image are in one part.
 """

@@ -60,7 +60,7 @@ def read_files(source: Source, config: Config, drawing: Drawing) -> Found[Exampl
         UserError: If there are none.
         DataError: If a file is malformed, or too many images are broken; names it.
     """
-    parts: Mapping[str | None, Sequence[Path]] = source.parts or {None: source.paths}
+    parts: Mapping[str, Sequence[Path]] = source.parts or {"": source.paths}
     rows: list[Row] = []
     facts: list[Fact] = []
     for split, paths in parts.items():

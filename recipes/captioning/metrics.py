@@ -35,7 +35,10 @@ def caption_statistics(
         `edit_distance`, the mean share of words to be changed to get the nearest reference.
     """
     streams = [list(stream) for stream in zip_longest(*references)]
-    scorers = {n: BLEU(references=streams, max_ngram_order=n, force=True) for n in _ORDERS}
+    scorers = {
+        n: BLEU(references=streams, max_ngram_order=n, effective_order=True, force=True)
+        for n in _ORDERS
+    }
     terms = {"images": np.ones(len(references))}
     for prefix, texts in answers.items():
         for order, scorer in scorers.items():

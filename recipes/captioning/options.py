@@ -72,7 +72,7 @@ class Config(TextFiles, DecodingConfig, StackConfig, FitConfig):
         f"filled with --background. By default {PHOTO[0]} {PHOTO[1]}, for the embedded scenes "
         f"{SCENE[0]} {SCENE[1]}.",
         heading="data",
-        at_least=8,
+        at_least=16,
     )
     colour: Literal["grey", "rgb"] = option(
         None,

@@ -36,6 +36,7 @@ class Drawing:
     def __init__(self, config: Config) -> None:
         self.height, self.width = config.size
         self.channels = 3 if config.colour == "rgb" else 1
+        self._canvas = Canvas("rgb", None, config.background)
         self._background = 255.0 if config.background == "white" else 0.0
         self.one = tf.function(self.draw, input_signature=[tf.TensorSpec([], tf.string)])
 
@@ -91,12 +92,13 @@ class Drawing:
         """
         read_header(path)
         if path.suffix.lower() != ".npy":
-            with Image.open(path) as image:
-                upright = image.getexif().get(ExifTags.Base.Orientation, 1) == 1
-                if upright and image.mode in _PLAIN.get(image.format or "", ()):
+            with path.open("rb") as file, Image.open(file) as image:
+                # Pillow looks for tags behind the pixels of a PNG, and would decode these.
+                tagged = image.format != "PNG" or "exif" in image.info
+                turned = tagged and image.getexif().get(ExifTags.Base.Orientation, 1) != 1
+                if not turned and image.mode in _PLAIN.get(image.format or "", ()):
                     return path.read_bytes()
-        background = "white" if self._background else "black"
-        return png(read_image(path, Canvas("rgb", None, background)))
+        return png(read_image(path, self._canvas))
 
 
 def png(pixels: np.ndarray) -> bytes:

@@ -33,8 +33,8 @@ from recipes.kit.vocabulary import BOUNDARY_ID
 CARD = Card(
     task="Says in a sentence what is in an image.",
     use="Images like those it was trained on, of the same kind and subject.",
-    limits="It says what is likely, fluently, whether or not it is there. Not for describing people "
-    "or for decisions about them.",
+    limits="It says what is likely, fluently, whether or not it is there. Not for describing "
+    "people or for decisions about them.",
 )
 
 #: Most images captioned after each epoch.

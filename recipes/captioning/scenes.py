@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image
@@ -32,6 +33,8 @@ _PLURALS = "zeros ones twos threes fours fives sixes sevens eights nines".split(
 _OPPOSITE = {"left of": "right of", "above": "below"}
 _DIGIT = 10
 _MOST_DIGITS = 5
+
+T = TypeVar("T")
 
 Relation = tuple[int, str, int]
 Count = tuple[int, int, int, int]  # How many of a digit, the digit, how many of another, the other.
@@ -92,7 +95,7 @@ def _all_counts() -> list[Count]:
     return [(n, a, m, b) for (a, b), (n, m) in itertools.product(pairs, many) if max(n, m) < 4]
 
 
-def _shared_out(combinations: list, rng: np.random.Generator) -> dict[str, list]:
+def _shared_out(combinations: Sequence[T], rng: np.random.Generator) -> dict[str, list[T]]:
     """A tenth for test, a tenth for valid, and the rest for train."""
     order = rng.permutation(len(combinations))
     tenth = len(combinations) // 10
@@ -111,19 +114,19 @@ def _scene(
     name: str,
 ) -> Example:
     if rng.random() < 0.5:
-        first, relation, second = relations[rng.integers(len(relations))]
+        first, relation, second = relations[int(rng.integers(len(relations)))]
         digits, places = (first, second), _two_places(relation, rng)
         captions: tuple[str, ...] = (
             f"a {_WORDS[first]} is {relation} a {_WORDS[second]}",
             f"a {_WORDS[second]} is {_OPPOSITE[relation]} a {_WORDS[first]}",
         )
     else:
-        n, a, m, b = counts[rng.integers(len(counts))]
+        n, a, m, b = counts[int(rng.integers(len(counts)))]
         digits, places = (*[a] * n, *[b] * m), _places(n + m, rng)
         captions = (f"{_counted(n, a)} and {_counted(m, b)}",)
     image = np.zeros((*SCENE, 1), "uint8")
     for digit, (row, column) in zip(digits, places, strict=True):
-        picture = writing[digit][rng.integers(len(writing[digit]))]
+        picture = writing[digit][int(rng.integers(len(writing[digit])))]
         image[row : row + _DIGIT, column : column + _DIGIT, 0] = picture
     return Example(image, captions, name)
 

@@ -125,8 +125,8 @@ class CaptionPredictor(Predictor[Sequence[Example]]):
         Field(
             "attention",
             "weights",
-            "With --attention: how much each of `tokens` looks at each field of the image, (tokens, "
-            "rows, columns); those of a token add up to 1.",
+            "With --attention: how much each of `tokens` looks at each field of the image, "
+            "(tokens, rows, columns); those of a token add up to 1.",
         ),
         Field(
             "truncated",

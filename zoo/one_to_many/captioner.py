@@ -70,8 +70,8 @@ def captioner(
         filters: Features of each stage of convolutions.
         pools: Height and width of the pooling of each stage; by default (2, 2).
         normalization: Of the convolutions: `"batch"`, `"group"` or `"none"`.
-        row_units: Width of a bidirectional layer that reads each row of the grid, of the cell of
-            the decoder (Deng et al. 2017); 0 is none.
+        row_units: Width of a bidirectional layer that reads each row of the grid, with the
+            options of the decoder (Deng et al. 2017); 0 is none.
         attention: `"additive"` (Xu et al. 2015), `"dot"`, or `"none"` (Vinyals et al. 2015).
         embedding_dim: Width of the token embedding.
         input_feeding: Whether the decoder reads its features of the step before.
@@ -105,8 +105,8 @@ def captioner(
     grid = GridPositions(name="positions")(grid)
     if row_units:
         line = keras.Input((None, grid.shape[-1]), name="line")
-        cell = {name: stack[name] for name in ("cell", "cell_options") if name in stack}
-        read = recurrent_stack(line, units=row_units, bidirectional=True, **cell)
+        rows: StackOptions = {**decoding, "units": row_units, "depth": 1, "bidirectional": True}
+        read = recurrent_stack(line, **rows)
         grid = RowEncoder(keras.Model(line, read, name="row"), name="rows")(grid)
     x = keras.layers.Reshape((-1, grid.shape[-1]), name="reading_order")(grid)
     summary = keras.layers.GlobalAveragePooling1D(name="mean")(x)
