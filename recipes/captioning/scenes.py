@@ -115,7 +115,8 @@ def _scene(
 ) -> Example:
     if rng.random() < 0.5:
         first, relation, second = relations[int(rng.integers(len(relations)))]
-        digits, places = (first, second), _two_places(relation, rng)
+        digits: tuple[int, ...] = (first, second)
+        places = _two_places(relation, rng)
         captions: tuple[str, ...] = (
             f"a {_WORDS[first]} is {relation} a {_WORDS[second]}",
             f"a {_WORDS[second]} is {_OPPOSITE[relation]} a {_WORDS[first]}",
