@@ -153,7 +153,7 @@ def video_classifier(
     encoder = convolutional_encoder(channels=channels, filters=filters, normalization=normalization)
     x = EveryStep(encoder, name="encoder")(x)
     if recurrence == "conv_lstm":
-        x = _conv_lstm(x, **stack)
+        x = _conv_lstm(x, stack.get("units", 32), stack.get("depth", 1), stack.get("dropout", 0.0))
     else:
         x = keras.layers.Reshape((-1, x.shape[2] * x.shape[3] * x.shape[4]), name="grid")(x)
         x = keras.layers.Dense(frame_dim, activation="relu", name="frame")(x)
@@ -165,7 +165,7 @@ def video_classifier(
     return ZooModel({"frames": frames, "lengths": lengths}, logits, name=name)
 
 
-def _conv_lstm(x: Any, *, units: int = 32, depth: int = 1, dropout: float = 0.0) -> Any:
+def _conv_lstm(x: Any, units: int, depth: int, dropout: float) -> Any:
     """Maps (batch, time, units), each the mean over the image.
 
     There is no mask: Keras's masks are for states that are vectors, and padding on the right comes
