@@ -26,14 +26,14 @@ _OF_BOTH = {"units", "depth", "dropout"}
 @register_model(
     "video_classifier_small",
     shape="many-to-one",
-    parameters=49_530_530,
+    parameters=49_530,
     paper="Donahue et al. 2015",
     units=64,
 )
 @register_model(
     "video_classifier_base",
     shape="many-to-one",
-    parameters=701_538_538,
+    parameters=701_538,
     paper="Donahue et al. 2015",
     height=64,
     width=64,
@@ -46,7 +46,7 @@ _OF_BOTH = {"units", "depth", "dropout"}
 @register_model(
     "video_classifier_deep",
     shape="many-to-one",
-    parameters=9_989_730_951_842,
+    parameters=9_989_730,
     paper="Ng et al. 2015",
     height=64,
     width=64,
@@ -61,7 +61,7 @@ _OF_BOTH = {"units", "depth", "dropout"}
 @register_model(
     "video_classifier_conv_lstm",
     shape="many-to-one",
-    parameters=79_866_866,
+    parameters=79_866,
     paper="Shi et al. 2015",
     recurrence="conv_lstm",
     units=32,
@@ -69,7 +69,7 @@ _OF_BOTH = {"units", "depth", "dropout"}
 @register_model(
     "video_tagger_small",
     shape="many-to-many",
-    parameters=90_746_746,
+    parameters=90_746,
     paper="Singh et al. 2016",
     every_frame=True,
     cell="lstm",
