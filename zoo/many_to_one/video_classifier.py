@@ -67,7 +67,7 @@ _OF_BOTH = {"units", "depth", "dropout"}
     units=32,
 )
 @register_model(
-    "video_tagger_small",
+    "video_classifier_frames",
     shape="many-to-many",
     parameters=90_746,
     paper="Singh et al. 2016",
