@@ -69,6 +69,7 @@ Initialisers (`custom_layers.initializers`)
 
 from __future__ import annotations
 
+from custom_layers.around.every_step import EveryStep
 from custom_layers.around.initial_state import InitialState
 from custom_layers.around.residual import ResidualRNN
 from custom_layers.chains.crf import CRF, CRFMarginals, ViterbiDecode
@@ -122,6 +123,7 @@ __all__ = [
     "DelayRNN",
     "Deltas",
     "DiagonalBiLSTM",
+    "EveryStep",
     "ForecastLoss",
     "InitialState",
     "LRUCell",

@@ -36,6 +36,11 @@ from zoo.many_to_one.classes import class_decoder
 from zoo.many_to_one.sequence_model import sequence_model
 from zoo.many_to_one.series_classifier import series_classifier
 from zoo.many_to_one.text_classifier import text_classifier
+from zoo.many_to_one.video_classifier import (
+    running_logits,
+    video_classifier,
+    video_states,
+)
 from zoo.one_to_many.captioner import captioner
 from zoo.one_to_many.pixel_rnn import PixelLoss, image_nats, pixel_nats, pixel_rnn
 from zoo.one_to_one.mlp_tagger import mlp_tagger
@@ -101,6 +106,7 @@ __all__ = [
     "register_cell",
     "register_model",
     "run_on",
+    "running_logits",
     "sample_images",
     "sample_tokens",
     "sequence_model",
@@ -110,5 +116,7 @@ __all__ = [
     "tag_decoder",
     "tagger",
     "text_classifier",
+    "video_classifier",
+    "video_states",
     "with_own_tokens",
 ]

@@ -38,6 +38,10 @@ SMALL: dict[Any, dict[str, Any]] = {
     zoo.series_classifier: {"features": 3, "num_classes": 3},
     zoo.tagger: {"vocabulary_size": 7, "word_dim": 3, "num_tags": 3, "character_filters": 3},
     zoo.text_classifier: {"vocabulary_size": 7, "word_dim": 3, "num_classes": 3},
+    zoo.video_classifier: {
+        **{"height": 3, "width": 3, "channels": 3, "num_classes": 3},
+        **{"filters": (3,), "frame_dim": 3},
+    },
     zoo.encoder_decoder: {
         "source_vocabulary_size": 7,
         "target_vocabulary_size": 7,
