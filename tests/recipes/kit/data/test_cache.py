@@ -45,6 +45,17 @@ def test_a_damaged_file_is_made_anew(folder, made):
     assert cached_arrays("rolls", 1, make)["lengths"] == [2]
 
 
+def test_a_write_that_is_interrupted_leaves_nothing(folder, made, monkeypatch):
+    def interrupted(file, **_):
+        file.write(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(np, "savez_compressed", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        cached_arrays("rolls", 1, made[1])
+    assert [*folder.iterdir()] == []
+
+
 def test_a_folder_that_cannot_be_written_is_no_error(folder, made):
     times, make = made
     folder.write_text("a file where the folder should be")
