@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from custom_layers.engine.checks import require_integer, require_number
 from custom_layers.engine.precision import at_least_float32
 from custom_layers.engine.tensor import Tensor
+
+#: Temperature used for 0: logits are then infinitely far apart, unless they are zero.
+COLDEST = 1e-20
 
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
@@ -48,7 +52,8 @@ class ConditionalNADE(keras.layers.Layer):
         Logits of the shape of the values, at least float32.
 
     Masking:
-        None: each step is by itself, so padding has no influence on other steps.
+        A mask of the context is passed on: each step is by itself, so that padding has no influence
+        on other steps.
 
     Raises:
         ValueError: If an argument is invalid, or the number of values is unknown.
@@ -86,6 +91,7 @@ class ConditionalNADE(keras.layers.Layer):
         self.bias_initializer = keras.initializers.get(bias_initializer)
         self.dropout = require_number("dropout", dropout, least=0, below=1)
         self.seed = seed
+        self.supports_masking = True
         self.seed_generator = keras.random.SeedGenerator(seed) if dropout else None
 
     def build(self, context_shape: Any, values_shape: Any) -> None:
@@ -99,7 +105,9 @@ class ConditionalNADE(keras.layers.Layer):
         def weight(name: str, shape: tuple[int, ...], initializer: Any) -> Any:
             return self.add_weight(name=name, shape=shape, initializer=initializer)
 
-        self.hidden_kernel = weight("hidden_kernel", (features, self.units), self.kernel_initializer)
+        self.hidden_kernel = weight(
+            "hidden_kernel", (features, self.units), self.kernel_initializer
+        )
         self.hidden_bias = weight("hidden_bias", (self.units,), self.bias_initializer)
         self.value_kernel = weight("value_kernel", (count, self.units), self.value_initializer)
         self.output_kernel = weight("output_kernel", (count, self.units), self.value_initializer)
@@ -108,28 +116,36 @@ class ConditionalNADE(keras.layers.Layer):
         self.built = True
 
     def call(self, context: Tensor, values: Tensor, training: bool | None = None) -> Tensor:
+        shape, count = ops.shape(values), self.output_bias.shape[0]
         context = ops.cast(context, self.compute_dtype)
-        values = ops.cast(values, self.compute_dtype)[..., None]
-        base, direct = self._conditions(context)
-        seen = ops.cumsum(values * ops.convert_to_tensor(self.value_kernel), axis=-2)
-        before = ops.concatenate([ops.zeros_like(seen[..., :1, :]), seen[..., :-1, :]], axis=-2)
-        hidden = ops.sigmoid(before - (-base[..., None, :]))  # see `broadcast_sum`
+        base, direct = self._conditions(ops.reshape(context, (-1, context.shape[-1])))
+        # Value first: what each adds to the hidden units of all later ones is then one product with
+        # a triangular matrix, several times as fast as a sum along an inner axis.
+        values = ops.transpose(ops.reshape(ops.cast(values, self.compute_dtype), (-1, count)))
+        added = values[..., None] * ops.convert_to_tensor(self.value_kernel)[:, None]
+        later = ops.convert_to_tensor(np.tri(count, k=-1), dtype=self.compute_dtype)
+        seen = ops.reshape(
+            ops.matmul(later, ops.reshape(added, (count, -1))), (count, -1, self.units)
+        )
+        # Not `+`, which Keras takes for that of a bias where there is one step.
+        hidden = ops.sigmoid(seen - (-base[None]))
         if training and self.seed_generator is not None:
-            kept = keras.random.dropout(
-                ops.ones_like(hidden[..., :1, :]), self.dropout, seed=self.seed_generator
-            )
-            hidden = hidden * kept
-        logits = ops.sum(hidden * ops.convert_to_tensor(self.output_kernel), axis=-1) + direct
-        return ops.cast(logits, at_least_float32(self.compute_dtype))
+            kept = ops.ones_like(hidden[:1])
+            hidden = hidden * keras.random.dropout(kept, self.dropout, seed=self.seed_generator)
+        output = ops.convert_to_tensor(self.output_kernel)[..., None]
+        logits = ops.transpose(ops.matmul(hidden, output)[..., 0]) + direct
+        return ops.cast(ops.reshape(logits, shape), at_least_float32(self.compute_dtype))
 
-    def sample(self, context: Tensor, uniforms: Tensor, temperature: float | Tensor = 1.0) -> Tensor:
+    def sample(
+        self, context: Tensor, uniforms: Tensor, temperature: float | Tensor = 1.0
+    ) -> Tensor:
         """Draw values, one after the other, each given those drawn before.
 
         Args:
             context: Tensor of shape `(batch, features)`.
             uniforms: Numbers in [0, 1) to draw with, `(batch, K)`.
-            temperature: What logits are divided by: below 1 likelier values, above 1 less likely
-                ones; a number, or one for each row, `(batch, 1)`.
+            temperature: Divisor of the logits, at least 0: below 1 favours likely values, and 0
+                takes the likelier one of each. A number, or one for each row, `(batch, 1)`.
 
         Returns:
             Zeros and ones `(batch, K)`, of the dtype of `uniforms`.
@@ -138,8 +154,12 @@ class ConditionalNADE(keras.layers.Layer):
         direct = ops.transpose(direct)
         uniforms = ops.convert_to_tensor(uniforms)
         temperature = ops.reshape(ops.cast(temperature, uniforms.dtype), (-1,))
+        temperature = ops.maximum(temperature, COLDEST)
         count = self.output_bias.shape[0]
-        kernels = (ops.convert_to_tensor(self.value_kernel), ops.convert_to_tensor(self.output_kernel))
+        kernels = [
+            ops.cast(kernel, self.compute_dtype)
+            for kernel in (self.value_kernel, self.output_kernel)
+        ]
 
         def draw(k: Tensor, carried: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
             hidden, drawn = carried
