@@ -176,8 +176,15 @@ class ConditionalNADE(keras.layers.Layer):
 
     def _conditions(self, context: Tensor) -> tuple[Tensor, Tensor]:
         """What the context adds to the hidden units and to the logits."""
-        base = ops.matmul(context, self.hidden_kernel) + self.hidden_bias
-        return base, ops.matmul(context, self.direct_kernel) + self.output_bias
+        hidden_kernel, hidden_bias, direct_kernel, output_bias = (
+            ops.cast(weight, self.compute_dtype)
+            for weight in (
+                *(self.hidden_kernel, self.hidden_bias),
+                *(self.direct_kernel, self.output_bias),
+            )
+        )
+        base = ops.matmul(context, hidden_kernel) + hidden_bias
+        return base, ops.matmul(context, direct_kernel) + output_bias
 
     def compute_output_spec(self, context: Any, values: Any, **_: Any) -> keras.KerasTensor:
         return keras.KerasTensor(values.shape, dtype=at_least_float32(self.compute_dtype))

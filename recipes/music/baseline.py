@@ -14,12 +14,13 @@ def frequencies(train: Sequence[np.ndarray], test: Sequence[np.ndarray]) -> Metr
     """Each key by itself, as often as in training (plus one frame with it and one without)."""
     frames = np.concatenate(train).astype(int)
     share = (frames.sum(axis=0) + 1) / (len(frames) + 2)
-    return _metrics(test, [np.broadcast_to(share, roll.shape) for roll in test])
+    shares = [np.broadcast_to(share, roll.shape) for roll in test]
+    return _metrics(test, shares, [each > 0.5 for each in shares])
 
 
 def repetition(train: Sequence[np.ndarray], test: Sequence[np.ndarray]) -> Metrics:
     """The frame before: a key sounds as often as one that sounded, or one that did not, sounds in
-    the next frame of the training; silence precedes a piece."""
+    the next frame of the training. For the accuracy, the notes before are expected once more."""
     counts = np.ones((2, 2))  # from silent or sounding, to the same
     for roll in train:
         before, after = _before(roll), roll.astype(int)
@@ -27,13 +28,17 @@ def repetition(train: Sequence[np.ndarray], test: Sequence[np.ndarray]) -> Metri
             for now in (0, 1):
                 counts[was, now] += ((before == was) & (after == now)).sum()
     share = counts[:, 1] / counts.sum(axis=1)
-    return _metrics(test, [share[_before(roll)] for roll in test])
+    before_each = [_before(roll) for roll in test]
+    return _metrics(test, [share[before] for before in before_each], before_each)
 
 
 def _before(roll: np.ndarray) -> np.ndarray:
+    """Of each frame the one before; of the first silence."""
     return np.concatenate([np.zeros_like(roll[:1]), roll[:-1]]).astype(int)
 
 
-def _metrics(test: Sequence[np.ndarray], shares: Sequence[np.ndarray]) -> Metrics:
+def _metrics(
+    test: Sequence[np.ndarray], shares: Sequence[np.ndarray], predicted: Sequence[np.ndarray]
+) -> Metrics:
     nats = [frame_nats(roll, share) for roll, share in zip(test, shares, strict=True)]
-    return music_statistics(test, nats, shares).values
+    return music_statistics(test, nats, predicted).values

@@ -13,34 +13,33 @@ VOICES = (3, 5)
 
 
 def music_statistics(
-    rolls: Sequence[np.ndarray], nats: Sequence[np.ndarray], probabilities: Sequence[np.ndarray]
+    rolls: Sequence[np.ndarray], nats: Sequence[np.ndarray], predicted: Sequence[np.ndarray]
 ) -> Statistics:
     """What the metrics of pieces are computed from.
 
     Args:
         rolls: Of each piece its roll (frames, keys).
         nats: Minus the log-likelihood of each of its frames, the sum over its keys.
-        probabilities: Of each key of each frame, given the frames before and, in a chain, the true
-            lower keys.
+        predicted: Whether each key of each frame was expected: of a model, whether its probability
+            given the frames before and, in a chain, the true lower keys, is above 0.5.
 
     Returns:
         The statistics of `nats_per_frame`, the mean over all frames but the first of each piece,
         which no frame precedes: the convention of published figures. Of
         `nats_per_frame_with_first`, all of them. And of `note_accuracy`, TP / (TP + FP + FN) of
-        notes over all but the first frames (Bay et al. 2009), where a note is predicted if its
-        probability is above 0.5.
+        notes over all but the first frames (Bay et al. 2009).
     """
     terms: dict[str, list[float]] = {
         name: [] for name in ("nats", "frames", "all_nats", "all_frames", "right", "either")
     }
-    for roll, costs, shares in zip(rolls, nats, probabilities, strict=True):
-        true, predicted = roll[1:] > 0, shares[1:] > 0.5
+    for roll, costs, expected in zip(rolls, nats, predicted, strict=True):
+        true, answered = roll[1:] > 0, expected[1:] > 0
         terms["nats"].append(float(costs[1:].sum()))
         terms["frames"].append(len(roll) - 1)
         terms["all_nats"].append(float(costs.sum()))
         terms["all_frames"].append(len(roll))
-        terms["right"].append(int((true & predicted).sum()))
-        terms["either"].append(int((true | predicted).sum()))
+        terms["right"].append(int((true & answered).sum()))
+        terms["either"].append(int((true | answered).sum()))
 
     def metrics(sums: Sums) -> dict[str, float]:
         return {

@@ -68,15 +68,10 @@ def _pieces(
         values[:first] *= 2
         colours = ListedColormap(["white", COLOURS[0], COLOURS[1]])
         _roll(axes, values, low, high, step, cmap=colours, vmin=0, vmax=2)
+        about = f"{title}: {_frames(first)} given (orange), the rest written by the model (blue)"
         cut = f", the first {_SHOWN} of {len(roll):,} frames" if len(roll) > _SHOWN else ""
-        axes.set_title(title + cut, loc="left", fontsize=10)
-        if first:
-            axes.axvline(first - 0.5, color=QUIET, lw=1.2)
-            label = "given" if first == 1 else f"given: {first} frames"
-            axes.text(
-                first, high + 0.4, f"| {label} (orange), then written (blue)", fontsize=8,
-                color=QUIET, va="bottom",
-            )  # fmt: skip
+        axes.set_title(about + cut, loc="left", fontsize=10)
+        axes.axvline(first - 0.5, color=QUIET, lw=1.2)
     every[-1].set_xlabel(f"bars of {_BAR} quarter notes")
     save(figure, path)
 
@@ -101,12 +96,20 @@ def probabilities_picture(
     _roll(played, roll, low, high, step, cmap=ListedColormap(["white", COLOURS[0]]), vmin=0, vmax=1)
     played.set_title(f"{title}: the keys that sound", loc="left", fontsize=10)
     image = _roll(expected, probabilities, low, high, step, cmap=shades(COLOURS[0]), vmin=0, vmax=1)
-    expected.set_title("How probable each was, given the frames before", loc="left", fontsize=10)
+    expected.set_title(
+        "How probable each key was, given the frames before (and, in a chain, its lower keys)",
+        loc="left",
+        fontsize=10,
+    )
     figure.colorbar(image, ax=expected, label="probability", aspect=12)
     cost.bar(np.arange(len(nats)), nats, width=0.9, color=COLOURS[1])
     cost.set_ylabel("nats")
     cost.set_xlabel(f"bars of {_BAR} quarter notes")
     save(figure, path)
+
+
+def _frames(count: int) -> str:
+    return "the first frame" if count == 1 else f"the first {count} frames"
 
 
 def _range(rolls: Sequence[np.ndarray]) -> tuple[int, int]:

@@ -90,7 +90,7 @@ def compare(run: Run[Config, Data], model: keras.Model, history: History) -> Com
         each = music_statistics(
             _rolls(data.test),
             [row["nats_per_frame"] for row in scored],
-            [row["probabilities"] for row in scored],
+            [row["probabilities"] > 0.5 for row in scored],
         ).values
         metrics = {f"{other}_{name}": value for name, value in each.items()}
     known = set().union(*(pitch_class_sets(roll) for roll in _rolls(data.train)))

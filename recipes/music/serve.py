@@ -24,7 +24,7 @@ from recipes.music.metrics import music_statistics
 from recipes.music.midi import Tally, write_midi
 from recipes.music.options import QUARTERS, Config, Predict
 from recipes.music.plots import piece_picture
-from recipes.music.rolls import KEYS, LOWEST, Piece, chord_name, parse_chord
+from recipes.music.rolls import LOWEST, Piece, chord_name, parse_chord
 from recipes.music.sound import write_wav
 
 #: Frames that are scored at once, padding included.
@@ -46,7 +46,7 @@ class Composer:
             for name, tensor in model.input.items()
             if name not in ("notes", "previous")
         }
-        self._recurrence, self._head = model.get_layer("recurrence"), model.get_layer("head")
+        self._recurrence, self._head = model.get_layer("recurrence"), model.get_layer("frame_head")
 
     @property
     def resources(self) -> list[Any]:
@@ -202,7 +202,7 @@ class MusicPredictor(Predictor[Sequence[Piece]]):
         rolls = [piece.roll for piece in examples]
         scored = self.score(rolls)
         nats = [each["nats_per_frame"] for each in scored]
-        shares = [each["probabilities"] for each in scored]
+        predicted = [each["probabilities"] > 0.5 for each in scored]
         means = np.array([each[1:].mean() if len(each) > 1 else 0.0 for each in nats])
 
         def row(index: int) -> dict[str, Any]:
@@ -213,7 +213,7 @@ class MusicPredictor(Predictor[Sequence[Piece]]):
             }
 
         return Judgement(
-            music_statistics(rolls, nats, shares),
+            music_statistics(rolls, nats, predicted),
             worst(row, means),
             len(examples),
             "nats_per_frame of each piece, the highest first",
@@ -328,8 +328,3 @@ def continue_all(
         seed=np.int32(seed),
     )
     return [*np.asarray(answer["notes"])]
-
-
-def empty_start() -> np.ndarray:
-    """The beginning of a piece of which nothing is given."""
-    return np.zeros((0, KEYS), "uint8")

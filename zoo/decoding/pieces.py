@@ -85,7 +85,7 @@ def draw_frame(
     """Draw a frame for each row.
 
     Args:
-        head: Layer `head` of a `music_model`.
+        head: Layer `frame_head` of a `music_model`.
         outputs: Those of its recurrent stack, (batch, width).
         uniforms: Numbers in [0, 1), (batch, keys).
         temperature: Divisor of the logits, at least 0, (batch, 1).
@@ -124,6 +124,9 @@ def piece_sampler(model: keras.Model) -> keras.Model:
         "temperature": keras.Input((), name="temperature"),
     }
     sampler = PieceSampler(
-        model.get_layer("recurrence"), model.get_layer("head"), name="sampler", dtype="float32"
+        model.get_layer("recurrence"),
+        model.get_layer("frame_head"),
+        name="sampler",
+        dtype="float32",
     )
     return ZooModel(inputs, {"notes": sampler(inputs)}, name=f"{model.name}_sampler")

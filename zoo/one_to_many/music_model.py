@@ -94,10 +94,10 @@ def music_model(
     read = ops.concatenate([previous[:, None], sounding[:, :-1]], axis=1)
     after = recurrence_model(keys, masked=True, **stack)({"x": read, "mask": mask, **states})
     if head == "chain":
-        chain = ConditionalNADE(head_units, dropout=stack.get("dropout", 0.0), name="head")
+        chain = ConditionalNADE(head_units, dropout=stack.get("dropout", 0.0), name="frame_head")
         logits = chain(after["outputs"], sounding)
     else:
-        logits = keras.layers.Dense(keys, dtype="float32", name="head")(after["outputs"])
+        logits = keras.layers.Dense(keys, dtype="float32", name="frame_head")(after["outputs"])
     last = last_valid(ops.cast(mask, "float32"))
     outputs = {
         "logits": logits,
