@@ -46,9 +46,10 @@ def read_files(source: Source, step: float, reading: Files) -> Found[Piece]:
         UserError: If there is none, or names say two parts.
         DataError: If a file is broken or holds something else; names it.
     """
-    found: dict[str, list[Path]] = {}
-    for split, paths in source.parts.items():
-        found[split] = [file for path in paths for file in _inside(path)]
+    found: dict[str, list[Path]] = {
+        split: [file for path in paths for file in _inside(path)]
+        for split, paths in source.parts.items()
+    }
     if not source.parts:
         found = _by_part(source)
     left_out, tally = LeftOut("MIDI files", reading), midi.Tally()
@@ -67,10 +68,11 @@ def read_files(source: Source, step: float, reading: Files) -> Found[Piece]:
             for part, pieces in read.items():
                 parts.setdefault(split if source.parts else part or split, []).extend(pieces)
     left_out.check(sum(map(len, parts.values())))
-    names = {split: [path.name for path in paths] for split, paths in found.items()}
-    counts = {split: sum(map(len, parts.values())) for split in names}
-    if len(names) > 1:
-        counts = {split: len(parts.get(split, ())) for split in names}
+    counts = {split: len(pieces) for split, pieces in parts.items()}
+    names = {
+        split: [path.name for path in found.get(split, next(iter(found.values())))]
+        for split in counts
+    }
     facts = [files_fact(names, counts), *_midi_facts(tally, outside), *left_out.facts()]
     parts = {split: pieces for split, pieces in parts.items() if pieces}
     if not parts:
@@ -285,4 +287,6 @@ def _part(name: str, path: Path) -> str | None:
 
 
 def _kind(value: Any) -> str:
-    return {dict: "an object", str: "text", list: "a list"}.get(type(value), repr(value))
+    if isinstance(value, dict | str | list):
+        return {dict: "an object", str: "text", list: "a list"}[type(value)]
+    return repr(value)

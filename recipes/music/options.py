@@ -11,6 +11,7 @@ from recipes.kit.data.reading import Files
 from recipes.kit.option import Group, option
 from recipes.kit.options import FitConfig, Schedule, StackConfig
 
+Head = Literal["chain", "independent"]
 Step = Literal["quarter", "eighth", "sixteenth"]
 
 #: Length of each step in quarter notes.
@@ -29,7 +30,7 @@ class Config(StackConfig, Files, FitConfig):
     cell: str = "gru"
     units: int = 150
     dropout: float = 0.2
-    head: Literal["chain", "independent"] = option(
+    head: Head = option(
         "chain",
         "How the keys of a frame are predicted: in a chain, each given the lower ones, as chords "
         "need it; or independent of each other, which is faster to train.",

@@ -24,7 +24,7 @@ from recipes.music import plots
 from recipes.music.baseline import frequencies, repetition
 from recipes.music.data import Data
 from recipes.music.metrics import likeness, music_statistics, pitch_class_sets
-from recipes.music.options import QUARTERS, Config, Predict
+from recipes.music.options import QUARTERS, Config, Head, Predict
 from recipes.music.rolls import Piece
 from recipes.music.serve import Composer, MusicPredictor, continue_all, score_all
 from recipes.music.train import train_model
@@ -77,10 +77,10 @@ def compare(run: Run[Config, Data], model: keras.Model, history: History) -> Com
     the test part: how many notes sound at once, and whether the chords are those of the training.
     """
     config, data = run.config, run.data
-    models = {config.head: model}
+    models: dict[str, keras.Model] = {config.head: model}
     metrics: dict[str, float] = {}
     if config.compare:
-        other = "independent" if config.head == "chain" else "chain"
+        other: Head = "independent" if config.head == "chain" else "chain"
         changed = dataclasses.replace(config, head=other, transpose=None, compare=True, from_=None)
         keras.utils.set_random_seed(config.seed)
         second = dataclasses.replace(run, config=changed, title=f"{run.title}, {other}")

@@ -123,10 +123,6 @@ def piece_sampler(model: keras.Model) -> keras.Model:
         "uniforms": keras.Input((None, keys), name="uniforms"),
         "temperature": keras.Input((), name="temperature"),
     }
-    sampler = PieceSampler(
-        model.get_layer("recurrence"),
-        model.get_layer("frame_head"),
-        name="sampler",
-        dtype="float32",
-    )
+    recurrence, head = model.get_layer("recurrence"), model.get_layer("frame_head")
+    sampler = PieceSampler(recurrence, head, name="sampler", dtype="float32")
     return ZooModel(inputs, {"notes": sampler(inputs)}, name=f"{model.name}_sampler")

@@ -86,7 +86,7 @@ def music_model(
             "`bidirectional` must be false: a layer that reads backwards has already seen the "
             "frame to predict."
         )
-    stack = StackOptions(**{"units": 150, **stack})  # type: ignore[typeddict-item]
+    stack = StackOptions(**{"units": 150, **stack})
     notes = keras.Input((None, keys), name="notes")
     previous = keras.Input((keys,), name="previous")
     states = state_names(state_inputs(**stack))
