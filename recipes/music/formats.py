@@ -158,6 +158,7 @@ def _midi_facts(tally: midi.Tally, outside: int) -> list[Fact]:
 def _mat(path: Path) -> tuple[dict[str, list[Piece]], int]:
     """Cells of rolls, `traindata`, `validdata` and `testdata`."""
     import scipy.io
+    from scipy.io.matlab import MatReadError
 
     try:
         content = scipy.io.loadmat(path)
@@ -165,7 +166,7 @@ def _mat(path: Path) -> tuple[dict[str, list[Piece]], int]:
         raise DataError(path, "is a .mat file of MATLAB 7.3; save it with -v7") from None
     except OSError as error:
         raise DataError(path, f"cannot be read: {error.strerror or error}") from None
-    except DAMAGED as error:
+    except (*DAMAGED, MatReadError) as error:
         raise DataError(path, f"expected a .mat file, found a damaged one ({error})") from None
     cells = {name: np.ravel(x) for name, x in content.items() if not name.startswith("__")}
     named = {name: _part(name, path) for name in cells}

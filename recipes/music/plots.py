@@ -96,8 +96,7 @@ def probabilities_picture(
     _roll(played, roll, low, high, step, cmap=ListedColormap(["white", COLOURS[0]]), vmin=0, vmax=1)
     played.set_title(f"{title}: the keys that sound", loc="left", fontsize=10)
     image = _roll(expected, probabilities, low, high, step, cmap=shades(COLOURS[0]), vmin=0, vmax=1)
-    how = "How probable each key was, given the frames before (in a chain, its lower keys, too)"
-    expected.set_title(how, loc="left", fontsize=10)
+    expected.set_title("How probable each was, given those before", loc="left", fontsize=10)
     figure.colorbar(image, ax=expected, label="probability", aspect=12)
     cost.bar(np.arange(len(nats)), nats, width=0.9, color=COLOURS[1])
     cost.set_ylabel("nats")
