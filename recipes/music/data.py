@@ -80,7 +80,10 @@ def _facts(parts: dict[str, Sequence[Piece]], config: Config) -> list[Fact]:
     used = np.flatnonzero(train.any(axis=0))
     lengths = [len(piece) for piece in parts["train"]]
     sizes = ", ".join(f"{len(frames[split]):,} {split}" for split in SPLITS)
-    about = f"a {config.step} note each; pieces of {min(lengths)} to {max(lengths):,} in train"
+    article = "an" if config.step == "eighth" else "a"
+    about = (
+        f"{article} {config.step} note each; pieces of {min(lengths)} to {max(lengths):,} in train"
+    )
     facts = [
         Fact("frames", f"{sizes}; {about}"),
         Fact("first piece", f"{parts['train'][0].name}: {_begins(parts['train'][0])}"),
