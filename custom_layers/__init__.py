@@ -61,6 +61,9 @@ Conditional random field (`custom_layers.chains`)
     crf_marginals        the function of CRFMarginals
     viterbi_decode       the function of ViterbiDecode
 
+Chords and other sets of values that depend on each other (`custom_layers.chains`)
+    ConditionalNADE      p(x_k = 1 | x_1, ..., x_{k-1}, c)             Larochelle 2011
+
 Initialisers (`custom_layers.initializers`)
     PerGateOrthogonal    W = gain * [Q_1 | ... | Q_g], Q_k^T Q_k = I  for kernels of gated layers
     SpectralRadius       max |eigenvalue of W| = radius               for reservoirs
@@ -88,6 +91,7 @@ from custom_layers.chains.linear_chain import (
     crf_marginals,
     viterbi_decode,
 )
+from custom_layers.chains.nade import ConditionalNADE
 from custom_layers.images.masked_conv import MaskedConv2D
 from custom_layers.images.pixel import DiagonalBiLSTM, RowLSTM
 from custom_layers.initializers import PerGateOrthogonal, SparseUniform, SpectralRadius
@@ -119,6 +123,7 @@ __all__ = [
     "CRFTagAccuracy",
     "CTCLoss",
     "Cepstra",
+    "ConditionalNADE",
     "DelayCell",
     "DelayRNN",
     "Deltas",

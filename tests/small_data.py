@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 
@@ -47,3 +48,18 @@ def clips(folder: Path) -> Path:
         rows.append(f"{index}.wav,{'ab' if index % 2 else 'b'}")
     (folder / "clips.csv").write_text("\n".join(rows))
     return folder / "clips.csv"
+
+
+def pieces(folder: Path) -> Path:
+    """Chords of two voices that rise or fall together."""
+    folder.mkdir()
+    dice = random.Random(0)
+
+    def piece() -> list[list[int]]:
+        start, turn = dice.randrange(50, 62), dice.choice([1, -1])
+        return [[start + turn * t, start + turn * t + 7] for t in range(dice.randrange(5, 9))]
+
+    parts = {"train": 16, "valid": 6, "test": 12}
+    rolls = {part: [piece() for _ in range(count)] for part, count in parts.items()}
+    (folder / "pieces.json").write_text(json.dumps(rolls))
+    return folder / "pieces.json"

@@ -16,6 +16,7 @@ from zoo.decoding.beam import beam_search
 from zoo.decoding.ctc import ctc_beam_search, ctc_greedy_search
 from zoo.decoding.free_running import continuation_model, free_run, readout_inputs, run_on
 from zoo.decoding.greedy import greedy_search
+from zoo.decoding.pieces import PieceSampler, draw_frame, piece_sampler
 from zoo.decoding.pixels import (
     complete_images,
     number_of_levels,
@@ -42,6 +43,7 @@ from zoo.many_to_one.video_classifier import (
     video_states,
 )
 from zoo.one_to_many.captioner import captioner
+from zoo.one_to_many.music_model import FrameLoss, frame_nats, music_model, whole_pieces
 from zoo.one_to_many.pixel_rnn import PixelLoss, image_nats, pixel_nats, pixel_rnn
 from zoo.one_to_one.mlp_tagger import mlp_tagger
 from zoo.recurrent import (
@@ -56,8 +58,10 @@ from zoo.study.gradient_flow import GradientFlow, gradient_flow
 __all__ = [
     "AttentionDecoder",
     "CELLS",
+    "FrameLoss",
     "GradientFlow",
     "ModelInfo",
+    "PieceSampler",
     "PixelLoss",
     "ScheduledSampling",
     "SequenceSearch",
@@ -77,6 +81,7 @@ __all__ = [
     "create_model",
     "ctc_beam_search",
     "ctc_greedy_search",
+    "draw_frame",
     "echo_state_network",
     "encoder_decoder",
     "filter_logits",
@@ -84,6 +89,7 @@ __all__ = [
     "fit_class_readout",
     "fit_readout",
     "frame_decoder",
+    "frame_nats",
     "fit_scaling",
     "forecaster",
     "fit_readouts",
@@ -95,8 +101,10 @@ __all__ = [
     "list_models",
     "mlp_tagger",
     "model_info",
+    "music_model",
     "number_of_levels",
     "own_share",
+    "piece_sampler",
     "pixel_nats",
     "pixel_rnn",
     "pixel_sampler",
@@ -118,5 +126,6 @@ __all__ = [
     "text_classifier",
     "video_classifier",
     "video_states",
+    "whole_pieces",
     "with_own_tokens",
 ]

@@ -208,22 +208,28 @@ def state_inputs(**options: Unpack[StackOptions]) -> list[keras.KerasTensor]:
     return [keras.Input((size,), name=f"state_{index}") for index, size in enumerate(sizes)]
 
 
-def recurrence_model(features: int, **options: Unpack[StackOptions]) -> keras.Model:
+def recurrence_model(
+    features: int, *, masked: bool = False, **options: Unpack[StackOptions]
+) -> keras.Model:
     """`carried_stack` as a model, for layers that run it piece by piece.
 
     Args:
         features: Width of the inputs.
+        masked: Whether the valid steps are an input.
         **options: As in `carried_stack`.
 
     Returns:
-        Inputs `x` (batch, time, features) and the states before the first step by `state_names`;
-        `outputs` (batch, time, width) and the states after the last step by the same names.
+        Inputs `x` (batch, time, features), with `masked` the booleans `mask` (batch, time), and the
+        states before the first step by `state_names`; `outputs` (batch, time, width) and the states
+        after the last step by the same names.
     """
-    x = keras.Input((None, features), name="x")
+    inputs = {"x": keras.Input((None, features), name="x")}
+    if masked:
+        inputs["mask"] = keras.Input((None,), dtype="bool", name="mask")
     before = state_inputs(**options)
-    outputs, after = carried_stack(x, before, **options)
+    outputs, after = carried_stack(inputs["x"], before, mask=inputs.get("mask"), **options)
     return keras.Model(
-        {"x": x, **state_names(before)},
+        {**inputs, **state_names(before)},
         {"outputs": outputs, **state_names(after)},
         name="recurrence",
     )

@@ -57,7 +57,9 @@ def zero_masked(x: Tensor, mask: Tensor) -> Tensor:
 def last_valid(valid: Tensor) -> Tensor:
     """1 at the last 1 of `valid`, of zeros and ones, along axis 1; 0 elsewhere."""
     passed = ops.cumsum(valid, axis=1)
-    return valid * ops.cast(passed == ops.max(passed, axis=1, keepdims=True), valid.dtype)
+    # Not `==`, which compares the tensors of a functional model by identity.
+    last = ops.equal(passed, ops.max(passed, axis=1, keepdims=True))
+    return valid * ops.cast(last, valid.dtype)
 
 
 def valid_first(mask: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from small_data import clips, pairs, prose, sentences, texts
+from small_data import clips, pairs, pieces, prose, sentences, texts
 
 from recipes.kit.cli import main
 from recipes.kit.earlier import check_kept
@@ -35,6 +35,7 @@ RUNS: dict[str, tuple[Callable[[Path], Path] | None, str]] = {
         None,
         "--length 5 --units 4 --epoch-steps 3 --initial-state random --recurrent-dropout 0.2",
     ),
+    "music": (pieces, "--units 4 --head-units 3 --transpose 2 --dropout 0.2 --samples 1"),
     "ner": (sentences, "--units 4 --word-dim 4 --character-filters 0 --head softmax"),
     "pixel_rnn": (
         None,

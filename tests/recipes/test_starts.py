@@ -123,6 +123,8 @@ def test_forecasting(run):
     [
         ("memory", {"task": "copy"}, {"length": 7}, {"task": "adding"}),
         ("forecasting", {"horizon": 3}, {"stride": 2}, {"horizon": 4}),
+        ("music", {"head": "independent"}, {"transpose": 3}, {"head": "chain"}),
+        ("music", {}, {"limit": 9}, {"step": "eighth"}),
         ("pixel_rnn", {"levels": 4}, {"limit": 9}, {"levels": 5}),
         ("speech", {"units": 5}, {"lowercase": True}, {"units": 6}),
     ],

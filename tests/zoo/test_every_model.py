@@ -33,6 +33,7 @@ SMALL: dict[Any, dict[str, Any]] = {
     zoo.forecaster: {"horizon": 3, "season": 3, "quantiles": LEVELS},
     zoo.language_model: {"vocabulary_size": 7, "embedding_dim": 3},
     zoo.mlp_tagger: {"vocabulary_size": 7, "word_dim": 3, "num_tags": 3, "character_filters": 3},
+    zoo.music_model: {"keys": 3, "head_units": 3},
     zoo.pixel_rnn: {"height": 3, "width": 3, "units": 3, "head_units": 3},
     zoo.sequence_model: {"features": 3, "outputs": 3},
     zoo.series_classifier: {"features": 3, "num_classes": 3},
@@ -92,6 +93,8 @@ def inputs_of(model: keras.Model, batch: int, time: int = SIZE, seed: int = 0) -
         if spec.name == "lengths":
             longest = 100 * time if "waveforms" in model.input else time
             return rng.integers(1, longest + 1, batch).astype("int32")
+        if spec.name == "notes":
+            return rng.integers(0, 2, shape).astype(spec.dtype)
         if "int" in spec.dtype:
             return rng.integers(1, 2 if spec.name == "images" else 7, shape).astype(spec.dtype)
         return rng.normal(size=shape).astype(spec.dtype)
