@@ -36,6 +36,7 @@ from zoo.many_to_one.classes import class_decoder
 from zoo.many_to_one.sequence_model import sequence_model
 from zoo.many_to_one.series_classifier import series_classifier
 from zoo.many_to_one.text_classifier import text_classifier
+from zoo.one_to_many.captioner import captioner
 from zoo.one_to_many.pixel_rnn import PixelLoss, image_nats, pixel_nats, pixel_rnn
 from zoo.one_to_one.mlp_tagger import mlp_tagger
 from zoo.recurrent import (
@@ -62,6 +63,7 @@ __all__ = [
     "acoustic_steps",
     "attention_decoder",
     "beam_search",
+    "captioner",
     "carried_sizes",
     "carried_stack",
     "class_decoder",

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import keras
+import numpy as np
+from keras import ops
 
 from custom_layers.engine.checks import require_integer, require_number, require_one_of
+from custom_layers.engine.tensor import Tensor
+from zoo._parts import LayerOfParts
 
 Normalization = Literal["batch", "group", "none"]
 
@@ -88,3 +92,74 @@ def _normalized(
         groups = next(size for size in range(min(_GROUPS, width), 0, -1) if width % size == 0)
         return keras.layers.GroupNormalization(groups, name=f"norm_{index}")(x)
     return x
+
+
+@keras.saving.register_keras_serializable(package="rnn_zoo")
+class GridPositions(keras.layers.Layer):
+    """Adds to a grid of features where each of them is, for grids of any size.
+
+    Half of the features tell the row r, the others the column c, by waves of growing length::
+
+        x_rcj += sin(r / 100^(2i / n))   and   cos(r / 100^(2i / n)),   i = 0, 1, ...
+
+    Input shape:
+        `(batch, rows, columns, features)`.
+
+    Output shape:
+        The same.
+
+    Reference:
+        Vaswani et al. 2017, over two axes; the waves are shorter, as grids are small.
+    """
+
+    def call(self, grid: Tensor) -> Tensor:
+        _, rows, columns, width = ops.shape(grid)
+        above, below = width // 2, width - width // 2
+        down = ops.broadcast_to(_waves(rows, above)[:, None], (rows, columns, above))
+        across = ops.broadcast_to(_waves(columns, below)[None], (rows, columns, below))
+        places = ops.cast(ops.concatenate([down, across], axis=-1), grid.dtype)
+        return grid + ops.broadcast_to(places[None], ops.shape(grid))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+
+def _waves(count: Any, width: int) -> Tensor:
+    """Sines and cosines of so many places, (count, width)."""
+    lengths = 100.0 ** (2 * (np.arange(width) // 2) / max(width, 1))
+    angles = ops.cast(ops.arange(count), "float32")[:, None] / ops.convert_to_tensor(
+        lengths.astype("float32")
+    )
+    even = ops.convert_to_tensor(np.arange(width) % 2 == 0)
+    return ops.where(even, ops.sin(angles), ops.cos(angles))
+
+
+@keras.saving.register_keras_serializable(package="rnn_zoo")
+class RowEncoder(LayerOfParts):
+    """Reads each row of a grid of features by a recurrent stack (Deng et al. 2017).
+
+    Args:
+        recurrence: Model from sequences (rows, columns, features) to outputs for each column.
+        **kwargs: Keyword arguments of `keras.layers.Layer`.
+
+    Input shape:
+        `(batch, rows, columns, features)`.
+
+    Output shape:
+        `(batch, rows, columns, width)`.
+    """
+
+    parts = ("recurrence",)
+
+    def __init__(self, recurrence: keras.Model, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.recurrence = recurrence
+
+    def call(self, grid: Tensor, training: bool | None = None) -> Tensor:
+        batch, rows, columns, width = ops.shape(grid)
+        lines = ops.reshape(grid, (batch * rows, columns, width))
+        read = self.recurrence(lines, training=training)
+        return ops.reshape(read, (batch, rows, columns, read.shape[-1]))
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return (*input_shape[:-1], self.recurrence.output.shape[-1])

@@ -1,0 +1,18 @@
+"""Captioning: an image in, a sentence out, with where each word looked.
+
+Shape: one-to-many
+Task: a sentence about an image, with where each word looked
+Data: scenes of handwritten digits with sentences about them; `tfds:coco_captions`; tables, JSONL
+  and Flickr8k's files of image and captions
+Result: exact match 0.449 (0.000) on combinations unseen in training
+
+    rnn-zoo train captioning                        scenes of scikit-learn's handwritten digits:
+                                                    what stands where, and how many there are
+    rnn-zoo train captioning --data captions.csv    yours: image path and one or more captions
+    rnn-zoo predict saved_models/captioning photo.jpg
+
+Convolutions turn the image into a grid of features; a recurrent decoder writes the sentence word
+by word and looks at the grid by attention (Xu et al. 2015), or, to see what that is worth, has its
+mean alone (Vinyals et al. 2015). It is trained by teacher forcing or with scheduled sampling, and
+is judged by what it writes on its own, by beam search.
+"""

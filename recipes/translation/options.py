@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from recipes.kit.data.reading import Encoded, TextFiles
+from recipes.kit.decoding import DecodingConfig
 from recipes.kit.errors import UserError
 from recipes.kit.option import option
 from recipes.kit.options import (
@@ -20,7 +21,9 @@ from recipes.kit.vocabulary import Level
 
 
 @dataclass(frozen=True)
-class Config(TextFiles, StackConfig, DirectionConfig, InitialStateConfig, FitConfig):
+class Config(
+    TextFiles, DecodingConfig, StackConfig, DirectionConfig, InitialStateConfig, FitConfig
+):
     """Options of the translation recipe. Direction and initial state are those of the encoder."""
 
     for_little: ClassVar[Mapping[int, Mapping[str, Any]]] = {1500: {}}
@@ -87,29 +90,6 @@ class Config(TextFiles, StackConfig, DirectionConfig, InitialStateConfig, FitCon
         heading="data",
         at_least=1,
     )
-    scheduled_sampling: float = option(
-        0.0,
-        "Share of the true target pieces replaced by the decoder's own by the end of the "
-        "training, drawn for each piece. 0 is teacher forcing.",
-        heading="training",
-        at_least=0,
-        at_most=1,
-    )
-    sampling_schedule: Literal["linear", "exponential", "sigmoid"] = option(
-        "linear",
-        "How the share of --scheduled-sampling grows from 0 during the training: evenly; fast at "
-        "first; or slow, fast, slow.",
-        heading="training",
-    )
-    beam_size: int = option(
-        4, "Hypotheses of the beam search.", heading="search of answers", at_least=1
-    )
-    length_penalty: float = option(
-        0.6,
-        "How much the beam search favours longer translations; 0 does not.",
-        heading="search of answers",
-        at_least=0,
-    )
     compare: bool = option(
         False,
         "Train a second model without attention, and draw the quality of both by length.",
@@ -140,8 +120,6 @@ class Config(TextFiles, StackConfig, DirectionConfig, InitialStateConfig, FitCon
             yield "with --data embedded, which goes from many languages to ISO 8601", names
         if self.data.kind == "tfds":
             yield f"with --data {self.data}", ("columns",)
-        if not self.scheduled_sampling:
-            yield "without --scheduled-sampling", ("sampling_schedule",)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ pytestmark = pytest.mark.backend
 SIZE, LEVELS = 3, (0.1, 0.5, 0.9)
 SMALL: dict[Any, dict[str, Any]] = {
     zoo.acoustic_model: {"num_labels": 2, "sampling_rate": 1000, "num_mels": 3, "deltas": 1},
+    zoo.captioner: {"vocabulary_size": 7, "channels": 3, "filters": (3,), "embedding_dim": 3},
     zoo.echo_state_network: {"features": 3, "targets": 3, "seed": 1},
     zoo.forecaster: {"horizon": 3, "season": 3, "quantiles": LEVELS},
     zoo.language_model: {"vocabulary_size": 7, "embedding_dim": 3},
@@ -44,7 +45,7 @@ SMALL: dict[Any, dict[str, Any]] = {
     },
 }
 SIZES = {"units", "depth", "word_dim", "embedding_dim", "vocabulary_size", "horizon", "quantiles"}
-SIZES |= {"num_mels", "height", "width", "head_units", "levels"}
+SIZES |= {"channels", "filters", "pools", "num_mels", "height", "width", "head_units", "levels"}
 
 
 def models() -> list[str]:
@@ -68,6 +69,8 @@ def build(name: str) -> keras.Model:
         small["levels"] = 5
     if info.builder is zoo.acoustic_model and "num_coefficients" not in info.options:
         small["num_coefficients"] = 3
+    if info.options.get("row_units"):
+        small |= {"row_units": SIZE, "pools": ((2, 2),)}
     depth = {"depth": min(2, info.options["depth"])} if "depth" in info.options else {}
     model = zoo.create_model(name, **{"units": SIZE, **small, **depth})
     disturb_weights(model)

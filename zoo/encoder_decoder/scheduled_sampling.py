@@ -95,7 +95,7 @@ def with_own_tokens(
 
 @keras.saving.register_keras_serializable(package="rnn_zoo")
 class ScheduledSampling(LayerOfParts):
-    """Trains an `encoder_decoder`, replacing teacher forcing gradually by the decoder's own tokens.
+    """Trains an encoder-decoder, replacing teacher forcing gradually by the decoder's own tokens.
 
     In each training step, a coin toss for each input token of the decoder (Bengio et al. 2015)
     chooses between the true one and one drawn from the decoder's distribution after the tokens
@@ -104,8 +104,8 @@ class ScheduledSampling(LayerOfParts):
     Outside training, all input tokens are true.
 
     Args:
-        model: Model of `encoder_decoder`, shared rather than copied. Saving, cloning or pickling
-            the trainer copies it.
+        model: Model of `encoder_decoder` or `captioner`, shared rather than copied. Saving, cloning
+            or pickling the trainer copies it.
         share: Final share of own tokens.
         steps: Number of training steps until then.
         schedule: `"linear"`, `"exponential"` or `"sigmoid"`.
@@ -113,7 +113,7 @@ class ScheduledSampling(LayerOfParts):
         **kwargs: Keyword arguments of `keras.layers.Layer`.
 
     Call arguments:
-        inputs: Dictionary of `source` and `target`, as for `model`.
+        inputs: Dictionary of what the encoder reads and `target`, as for `model`.
 
     Output shape:
         Logits `(batch, time, vocabulary)`.
@@ -146,7 +146,8 @@ class ScheduledSampling(LayerOfParts):
 
     def call(self, inputs: dict[str, Any], training: bool | None = None) -> Any:
         encoder, decoder = (self.model.get_layer(name) for name in ("encoder", "decoder"))
-        encoded = encoder({"source": inputs["source"]}, training=training)
+        read = {name: inputs[name] for name in encoder.input}
+        encoded = encoder(read, training=training)
         tokens = inputs["target"]
         if training:
             progress = ops.cast(self.done, "float32") / self.steps
@@ -170,6 +171,7 @@ class ScheduledSampling(LayerOfParts):
     def as_model(self) -> keras.Model:
         """A model with the same inputs, to be compiled and fitted."""
         inputs = {
-            name: keras.Input((None,), dtype="int32", name=name) for name in ("source", "target")
+            name: keras.Input(tensor.shape[1:], dtype=tensor.dtype, name=name)
+            for name, tensor in self.model.input.items()
         }
         return ZooModel(inputs, self(inputs), name=self.model.name)

@@ -67,6 +67,7 @@ class Readers(Generic[T]):
             the example itself.
         complete: From the parts that are there, a seed and the source to all three parts, and how
             the missing ones were made. By default a shuffle of train, `complete_splits`.
+        names: Names of embedded sets besides the usual one.
     """
 
     what: str
@@ -75,6 +76,7 @@ class Readers(Generic[T]):
     tfds: Callable[[str], Found[T]] | None = None
     key: Callable[[T], Hashable] | None = None
     complete: Complete[T] | None = None
+    names: Sequence[str] = ()
 
     def read(self, source: Source) -> Found[T]:
         """What a source holds.
@@ -84,7 +86,7 @@ class Readers(Generic[T]):
             DataError: If a file is malformed; names file and line.
         """
         if source.kind == "embedded":
-            source.embedded_name()  # There is only the usual one.
+            source.embedded_name(*self.names)
             return self.embedded()
         if source.kind == "files":
             source.require()

@@ -1,0 +1,138 @@
+"""Options of the captioning recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal
+
+from recipes.kit.data.reading import TextFiles
+from recipes.kit.decoding import DecodingConfig
+from recipes.kit.errors import UserError
+from recipes.kit.option import Group, option
+from recipes.kit.options import FitConfig, Schedule, StackConfig
+from recipes.kit.vocabulary import Level
+
+#: Height and width of the embedded scenes, and of other images unless --size says otherwise.
+SCENE, PHOTO = (40, 40), (96, 96)
+
+
+@dataclass(frozen=True)
+class Config(TextFiles, DecodingConfig, StackConfig, FitConfig):
+    """Options of the captioning recipe. The recurrent stack is that of the decoder."""
+
+    for_little: ClassVar[Mapping[int, Mapping[str, Any]]] = {1000: {}, 300: {"units": 64}}
+
+    epochs: int = 20
+    batch_size: int = 64
+    learning_rate: float = 2e-3
+    schedule: Schedule = "cosine"
+    cell: str = "gru"
+    units: int = 128
+    dropout: float = 0.2
+    attention: Literal["additive", "dot", "none"] = option(
+        "additive",
+        "How the decoder looks at the image: by a small network, by a product, or not at all, with "
+        "one vector for the whole image.",
+        heading="model",
+    )
+    filters: tuple[int, int, int] = option(
+        (32, 64, 128),
+        "Features of the three convolutions, each of which halves height and width.",
+        heading="model",
+        at_least=1,
+    )
+    row_units: int = option(
+        0,
+        "Width of a bidirectional layer that reads each row of the image first, as for formulas "
+        "and lines of text; 0 is none.",
+        heading="model",
+        at_least=0,
+    )
+    input_feeding: bool = option(
+        False,
+        "Give the decoder what it looked at in the step before. Slower in training.",
+        heading="model",
+    )
+    embedding_dim: int = option(64, "Width of the word embedding.", heading="model", at_least=1)
+    level: Level = option(
+        None,
+        "What a piece of a caption is. By default a word (word).",
+        heading="model",
+    )
+    vocabulary_size: int | None = option(
+        8000,
+        "Know at most this many pieces, the most frequent ones. None knows all.",
+        heading="model",
+        at_least=1,
+    )
+    size: tuple[int, int] = option(
+        None,
+        "Height and width that images are scaled to, with their proportions kept and the rest "
+        f"filled with --background. By default {PHOTO[0]} {PHOTO[1]}, for the embedded scenes "
+        f"{SCENE[0]} {SCENE[1]}.",
+        heading="data",
+        at_least=16,
+    )
+    colour: Literal["grey", "rgb"] = option(
+        None,
+        "Turn images to grey or RGB. By default RGB, for embedded images grey.",
+        heading="data",
+    )
+    background: Literal["white", "black"] = option(
+        "white",
+        "What transparent pixels are laid on, and what fills the rest of an image.",
+        heading="data",
+    )
+    image_column: str | None = option(
+        None,
+        "Column or field of your file that names the image, where that cannot be told.",
+        heading="data",
+    )
+    caption_column: str | None = option(
+        None,
+        "Column or field of your file, or feature of a TFDS set, that holds the caption, likewise.",
+        heading="data",
+    )
+    limit: int | None = option(
+        None,
+        "Use at most this many training images, and a fifth as many to validate and to test on.",
+        heading="data",
+        at_least=1,
+    )
+
+    kept: ClassVar[tuple[str, ...]] = (*FitConfig.kept, "size", "colour", "background")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.input_feeding and self.jit_compile:
+            raise UserError("--jit-compile: XLA cannot compile the training with --input-feeding.")
+
+    def presets(self) -> Mapping[str, Any]:
+        embedded = self.data.kind == "embedded"
+        return {
+            **super().presets(),
+            "level": "word",
+            "size": SCENE if embedded else PHOTO,
+            "colour": "grey" if embedded else "rgb",
+        }
+
+    def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
+        yield from super().without_effect()
+        if self.data.kind != "files":
+            yield f"with --data {self.data}", ("image_column",)
+        if self.data.kind == "embedded":
+            yield f"with --data {self.data}", ("caption_column",)
+
+
+@dataclass(frozen=True)
+class Predict(Group):
+    """Caption images: one answer for each file, with its caption, the score, other hypotheses, and
+    where each word looked."""
+
+    heading: ClassVar[str] = "search of answers"
+
+    search: Literal["beam", "greedy"] = option(
+        "beam", "Beam search, or always the likeliest next word."
+    )
+    attention: bool = option(False, "Include the attention: where each word looked.")

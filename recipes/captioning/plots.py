@@ -1,0 +1,87 @@
+"""Pictures of captions: images with what was said of them, and where each word looked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from textwrap import fill
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from recipes.kit.colours import QUIET, WRONG
+from recipes.kit.pieces import MARK
+from recipes.kit.plots import dressed, fonts, save
+
+
+@dressed
+def captioned(
+    images: Sequence[np.ndarray],
+    answers: Sequence[str],
+    truths: Sequence[Sequence[str]],
+    path: Path,
+) -> None:
+    """Images with their captions; a wrong one is marked, with a true one below."""
+    columns = min(4, len(images))
+    rows = -(-len(images) // columns)
+    figure = Figure(figsize=(3 * columns, 3.1 * rows), layout="constrained")
+    every = np.ravel(figure.subplots(rows, columns, squeeze=False))
+    for axes in every:
+        axes.set_axis_off()
+    for axes, image, answer, truth in zip(every, images, answers, truths, strict=False):
+        _show(axes, image)
+        right = answer in truth
+        said = fill(answer or "(nothing)", 26)
+        axes.set_title(
+            f"✓ {said}" if right else f"✗ {said}\ntrue: {fill(truth[0], 26)}",
+            fontsize=10,
+            color="black" if right else WRONG,
+            family=fonts(),
+        )
+    save(figure, path)
+
+
+@dressed
+def looks(rows: Sequence[tuple[np.ndarray, Sequence[str], np.ndarray]], path: Path) -> None:
+    """Where each word looked: a row for each image, with a heat map over it for each piece.
+
+    Args:
+        rows: Triples of image (height, width, channels), pieces ("" is the end) and weights
+            (pieces, rows, columns), which add up to 1 for each piece.
+        path: PNG to write.
+    """
+    columns = 1 + max(len(pieces) for _, pieces, _ in rows)
+    figure = Figure(figsize=(1.25 * columns + 0.8, 1.5 * len(rows) + 0.2), layout="constrained")
+    grid = figure.subplots(len(rows), columns, squeeze=False)
+    drawn = None
+    for row_axes, (image, pieces, weights) in zip(grid, rows, strict=True):
+        for axes in row_axes:
+            axes.set_axis_off()
+        _show(row_axes[0], image)
+        height, width = image.shape[:2]
+        for axes, piece, weight in zip(row_axes[1:], pieces, weights, strict=False):
+            _show(axes, image)
+            drawn = axes.imshow(
+                weight,
+                cmap="viridis",
+                alpha=0.65,
+                vmin=0,
+                vmax=1,
+                extent=(-0.5, width - 0.5, height - 0.5, -0.5),
+                interpolation="bilinear",
+            )
+            text = piece.replace(MARK, "").strip() or "end"
+            style: dict[str, Any] = {"color": QUIET, "style": "italic"} if not piece else {}
+            axes.set_title(text, fontsize=10, family=fonts(), **style)
+    if drawn is not None:
+        bar = figure.colorbar(drawn, ax=grid, shrink=0.8, label="attention (adds up to 1)")
+        bar.outline.set_visible(False)
+    save(figure, path)
+
+
+def _show(axes: Any, image: np.ndarray) -> None:
+    if image.shape[-1] == 3:
+        axes.imshow(image)
+    else:
+        axes.imshow(image[..., 0], cmap="gray", vmin=0, vmax=255)
