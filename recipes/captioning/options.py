@@ -16,6 +16,9 @@ from recipes.kit.vocabulary import Level
 #: Height and width of the embedded scenes, and of other images unless --size says otherwise.
 SCENE, PHOTO = (40, 40), (96, 96)
 
+#: Height and width of the pictures of formulas, and the width of the layer that reads their rows.
+FORMULA, ROWS = (48, 192), 96
+
 
 @dataclass(frozen=True)
 class Config(TextFiles, DecodingConfig, StackConfig, FitConfig):
@@ -24,16 +27,17 @@ class Config(TextFiles, DecodingConfig, StackConfig, FitConfig):
     for_little: ClassVar[Mapping[int, Mapping[str, Any]]] = {1000: {}, 300: {"units": 64}}
 
     epochs: int = 20
-    batch_size: int = 64
+    batch_size: int = None
     learning_rate: float = 2e-3
     schedule: Schedule = "cosine"
     cell: str = "gru"
-    units: int = 128
-    dropout: float = 0.2
+    units: int = None
+    dropout: float = None
     attention: Literal["additive", "dot", "none"] = option(
-        "additive",
-        "How the decoder looks at the image: by a small network, by a product, or not at all, with "
-        "one vector for the whole image.",
+        None,
+        "How the decoder looks at the image: by a small network (additive), by a product (dot), "
+        "or not at all, with one vector for the whole image. By default additive, for formulas "
+        "dot.",
         heading="model",
     )
     filters: tuple[int, int, int] = option(
@@ -43,9 +47,9 @@ class Config(TextFiles, DecodingConfig, StackConfig, FitConfig):
         at_least=1,
     )
     row_units: int = option(
-        0,
-        "Width of a bidirectional layer that reads each row of the image first, as for formulas "
-        "and lines of text; 0 is none.",
+        None,
+        "Width of a bidirectional layer that reads each row of the image first, as for lines of "
+        f"text; 0 is none. By default 0, for formulas {ROWS}.",
         heading="model",
         at_least=0,
     )
@@ -70,7 +74,7 @@ class Config(TextFiles, DecodingConfig, StackConfig, FitConfig):
         None,
         "Height and width that images are scaled to, with their proportions kept and the rest "
         f"filled with --background. By default {PHOTO[0]} {PHOTO[1]}, for the embedded scenes "
-        f"{SCENE[0]} {SCENE[1]}.",
+        f"{SCENE[0]} {SCENE[1]}, for formulas {FORMULA[0]} {FORMULA[1]}.",
         heading="data",
         at_least=16,
     )
@@ -108,12 +112,23 @@ class Config(TextFiles, DecodingConfig, StackConfig, FitConfig):
         if self.input_feeding and self.jit_compile:
             raise UserError("--jit-compile: XLA cannot compile the training with --input-feeding.")
 
+    @property
+    def formulas(self) -> bool:
+        """Whether the images are those of the embedded formulas."""
+        return (self.data.kind, self.data.name) == ("embedded", "formulas")
+
     def presets(self) -> Mapping[str, Any]:
         embedded = self.data.kind == "embedded"
+        usual = FORMULA if self.formulas else SCENE
         return {
             **super().presets(),
             "level": "word",
-            "size": SCENE if embedded else PHOTO,
+            "size": usual if embedded else PHOTO,
+            "attention": "dot" if self.formulas else "additive",
+            "row_units": ROWS if self.formulas else 0,
+            "units": 256 if self.formulas else 128,
+            "dropout": 0.0 if self.formulas else 0.2,
+            "batch_size": 16 if self.formulas else 64,
             "colour": "grey" if embedded else "rgb",
         }
 

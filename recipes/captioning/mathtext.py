@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from recipes.captioning.formulas import compact
+from recipes.captioning.grammar import compact
+from recipes.captioning.options import FORMULA
 
 if TYPE_CHECKING:
     from matplotlib.mathtext import MathTextParser
@@ -21,7 +22,7 @@ FONTS = ("cm", "stix")
 SIZES = (12, 14, 16)
 
 #: Height and width of a picture.
-CANVAS = (48, 192)
+CANVAS = FORMULA
 
 #: Free pixels around the formula on each side, at least.
 _MARGIN = 2
