@@ -87,7 +87,8 @@ def _normalized(
     x: keras.KerasTensor, width: int, normalization: Normalization, index: int
 ) -> keras.KerasTensor:
     if normalization == "batch":
-        return keras.layers.BatchNormalization(name=f"norm_{index}")(x)
+        # By default the statistics for use are those of the last thousands of images, too old.
+        return keras.layers.BatchNormalization(momentum=0.9, name=f"norm_{index}")(x)
     if normalization == "group":
         groups = next(size for size in range(min(_GROUPS, width), 0, -1) if width % size == 0)
         return keras.layers.GroupNormalization(groups, name=f"norm_{index}")(x)

@@ -2,6 +2,7 @@
 
 - `embedded`, `embedded:scenes`: scenes of scikit-learn's handwritten digits with sentences about
   them (see `recipes.captioning.scenes`, which says what is unseen in training).
+- `embedded:formulas`: pictures of formulas with their LaTeX (see `recipes.captioning.formulas`).
 - `tfds:coco_captions` and others with a feature `image` and one that holds captions.
 - A table, JSONL or JSON of image paths and captions, Flickr8k's and COCO's files, or a folder with
   one of them or with a text file beside each image (see `recipes.captioning.formats`); or
@@ -18,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import tensorflow as tf
 
-from recipes.captioning import scenes
+from recipes.captioning import formulas, scenes
 from recipes.captioning.example import Example
 from recipes.captioning.formats import read_files
 from recipes.captioning.options import Config
@@ -37,7 +38,11 @@ from recipes.kit.vocabulary import Vocabulary
 PIECES = "pieces.json"
 
 #: The embedded sets by name; "" is the usual one.
-EMBEDDED: Mapping[str, Callable[[], Found[Example]]] = {"": scenes.load, "scenes": scenes.load}
+EMBEDDED: Mapping[str, Callable[[Mapping[str, int]], Found[Example]]] = {
+    "": scenes.load,
+    "scenes": scenes.load,
+    "formulas": formulas.load,
+}
 
 _CAPTIONS = ("captions", "caption", "text", "sentence", "description")
 
@@ -116,7 +121,7 @@ def _readers(config: Config) -> Readers[Example]:
 
 def _embedded(config: Config, drawing: Drawing) -> Found[Example]:
     """The embedded set of the config, drawn anew where other sizes or colours are asked for."""
-    found = EMBEDDED[config.data.name]()
+    found = EMBEDDED[config.data.name](_parts(config))
     shape = (drawing.height, drawing.width, drawing.channels)
     if all(e.image.shape == shape for examples in found.splits.values() for e in examples):
         return found
@@ -128,6 +133,18 @@ def _embedded(config: Config, drawing: Drawing) -> Found[Example]:
         for split, examples in found.splits.items()
     }
     return Found(splits, found.understood, found.licence)
+
+
+def _parts(config: Config) -> Mapping[str, int]:
+    """Number of images to make for each part: those that take long only as many as are used."""
+    if not config.formulas:
+        return scenes.SIZES
+    limit = config.limit or formulas.PARTS["train"]
+    held_out = max(1, limit // 5)
+    return {
+        split: min(count, limit if split == "train" else held_out)
+        for split, count in formulas.PARTS.items()
+    }
 
 
 def _limited(splits: Splits[Example], limit: int | None) -> Splits[Example]:

@@ -16,6 +16,12 @@ from recipes.kit.vocabulary import Level
 #: Height and width of the embedded scenes, and of other images unless --size says otherwise.
 SCENE, PHOTO = (40, 40), (96, 96)
 
+#: Height and width of the pictures of formulas, and the width of the layer that reads their rows.
+FORMULA, ROWS = (48, 192), 96
+
+#: Most tokens of a short formula.
+SHORT = 12
+
 
 @dataclass(frozen=True)
 class Config(TextFiles, DecodingConfig, StackConfig, FitConfig):
@@ -23,29 +29,59 @@ class Config(TextFiles, DecodingConfig, StackConfig, FitConfig):
 
     for_little: ClassVar[Mapping[int, Mapping[str, Any]]] = {1000: {}, 300: {"units": 64}}
 
-    epochs: int = 20
-    batch_size: int = 64
+    epochs: int = option(
+        None,
+        "Maximum number of passes over the training data; more with little data. By default 20, "
+        "for formulas 9.",
+        heading="training",
+        at_least=1,
+    )
+    batch_size: int = option(
+        None,
+        "Examples per training step; fewer with little data. By default 64, for formulas 16.",
+        heading="training",
+        at_least=1,
+    )
     learning_rate: float = 2e-3
     schedule: Schedule = "cosine"
     cell: str = "gru"
-    units: int = 128
-    dropout: float = 0.2
-    attention: Literal["additive", "dot", "none"] = option(
-        "additive",
-        "How the decoder looks at the image: by a small network, by a product, or not at all, with "
-        "one vector for the whole image.",
-        heading="model",
-    )
-    filters: tuple[int, int, int] = option(
-        (32, 64, 128),
-        "Features of the three convolutions, each of which halves height and width.",
+    units: int = option(
+        None,
+        "Width of each recurrent layer. By default 128, for formulas 256.",
         heading="model",
         at_least=1,
     )
+    dropout: float = option(
+        None,
+        "Share of the inputs of each layer dropped in training. By default 0.2, for formulas 0.",
+        heading="model",
+        at_least=0,
+        below=1,
+    )
+    attention: Literal["additive", "dot", "none"] = option(
+        None,
+        "How the decoder looks at the image: by a small network (additive), by a product (dot), "
+        "or not at all, with one vector for the whole image. By default additive, for formulas "
+        "dot.",
+        heading="model",
+    )
+    filters: tuple[int, ...] = option(
+        None,
+        "Features of each convolution; the first three halve height and width. By default 32 64 "
+        "128, for formulas 16 32 64 96.",
+        heading="model",
+        at_least=1,
+    )
+    normalization: Literal["batch", "group", "none"] = option(
+        "batch",
+        "Of the convolutions: over the images of a batch, over groups of features of each image, "
+        "or none.",
+        heading="model",
+    )
     row_units: int = option(
-        0,
-        "Width of a bidirectional layer that reads each row of the image first, as for formulas "
-        "and lines of text; 0 is none.",
+        None,
+        "Width of a bidirectional layer that reads each row of the image first, as for lines of "
+        f"text; 0 is none. By default 0, for formulas {ROWS}.",
         heading="model",
         at_least=0,
     )
@@ -70,7 +106,7 @@ class Config(TextFiles, DecodingConfig, StackConfig, FitConfig):
         None,
         "Height and width that images are scaled to, with their proportions kept and the rest "
         f"filled with --background. By default {PHOTO[0]} {PHOTO[1]}, for the embedded scenes "
-        f"{SCENE[0]} {SCENE[1]}.",
+        f"{SCENE[0]} {SCENE[1]}, for formulas {FORMULA[0]} {FORMULA[1]}.",
         heading="data",
         at_least=16,
     )
@@ -108,12 +144,30 @@ class Config(TextFiles, DecodingConfig, StackConfig, FitConfig):
         if self.input_feeding and self.jit_compile:
             raise UserError("--jit-compile: XLA cannot compile the training with --input-feeding.")
 
+    @property
+    def formulas(self) -> bool:
+        """Whether the images are those of the embedded formulas."""
+        return (self.data.kind, self.data.name) == ("embedded", "formulas")
+
+    @property
+    def short(self) -> int | None:
+        """Up to how many tokens a formula is short: for these there is a metric of their own."""
+        return SHORT if self.formulas else None
+
     def presets(self) -> Mapping[str, Any]:
         embedded = self.data.kind == "embedded"
+        usual = FORMULA if self.formulas else SCENE
         return {
             **super().presets(),
             "level": "word",
-            "size": SCENE if embedded else PHOTO,
+            "size": usual if embedded else PHOTO,
+            "filters": (16, 32, 64, 96) if self.formulas else (32, 64, 128),
+            "attention": "dot" if self.formulas else "additive",
+            "row_units": ROWS if self.formulas else 0,
+            "units": 256 if self.formulas else 128,
+            "dropout": 0.0 if self.formulas else 0.2,
+            "epochs": 9 if self.formulas else 20,
+            "batch_size": 16 if self.formulas else 64,
             "colour": "grey" if embedded else "rgb",
         }
 

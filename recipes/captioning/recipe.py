@@ -2,25 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import keras
 import keras_tuner
 import numpy as np
-import tensorflow as tf
 from sklearn.neighbors import NearestNeighbors
 
 import zoo
 from recipes.captioning import data as captions
+from recipes.captioning.batches import Batches
 from recipes.captioning.data import PIECES, Data
 from recipes.captioning.example import Example
-from recipes.captioning.metrics import caption_metrics
+from recipes.captioning.formula_plots import match_by_length, readings
+from recipes.captioning.metrics import caption_metrics, exact_match_by_length
 from recipes.captioning.options import Config, Predict
 from recipes.captioning.plots import captioned, looks
 from recipes.captioning.serve import Captioner, CaptionPredictor, tokens_of
-from recipes.kit.data.batches import pad, steps
+from recipes.kit.data.batches import steps
 from recipes.kit.data.source import Source
 from recipes.kit.export import for_serving, save_saved_model
 from recipes.kit.fit import fit
@@ -43,6 +44,12 @@ _CHECKED = 500
 #: Images in the pictures.
 _SHOWN, _LOOKED_AT = 12, 4
 
+#: Tokens of the formulas in the picture of where each token looked.
+_READ = (10, 14, 20)
+
+#: Convolutions that halve height and width.
+_POOLED = 3
+
 _LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=-1)
 
 
@@ -58,6 +65,8 @@ def build(run: Run[Config, Data]) -> keras.Model:
         vocabulary_size=data.pieces.vocabulary.count,
         channels=3 if config.colour == "rgb" else 1,
         filters=config.filters,
+        pools=[(2, 2) if stage < _POOLED else (1, 1) for stage in range(len(config.filters))],
+        normalization=config.normalization,
         row_units=config.row_units,
         attention=config.attention,
         embedding_dim=config.embedding_dim,
@@ -72,7 +81,7 @@ def train(run: Run[Config, Data], model: keras.Model) -> History:
     config, data = run.config, run.data
     captioner = Captioner(model, data, config)
     count = steps(len(data.train), config.batch_size)
-    training, valid = _Batches(data.train, run), _Batches(data.valid, run)
+    training, valid = Batches(data.train, run), Batches(data.valid, run)
     checked = data.valid[:: -(-len(data.valid) // _CHECKED)]
     images = np.stack([example.image for example in checked])
     references = [example.captions for example in checked]
@@ -88,7 +97,7 @@ def train(run: Run[Config, Data], model: keras.Model) -> History:
 
     def validate() -> dict[str, float]:
         loss = trained.evaluate(valid.batches(None), verbose=0)
-        metrics = caption_metrics(captioner.captions(images), references)
+        metrics = caption_metrics(captioner.captions(images), references, config.short)
         return {"val_loss": loss, **{f"val_{name}": value for name, value in metrics.items()}}
 
     return fit(
@@ -99,46 +108,6 @@ def train(run: Run[Config, Data], model: keras.Model) -> History:
         loss=_LOSS,
         validate=validate,
     )
-
-
-class _Batches:
-    """Images and captions as the model takes them."""
-
-    def __init__(self, examples: Sequence[Example], run: Run[Config, Data]) -> None:
-        self._examples, self._config = examples, run.config
-        flat = [caption for example in examples for caption in example.captions]
-        ids = iter(run.data.pieces.encode_all(flat))
-        self._ids = [[next(ids) for _ in example.captions] for example in examples]
-
-    def batches(self, epoch: int | None) -> tf.data.Dataset:
-        """Batches `(inputs, targets)` in an order of an epoch; None is the order of the examples,
-        with the first caption of each."""
-        size = self._config.batch_size
-        end = np.array([BOUNDARY_ID], np.int32)
-
-        def generate() -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
-            order, drawn = np.arange(len(self._examples)), np.zeros(len(self._examples))
-            if epoch is not None:
-                generator = np.random.default_rng((self._config.seed, epoch))
-                order, drawn = generator.permutation(order), generator.random(len(order))
-            for start in range(0, len(order), size):
-                rows = order[start : start + size]
-                ids = [self._ids[row][int(drawn[row] * len(self._ids[row]))] for row in rows]
-                multiple = self._config.pad_multiple
-                images = np.stack([self._examples[row].image for row in rows])
-                inputs = {
-                    "image": images.astype("float32") / 255,
-                    "target": pad([np.concatenate([end, each]) for each in ids], 0, multiple),
-                }
-                yield inputs, pad([np.concatenate([each, end]) for each in ids], -1, multiple)
-
-        shape = self._examples[0].image.shape
-        tokens = tf.TensorSpec([None, None], tf.int32)
-        image = tf.TensorSpec([None, *shape], tf.float32)
-        signature = ({"image": image, "target": tokens}, tokens)
-        dataset = tf.data.Dataset.from_generator(generate, output_signature=signature)
-        count = steps(len(self._examples), size)
-        return dataset.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2)
 
 
 def baseline(run: Run[Config, Data]) -> Baseline:
@@ -153,7 +122,7 @@ def baseline(run: Run[Config, Data]) -> Baseline:
     answers = [train[row].captions[0] for row in rows]
     return Baseline(
         "the caption of the training image that is nearest pixel by pixel.",
-        caption_metrics(answers, [example.captions for example in test]),
+        caption_metrics(answers, [example.captions for example in test], run.config.short),
     )
 
 
@@ -202,7 +171,14 @@ def draw(run: Run[Config, Data], predictor: CaptionPredictor, answers: Mapping[s
     said = [answers["model"][index] for index in shown]
     truths = [example.captions for example in examples]
     captioned([example.image for example in examples], said, truths, folder / "captions.png")
+    if run.config.formulas:
+        references = [example.captions for example in test]
+        rows = exact_match_by_length(answers["model"], references)
+        match_by_length(rows, folder / "exact_match_by_length.png")
     if run.config.attention == "none":
+        return
+    if run.config.formulas:
+        _draw_readings(test, predictor, folder)
         return
     looked = [
         (example.image, tokens_of(row), row["attention"])
@@ -211,6 +187,29 @@ def draw(run: Run[Config, Data], predictor: CaptionPredictor, answers: Mapping[s
         )
     ]
     looks(looked, folder / "looks.png")
+
+
+def _draw_readings(test: Sequence[Example], predictor: CaptionPredictor, folder: Path) -> None:
+    """Where each token of some formulas looked: the first ones of certain lengths."""
+    by_length = {len(e.captions[0].split()): e for e in reversed(test)}
+    chosen = [by_length[length] for length in _READ if length in by_length]
+    rows = [
+        (e.image, e.captions[0], row["sentence"].decode(), tokens_of(row), row["attention"])
+        for e, row in zip(chosen, predictor.answers(chosen), strict=True)
+    ]
+    if rows:
+        readings(rows, folder / "looks.png")
+
+
+def tables(
+    run: Run[Config, Data], predictor: CaptionPredictor, answers: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """For formulas the exact match by length."""
+    if not run.config.formulas:
+        return {}
+    references = [example.captions for example in run.data.test]
+    rows = exact_match_by_length(answers["model"], references)
+    return {"exact_match_by_length.csv": rows}
 
 
 def space(hp: keras_tuner.HyperParameters, config: Config) -> Config:
@@ -238,5 +237,6 @@ RECIPE = Recipe(
     load_test=load_test,
     predicting=Predict,
     draw=draw,
+    tables=tables,
     space=space,
 )

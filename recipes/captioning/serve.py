@@ -176,7 +176,9 @@ class CaptionPredictor(Predictor[Sequence[Example]]):
         references = [example.captions for example in examples]
         answers, greedy = ([row["sentence"].decode() for row in self.answers(examples, signature)]
                            for signature in ("caption", "greedy"))  # fmt: skip
-        statistics = caption_statistics({"": answers, "greedy_": greedy}, references)
+        statistics = caption_statistics(
+            {"": answers, "greedy_": greedy}, references, self.config.short
+        )
         edits = statistics.terms["edits"]
 
         def row(index: int) -> dict[str, Any]:

@@ -208,6 +208,8 @@ def _metavar(hint: Any) -> str:
 
     >>> _metavar(tuple[int, int] | None)
     'INT INT'
+    >>> _metavar(tuple[int, ...] | None)
+    'INT ...'
     >>> _metavar(typing.Literal["a", "b"] | None)
     '{a,b}'
     >>> _metavar(typing.Literal[",", "."])
@@ -220,7 +222,7 @@ def _metavar(hint: Any) -> str:
         case typing.Literal:
             return "{" + (" " if "," in members else ",").join(map(str, members)) + "}"
         case origin if origin is tuple:
-            return " ".join(_metavar(each) for each in members)
+            return " ".join("..." if each is ... else _metavar(each) for each in members)
     return str(hint.__name__).upper()
 
 

@@ -23,8 +23,9 @@ UNKNOWN = "\u2047"
 # Blanks of every kind, line breaks and control characters.
 _BLANKS = r"[\pZ\p{Cc}]+"
 
-# A run of letters, marks and digits, or any other character alone, and the mark in front of it.
-_WORD = rf"{MARK}?(?:[\pL\pM\pN]+|[^{MARK}])"
+# A run of letters, marks and digits, a command of LaTeX, or any other character alone, and the mark
+# in front of it.
+_WORD = rf"{MARK}?(?:[\pL\pM\pN]+|\\[A-Za-z]+|[^{MARK}])"
 
 
 def split_words(texts: tf.Tensor) -> tf.RaggedTensor:

@@ -1,0 +1,59 @@
+"""Images and the ids of their captions, in batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import tensorflow as tf
+
+from recipes.captioning.data import Data
+from recipes.captioning.example import Example
+from recipes.captioning.options import Config
+from recipes.kit.data.batches import pad, steps
+from recipes.kit.recipe import Run
+from recipes.kit.vocabulary import BOUNDARY_ID
+
+
+class Batches:
+    """Images and captions as the model takes them."""
+
+    def __init__(self, examples: Sequence[Example], run: Run[Config, Data]) -> None:
+        self._examples, self._config = examples, run.config
+        flat = [caption for example in examples for caption in example.captions]
+        ids = iter(run.data.pieces.encode_all(flat))
+        self._ids = [[next(ids) for _ in example.captions] for example in examples]
+
+    def batches(self, epoch: int | None) -> tf.data.Dataset:
+        """Batches `(inputs, targets)` in an order of an epoch; None is the order of the examples,
+        with the first caption of each.
+
+        Short and long captions are mixed: together they would have images alike, and batch
+        normalization other statistics in training than in use.
+        """
+        size = self._config.batch_size
+        end = np.array([BOUNDARY_ID], np.int32)
+
+        def generate() -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
+            order, drawn = np.arange(len(self._examples)), np.zeros(len(self._examples))
+            if epoch is not None:
+                generator = np.random.default_rng((self._config.seed, epoch))
+                order, drawn = generator.permutation(order), generator.random(len(order))
+            for start in range(0, len(order), size):
+                rows = order[start : start + size]
+                ids = [self._ids[row][int(drawn[row] * len(self._ids[row]))] for row in rows]
+                multiple = self._config.pad_multiple
+                images = np.stack([self._examples[row].image for row in rows])
+                inputs = {
+                    "image": images.astype("float32") / 255,
+                    "target": pad([np.concatenate([end, each]) for each in ids], 0, multiple),
+                }
+                yield inputs, pad([np.concatenate([each, end]) for each in ids], -1, multiple)
+
+        shape = self._examples[0].image.shape
+        tokens = tf.TensorSpec([None, None], tf.int32)
+        image = tf.TensorSpec([None, *shape], tf.float32)
+        signature = ({"image": image, "target": tokens}, tokens)
+        dataset = tf.data.Dataset.from_generator(generate, output_signature=signature)
+        count = steps(len(self._examples), size)
+        return dataset.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2)

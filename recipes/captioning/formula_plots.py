@@ -1,0 +1,105 @@
+"""Pictures of what was read from formulas: by their length, and where each token looked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from recipes.captioning.grammar import compact
+from recipes.kit.colours import COLOURS, QUIET, WRONG
+from recipes.kit.plots import dressed, fonts, save
+
+#: Panels in a row, and the width of one in inches.
+_COLUMNS, _WIDTH = 6, 1.9
+
+#: Nothing where a token does not look, else colour behind the ink.
+_GLOW = LinearSegmentedColormap.from_list("glow", ["#FFFFFF", COLOURS[1]])
+
+
+@dressed
+def match_by_length(rows: Sequence[Mapping[str, float]], path: Path) -> None:
+    """How often short and long formulas are read without a mistake.
+
+    Args:
+        rows: Those of `exact_match_by_length`.
+        path: PNG to write.
+    """
+    lengths, counts, matches = (
+        [row[name] for row in rows] for name in ("tokens", "images", "exact_match")
+    )
+    figure = Figure(figsize=(6.4, 3.8), layout="constrained")
+    scores = figure.subplots()
+    numbers = scores.twinx()
+    numbers.bar(lengths, counts, 0.9, color="0.9", zorder=0)
+    numbers.set_ylabel("formulas", color=QUIET)
+    numbers.tick_params(colors=QUIET, length=0)
+    numbers.set_ylim(0, 3 * max(counts))
+    numbers.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    scores.plot(lengths, matches, "o-", color=COLOURS[0], ms=4)
+    scores.set(xlabel="tokens of the formula", ylabel="exact match", ylim=(0, 1.03))
+    scores.xaxis.set_major_locator(MaxNLocator(integer=True))
+    scores.set_zorder(numbers.get_zorder() + 1)  # the line before the bars
+    scores.patch.set_visible(False)
+    save(figure, path)
+
+
+@dressed
+def readings(
+    formulas: Sequence[tuple[np.ndarray, str, str, Sequence[str], np.ndarray]], path: Path
+) -> None:
+    """Where each token looked, on a panel for each; the first has the whole formula.
+
+    Args:
+        formulas: For each its picture (height, width, 1), its LaTeX, the answer, the tokens of the
+            answer ("" is the end) and their weights (tokens, rows, columns).
+        path: PNG to write.
+    """
+    shown = [-(-(1 + len(tokens)) // _COLUMNS) for *_, tokens, _ in formulas]
+    height, width = formulas[0][0].shape[:2]
+    right = min(width, max(_right_end(image) for image, *_ in formulas))
+    size = (_COLUMNS * _WIDTH, sum(shown) * (_WIDTH * height / right + 0.42) + 0.1)
+    figure = Figure(figsize=size, layout="constrained")
+    grid = figure.subplots(sum(shown), _COLUMNS, squeeze=False)
+    for axes in grid.flat:
+        axes.set_axis_off()
+    rows = np.split(grid, np.cumsum(shown)[:-1])
+    for panels, (image, truth, answer, tokens, weights) in zip(rows, formulas, strict=True):
+        first, *others = panels.flat
+        first.imshow(image[:, :right, 0], cmap="gray", vmin=0, vmax=255)
+        first.set_title(
+            "✓ read as" if answer == truth else f"✗ true: {compact(truth)}",
+            fontsize=9,
+            color="black" if answer == truth else WRONG,
+            family=fonts(),
+        )
+        for axes, token, weight in zip(others, tokens, weights, strict=False):
+            ink = 1 - image[:, :right, 0] / 255
+            glow = _GLOW(_enlarged(weight, height, width)[:, :right])[..., :3]
+            axes.imshow(glow * (1 - ink[..., None]))
+            axes.set_title(
+                token or "end",
+                fontsize=10,
+                color="black" if token else QUIET,
+                style="normal" if token else "italic",
+                family="DejaVu Sans Mono" if token else fonts(),
+            )
+    save(figure, path)
+
+
+def _right_end(image: np.ndarray) -> int:
+    """The columns of a picture up to the last with ink, and a few more."""
+    return int(np.flatnonzero((image < 255).any(axis=(0, 2)))[-1]) + 8
+
+
+def _enlarged(weight: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Weights (rows, columns) as a share of the largest, at each pixel."""
+    from scipy.ndimage import zoom
+
+    scale = height / weight.shape[0], width / weight.shape[1]
+    large = zoom(weight.astype(float), scale, order=1, grid_mode=True, mode="nearest")
+    return np.clip(large / max(float(large.max()), 1e-9), 0, 1)

@@ -1,0 +1,100 @@
+r"""Pictures of formulas, drawn by matplotlib's mathtext without a figure or a window."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from recipes.captioning.grammar import compact
+from recipes.captioning.options import FORMULA
+
+if TYPE_CHECKING:
+    from matplotlib.mathtext import MathTextParser
+
+#: Names of mathtext's fonts: Computer Modern, as in papers, and one like Times.
+FONTS = ("cm", "stix")
+
+#: Heights of the letter M, in pixels; scripts are 0.7 of that.
+SIZES = (12, 14, 16)
+
+#: Height and width of a picture.
+CANVAS = FORMULA
+
+#: Free pixels around the formula on each side, at least.
+_MARGIN = 2
+
+#: Pixels by which it is moved at most, down and to the right.
+_MOVED = 3
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a formula is drawn.
+
+    Attributes:
+        font: Of `FONTS`.
+        size: Of `SIZES`.
+        down: Pixels that it is moved down, from the middle.
+        right: Pixels that it is moved to the right, from the left edge.
+    """
+
+    font: str
+    size: float
+    down: int = 0
+    right: int = 0
+
+    @classmethod
+    def draw(cls, rng: np.random.Generator) -> Style:
+        """One of the styles."""
+        down, right = rng.integers(-_MOVED, _MOVED, endpoint=True), rng.integers(0, 2 * _MOVED)
+        return cls(str(rng.choice(FONTS)), int(rng.choice(SIZES)), int(down), int(right))
+
+
+def picture(formula: str, style: Style, canvas: tuple[int, int] = CANVAS) -> np.ndarray | None:
+    r"""A formula in black on white.
+
+    Fractions are drawn in full size, as LaTeX does on a line of their own.
+
+    Args:
+        formula: Its LaTeX.
+        style: Font, size and place.
+        canvas: Height and width.
+
+    Returns:
+        Bytes (height, width); None if the formula is too large for the canvas.
+
+    Raises:
+        ValueError: If mathtext cannot read the formula.
+    """
+    from matplotlib.font_manager import FontProperties
+
+    font = FontProperties(size=style.size, math_fontfamily=style.font)
+    displayed = compact(formula).replace(r"\frac", r"\dfrac")
+    drawn = np.asarray(_parser().parse(f"${displayed}$", dpi=72, prop=font).image)
+    rows, columns = np.flatnonzero(drawn.any(axis=1)), np.flatnonzero(drawn.any(axis=0))
+    ink = drawn[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    height, width = ink.shape
+    free = canvas[0] - height, canvas[1] - width
+    if min(free) < 2 * _MARGIN:
+        return None
+    top = int(np.clip(free[0] // 2 + style.down, _MARGIN, free[0] - _MARGIN))
+    left = int(np.clip(_MARGIN + style.right, _MARGIN, free[1] - _MARGIN))
+    whole = np.full(canvas, 255, dtype="uint8")
+    whole[top : top + height, left : left + width] = 255 - ink
+    return whole
+
+
+def pictures(formulas: Sequence[str], styles: Sequence[Style]) -> list[np.ndarray | None]:
+    """The picture of each formula, see `picture`."""
+    return [picture(*pair) for pair in zip(formulas, styles, strict=True)]
+
+
+@cache
+def _parser() -> MathTextParser:
+    from matplotlib.mathtext import MathTextParser
+
+    return MathTextParser("agg")
