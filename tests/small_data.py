@@ -63,3 +63,16 @@ def pieces(folder: Path) -> Path:
     rolls = {part: [piece() for _ in range(count)] for part, count in parts.items()}
     (folder / "pieces.json").write_text(json.dumps(rolls))
     return folder / "pieces.json"
+
+
+def motions(folder: Path) -> Path:
+    """Columns of light that move to the right, or to the left, and end at different times."""
+    folder.mkdir()
+    clips = np.zeros((40, 6, 8, 8), "uint8")
+    for row, clip in enumerate(clips):
+        for step in range(6):
+            clip[step, :, (row + step) % 8 if row % 2 else (row - step) % 8] = 200 + row
+    labels = np.array(["left", "right"])[np.arange(40) % 2]
+    lengths = 3 + np.arange(40) % 4
+    np.savez(folder / "motions.npz", clips=clips, labels=labels, lengths=lengths)
+    return folder / "motions.npz"

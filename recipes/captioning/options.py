@@ -32,7 +32,7 @@ class Config(TextFiles, DecodingConfig, StackConfig, FitConfig):
     epochs: int = option(
         None,
         "Maximum number of passes over the training data; more with little data. By default 20, "
-        "for formulas 9.",
+        "for formulas 10.",
         heading="training",
         at_least=1,
     )
@@ -166,7 +166,7 @@ class Config(TextFiles, DecodingConfig, StackConfig, FitConfig):
             "row_units": ROWS if self.formulas else 0,
             "units": 256 if self.formulas else 128,
             "dropout": 0.0 if self.formulas else 0.2,
-            "epochs": 9 if self.formulas else 20,
+            "epochs": 10 if self.formulas else 20,
             "batch_size": 16 if self.formulas else 64,
             "colour": "grey" if embedded else "rgb",
         }

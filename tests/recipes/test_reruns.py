@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
-from small_data import clips, pairs, pieces, prose, sentences, texts
+from small_data import clips, motions, pairs, pieces, prose, sentences, texts
 
 from recipes.kit.cli import main
 from recipes.kit.earlier import check_kept
@@ -25,6 +25,11 @@ from recipes.kit.recipe import Run
 #: For each recipe what makes its files, where it has no small data of its own, and its options:
 #: small ones, and those that draw random numbers.
 RUNS: dict[str, tuple[Callable[[Path], Path] | None, str]] = {
+    "captioning": (
+        None,
+        "--limit 40 --units 4 --embedding-dim 4 --filters 4 4 --dropout 0.2 "
+        "--scheduled-sampling 0.5",
+    ),
     "chaos": (None, "--units 20 --train-steps 200 --held-out 120 --run-steps 20 --horizon 5"),
     "forecasting": (
         None,
@@ -49,6 +54,7 @@ RUNS: dict[str, tuple[Callable[[Path], Path] | None, str]] = {
     ),
     "speech": (clips, "--units 4 --num-mels 8 --dropout 0.2 --time-reduction 1"),
     "translation": (pairs, "--units 4 --level word --attention none --scheduled-sampling 0.5"),
+    "video": (motions, "--units 4 --filters 2 --stages 2 --frame-dim 4 --dropout 0.2"),
 }
 
 
