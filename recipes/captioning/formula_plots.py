@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
@@ -12,10 +13,14 @@ from matplotlib.ticker import MaxNLocator
 
 from recipes.captioning.grammar import compact
 from recipes.kit.colours import COLOURS, QUIET, WRONG
+from recipes.kit.pieces import MARK
 from recipes.kit.plots import dressed, fonts, save
 
 #: Panels in a row, and the width of one in inches.
 _COLUMNS, _WIDTH = 6, 1.9
+
+#: Height of the line above the panels of a formula, in inches.
+_HEADING = 0.4
 
 #: Nothing where a token does not look, else colour behind the ink.
 _GLOW = LinearSegmentedColormap.from_list("glow", ["#FFFFFF", COLOURS[1]])
@@ -52,43 +57,52 @@ def match_by_length(rows: Sequence[Mapping[str, float]], path: Path) -> None:
 def readings(
     formulas: Sequence[tuple[np.ndarray, str, str, Sequence[str], np.ndarray]], path: Path
 ) -> None:
-    """Where each token looked, on a panel for each; the first has the whole formula.
+    """Where each token looked, on a panel for each, below the formula that was read.
 
     Args:
         formulas: For each its picture (height, width, 1), its LaTeX, the answer, the tokens of the
             answer ("" is the end) and their weights (tokens, rows, columns).
         path: PNG to write.
     """
-    shown = [-(-(1 + len(tokens)) // _COLUMNS) for *_, tokens, _ in formulas]
+    shown = [-(-len(tokens) // _COLUMNS) for *_, tokens, _ in formulas]
     height, width = formulas[0][0].shape[:2]
     right = min(width, max(_right_end(image) for image, *_ in formulas))
-    size = (_COLUMNS * _WIDTH, sum(shown) * (_WIDTH * height / right + 0.42) + 0.1)
-    figure = Figure(figsize=size, layout="constrained")
-    grid = figure.subplots(sum(shown), _COLUMNS, squeeze=False)
-    for axes in grid.flat:
-        axes.set_axis_off()
-    rows = np.split(grid, np.cumsum(shown)[:-1])
-    for panels, (image, truth, answer, tokens, weights) in zip(rows, formulas, strict=True):
-        first, *others = panels.flat
-        first.imshow(image[:, :right, 0], cmap="gray", vmin=0, vmax=255)
-        first.set_title(
-            "✓ read as" if answer == truth else f"✗ true: {compact(truth)}",
-            fontsize=9,
-            color="black" if answer == truth else WRONG,
-            family=fonts(),
-        )
-        for axes, token, weight in zip(others, tokens, weights, strict=False):
+    heights = [_HEADING + rows * (_WIDTH * height / right + 0.36) for rows in shown]
+    figure = Figure(figsize=(_COLUMNS * _WIDTH, sum(heights)), layout="constrained")
+    parts = np.ravel(figure.subfigures(len(formulas), 1, height_ratios=heights))
+    for part, rows, (image, truth, answer, tokens, weights) in zip(
+        parts, shown, formulas, strict=True
+    ):
+        _heading(part, truth, answer)
+        panels = np.ravel(part.subplots(rows, _COLUMNS, squeeze=False))
+        for axes in panels:
+            axes.set_axis_off()
+        for axes, token, weight in zip(panels, tokens, weights, strict=False):
             ink = 1 - image[:, :right, 0] / 255
             glow = _GLOW(_enlarged(weight, height, width)[:, :right])[..., :3]
             axes.imshow(glow * (1 - ink[..., None]))
             axes.set_title(
-                token or "end",
+                token.replace(MARK, "") or "end",
                 fontsize=10,
                 color="black" if token else QUIET,
                 style="normal" if token else "italic",
                 family="DejaVu Sans Mono" if token else fonts(),
             )
     save(figure, path)
+
+
+def _heading(part: Any, truth: str, answer: str) -> None:
+    """What was read, and where that is wrong, what is right."""
+    good = answer == truth
+    said = f"✓ {compact(answer)}" if good else f"✗ {compact(answer)}      true: {compact(truth)}"
+    part.suptitle(
+        said.replace("$", r"\$"),
+        x=0.01,
+        horizontalalignment="left",
+        fontsize=11,
+        color="black" if good else WRONG,
+        family="DejaVu Sans Mono",
+    )
 
 
 def _right_end(image: np.ndarray) -> int:

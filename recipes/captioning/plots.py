@@ -14,6 +14,9 @@ from recipes.kit.colours import QUIET, WRONG
 from recipes.kit.pieces import MARK
 from recipes.kit.plots import dressed, fonts, save
 
+#: Characters in a line above an image.
+_WIDE = 30
+
 
 @dressed
 def captioned(
@@ -25,20 +28,22 @@ def captioned(
     """Images with their captions; a wrong one is marked, with a true one below."""
     columns = min(4, len(images))
     rows = -(-len(images) // columns)
-    figure = Figure(figsize=(3 * columns, 3.1 * rows), layout="constrained")
+    right = [answer in truth for answer, truth in zip(answers, truths, strict=True)]
+    titles = [
+        fill(f"{'✓' if good else '✗'} {answer or '(nothing)'}", _WIDE)
+        + ("" if good else "\n" + fill(f"true: {truth[0]}", _WIDE))
+        for answer, truth, good in zip(answers, truths, right, strict=True)
+    ]
+    lines = max(title.count("\n") for title in titles) + 1
+    shape = max(image.shape[0] / image.shape[1] for image in images)
+    size = (3 * columns, rows * (3 * shape + 0.18 * lines + 0.2))
+    figure = Figure(figsize=size, layout="constrained")
     every = np.ravel(figure.subplots(rows, columns, squeeze=False))
     for axes in every:
         axes.set_axis_off()
-    for axes, image, answer, truth in zip(every, images, answers, truths, strict=False):
+    for axes, image, title, good in zip(every, images, titles, right, strict=False):
         _show(axes, image)
-        right = answer in truth
-        said = fill(answer or "(nothing)", 26)
-        axes.set_title(
-            f"✓ {said}" if right else f"✗ {said}\ntrue: {fill(truth[0], 26)}",
-            fontsize=10,
-            color="black" if right else WRONG,
-            family=fonts(),
-        )
+        axes.set_title(title, fontsize=10, color="black" if good else WRONG, family=fonts())
     save(figure, path)
 
 
