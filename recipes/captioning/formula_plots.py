@@ -69,7 +69,7 @@ def readings(
     right = min(width, max(_right_end(image) for image, *_ in formulas))
     heights = [_HEADING + rows * (_WIDTH * height / right + 0.36) for rows in shown]
     figure = Figure(figsize=(_COLUMNS * _WIDTH, sum(heights)), layout="constrained")
-    parts = np.ravel(figure.subfigures(len(formulas), 1, height_ratios=heights))
+    parts = figure.subfigures(len(formulas), 1, height_ratios=heights, squeeze=False)[:, 0]
     for part, rows, (image, truth, answer, tokens, weights) in zip(
         parts, shown, formulas, strict=True
     ):
