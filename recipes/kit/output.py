@@ -228,9 +228,12 @@ def write_rows(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
         writer.writerows(rows)
 
 
-def write_table(path: Path, content: Sequence[Mapping[str, Any]] | str) -> None:
-    """Write rows as CSV, or a text as it is."""
-    if isinstance(content, str):
+def write_table(path: Path, content: Sequence[Mapping[str, Any]] | str | bytes) -> None:
+    """Write rows as CSV, or a text or bytes as they are."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif isinstance(content, str):
         path.write_text(content, encoding="utf-8")
     else:
         write_rows(path, content)

@@ -201,7 +201,7 @@ def _nothing_to_compare(run: Run[Any, Any], model: keras.Model, history: History
 
 def _no_tables(
     run: Run[Any, Any], predictor: Predictor[Any], answers: Mapping[str, Any]
-) -> Mapping[str, Rows | str]:
+) -> Mapping[str, Rows | str | bytes]:
     return {}
 
 
@@ -229,7 +229,8 @@ class Recipe(Generic[C, D, E]):
         predicting: Options of `predict`.
         compare: Trains other models beside the one of the run, where the config asks for it;
             that one and its history are given.
-        tables: Tables and texts to leave in the folder, by file name; rows become CSV.
+        tables: Tables, texts and other files to leave in the folder, by their names in it; rows
+            become CSV.
     """
 
     config: type[C]
@@ -247,4 +248,6 @@ class Recipe(Generic[C, D, E]):
     amount: Callable[[D, C], Amount | None] = amount_of_train
     predicting: type[Group] = NoOptions
     compare: Callable[[Run[C, D], keras.Model, History], Comparison] = _nothing_to_compare
-    tables: Callable[[Run[C, D], Any, Mapping[str, Any]], Mapping[str, Rows | str]] = _no_tables
+    tables: Callable[[Run[C, D], Any, Mapping[str, Any]], Mapping[str, Rows | str | bytes]] = (
+        _no_tables
+    )

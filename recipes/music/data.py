@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from recipes.kit.data.facts import Fact, counted
+from recipes.kit.data.facts import Fact, counted, how_many
 from recipes.kit.data.readers import Readers, Splits
 from recipes.kit.data.source import SPLITS, Source
 from recipes.kit.objective import Objective
@@ -96,9 +96,10 @@ def _facts(parts: dict[str, Sequence[Piece]], config: Config) -> list[Fact]:
     known = {piece.shape for piece in parts["train"]}
     for split in ("valid", "test"):
         if again := sum(piece.shape in known for piece in parts[split]):
-            facts.append(Fact("duplicates", f"{again:,} {split} pieces are in train, in some key"))
+            again_in_train = f"{how_many(again, f'{split} pieces')} also in train, in some key"
+            facts.append(Fact("duplicates", again_in_train))
     if long := sum(length > config.passage for length in lengths):
-        cut = f"{long:,} training pieces are cut to {config.passage:,} frames at most"
+        cut = f"{how_many(long, 'training pieces')} cut to {config.passage:,} frames at most"
         facts.append(Fact("passages", cut))
     return facts
 

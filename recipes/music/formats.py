@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from recipes.kit.data.arrays import DAMAGED, read_arrays
-from recipes.kit.data.facts import Fact, files_fact
-from recipes.kit.data.files import is_hidden, read_text, suffix_of
+from recipes.kit.data.facts import Fact, files_fact, how_many, listed
+from recipes.kit.data.files import data_files, is_hidden, read_text, suffix_of
 from recipes.kit.data.left_out import LeftOut
 from recipes.kit.data.readers import Found
 from recipes.kit.data.reading import Files
@@ -54,7 +54,7 @@ def read_files(source: Source, step: float, reading: Files) -> Found[Piece]:
         found = _by_part(source)
     left_out, tally = LeftOut("MIDI files", reading), midi.Tally()
     parts: Parts = {}
-    outside = 0
+    outside = silent = single = 0
     for split, paths in found.items():
         for path in paths:
             try:
@@ -65,7 +65,11 @@ def read_files(source: Source, step: float, reading: Files) -> Found[Piece]:
                 left_out.add(error)
                 continue
             outside += more
-            for part, pieces in read.items():
+            for part, every in read.items():
+                pieces = [piece for piece in every if len(piece) > 1 and piece.roll.any()]
+                soundless = sum(not piece.roll.any() for piece in every)
+                silent += soundless
+                single += len(every) - len(pieces) - soundless
                 parts.setdefault(split if source.parts else part or split, []).extend(pieces)
     left_out.check(sum(map(len, parts.values())))
     counts = {split: len(pieces) for split, pieces in parts.items()}
@@ -73,10 +77,18 @@ def read_files(source: Source, step: float, reading: Files) -> Found[Piece]:
         split: [path.name for path in found.get(split, next(iter(found.values())))]
         for split in counts
     }
-    facts = [files_fact(names, counts), *_midi_facts(tally, outside), *left_out.facts()]
+    left = {
+        "drum notes (channel 10)": tally.drums,
+        "notes outside the 88 keys": tally.outside + outside,
+        "notes between two frames (a finer --step keeps them)": tally.between,
+        "pieces without notes": silent,
+        "pieces of a single frame": single,
+    }
+    facts = [files_fact(names, counts), *_read_facts(source, tally, left), *left_out.facts()]
     parts = {split: pieces for split, pieces in parts.items() if pieces}
     if not parts:
-        raise UserError(f"{source}: expected music, found no note in it.")
+        why = "; ".join(how_many(count, what) for what, count in left.items() if count)
+        raise UserError(f"{source}: expected music of two frames at least, found {why or 'none'}.")
     return Found(parts, tuple(facts))
 
 
@@ -137,20 +149,17 @@ def _midi_files(folder: Path) -> list[Path]:
     ]
 
 
-def _midi_facts(tally: midi.Tally, outside: int) -> list[Fact]:
+def _read_facts(source: Source, tally: midi.Tally, left: Mapping[str, int]) -> list[Fact]:
     facts = []
     if tally.files:
         facts.append(
             Fact("MIDI", "keys that sound at the beginning of a frame; pedals are ignored")
         )
-    left = {
-        "drum notes (channel 10)": tally.drums,
-        "notes outside the 88 keys": tally.outside + outside,
-        "notes between two frames (a finer --step keeps them)": tally.between,
-        "files without notes": tally.empty,
-    }
+        folders = [path for path in source.paths if path.is_dir()]
+        if rolls := [file.name for folder in folders for file in data_files(folder, _ROLLS)]:
+            facts.append(Fact("left aside", f"{listed(rolls, 5)} (beside MIDI files)"))
     if any(left.values()):
-        text = "; ".join(f"{count:,} {what}" for what, count in left.items() if count)
+        text = "; ".join(how_many(count, what) for what, count in left.items() if count)
         facts.append(Fact("not in it", text))
     return facts
 
@@ -217,8 +226,7 @@ def _json(path: Path) -> tuple[dict[str, list[Piece]], int]:
         for index, chords in enumerate(pieces):
             roll, more = _of_chords(path, f"{where}piece {index}", chords)
             outside += more
-            if len(roll):
-                read.append(Piece(f"{name or path.stem}:{index}", roll))
+            read.append(Piece(f"{name or path.stem}:{index}", roll))
         result.setdefault(_part(name, path) or "", []).extend(read)
     return result, outside
 
@@ -228,9 +236,12 @@ def _of_chords(path: Path, where: str, chords: Any) -> tuple[np.ndarray, int]:
         raise DataError(path, f"{where}: expected a list of chords, found {_kind(chords)}")
     roll, outside = np.zeros((len(chords), KEYS), "uint8"), 0
     for frame, chord in enumerate(chords):
+        expected = "expected a list of MIDI numbers"
         if not isinstance(chord, list):
-            expected = "expected a list of MIDI numbers"
             raise DataError(path, f"{where}, frame {frame}: {expected}, found {_kind(chord)}")
+        if len(chord) in (KEYS, 128) and all(value in (0, 1) for value in chord):
+            zeros = f"{len(chord)} zeros and ones; piano rolls are read from .npz"
+            raise DataError(path, f"{where}, frame {frame}: {expected}, found {zeros}")
         for number in chord:
             if number is None or number in _REST or number != number:
                 continue
@@ -255,9 +266,8 @@ def _pieces(
             where = name if len(rolls) == 1 else f"{name} {index}"
             roll, more = _checked(path, where, np.asarray(array))
             outside += more
-            if len(roll):
-                title = f"{name}:{index}" if len(rolls) > 1 else name or path.stem
-                result.setdefault(parts[name] or "", []).append(Piece(title, roll))
+            title = f"{name}:{index}" if len(rolls) > 1 else name or path.stem
+            result.setdefault(parts[name] or "", []).append(Piece(title, roll))
     return result, outside
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,23 +22,29 @@ SUFFIXES = (".mid", ".midi")
 #: The channel of drums, whose notes are no pitches.
 _DRUMS = 9
 
+#: Key signatures, of which nothing here depends: mido refuses files that have a wrong one.
+_KEY_SIGNATURE = re.compile(rb"\xff\x59\x02..", re.DOTALL)
+
+#: Most frames of a piece: a damaged time may say that it lasts for years.
+LONGEST = 100_000
+
 #: Ticks of a quarter note in files that are written, and how hard their keys are struck.
 _TICKS, _VELOCITY = 480, 80
 
 
 @dataclass
 class Tally:
-    """What was left out of MIDI files."""
+    """What was read of MIDI files, and what was left out of them."""
 
     drums: int = 0
     outside: int = 0
     between: int = 0
-    empty: int = 0
     files: int = 0
 
 
 def read_midi(path: Path, step: float, tally: Tally) -> list[Piece]:
-    """The pieces of a file: one, or in format 2 one for each track; those without notes left out.
+    """The pieces of a file: one, or in format 2 one for each track; without frames where there is
+    no note.
 
     Args:
         path: The file.
@@ -45,7 +52,7 @@ def read_midi(path: Path, step: float, tally: Tally) -> list[Piece]:
         tally: To count in what was left out.
 
     Raises:
-        DataError: If it is broken, or its time is not in beats.
+        DataError: If it is broken, too long, or its time is not in beats.
     """
     tally.files += 1
     file = _opened(path)
@@ -57,19 +64,24 @@ def read_midi(path: Path, step: float, tally: Tally) -> list[Piece]:
         notes: list[Note] = []
         for track in group:
             notes += _notes(track, file.ticks_per_beat, tally)
+        if (length := max((note.end for note in notes), default=0)) > LONGEST * step:
+            raise DataError(
+                path,
+                f"lasts {length:,.0f} quarter notes; expected at most {LONGEST * step:,.0f} "
+                f"({LONGEST:,} frames)",
+            )
         roll, outside, between = draw_notes(notes, step)
         tally.outside += outside
         tally.between += between
         name = path.stem if len(tracks) == 1 else f"{path.stem}:{index + 1}"
-        if len(roll):
-            pieces.append(Piece(name, roll))
-    tally.empty += not pieces
+        pieces.append(Piece(name, roll))
     return pieces
 
 
 def _opened(path: Path) -> Any:
     try:
-        return mido.MidiFile(file=io.BytesIO(path.read_bytes()))
+        content = _KEY_SIGNATURE.sub(b"\xff\x59\x02\0\0", path.read_bytes())
+        return mido.MidiFile(file=io.BytesIO(content))
     except OSError as error:
         reason = error.strerror or str(error)
     except (EOFError, ValueError, LookupError, TypeError) as error:
@@ -100,12 +112,11 @@ def _notes(track: Iterable[Any], ticks: int, tally: Tally) -> list[Note]:
     return notes
 
 
-def write_midi(roll: np.ndarray, path: Path, *, step: float, tempo: float) -> None:
-    """Write a roll as a MIDI file of format 0: keys that sound on are held.
+def encode_midi(roll: np.ndarray, *, step: float, tempo: float) -> bytes:
+    """A roll as a MIDI file of format 0: keys that sound on are held.
 
     Args:
         roll: (frames, keys).
-        path: File to write.
         step: Length of a frame in quarter notes.
         tempo: Quarter notes a minute.
     """
@@ -124,4 +135,6 @@ def write_midi(roll: np.ndarray, path: Path, *, step: float, tempo: float) -> No
         now = tick
     end = round(len(roll) * step * _TICKS)
     track.append(mido.MetaMessage("end_of_track", time=end - now))
-    file.save(str(path))
+    written = io.BytesIO()
+    file.save(file=written)
+    return written.getvalue()

@@ -115,9 +115,10 @@ def export(run: Run[Config, Data], model: keras.Model) -> None:
     Signatures: `score(notes, lengths)`, also `serving_default`: `nats` (batch,), `nats_per_frame`
     (batch, frames), 0 beyond the end of a piece, and `probabilities` of the keys, in a chain given
     the true lower ones; `generate(notes, lengths, frames, temperature, seed)`: the `notes` that
-    follow, where lengths may be 0; `step(notes, temperature, seed, state_0, ...)`: reads a frame
-    (silence at the start of a piece, with states of zeros), and gives the `notes` of the next one,
-    drawn, and the states. The same seed gives the same notes.
+    follow, where lengths may be 0; `step(notes, previous, temperature, seed, state_0, ...)`, frame by
+    frame: the `nats` of a frame, given the one before it and the states before that one (zeros at
+    the start of a piece), the `notes` of the next one, drawn, and the states to give with that. The
+    same seed gives the same notes.
     """
     composer = Composer(for_serving(model))
     save_saved_model(composer.endpoints, composer.resources, run.folder / SAVED_MODEL)
@@ -136,16 +137,9 @@ def load_test(source: Source, predictor: MusicPredictor) -> Sequence[Piece]:
 
 
 def draw(run: Run[Config, Data], predictor: MusicPredictor, answers: Mapping[str, Any]) -> None:
-    """Write pieces, each begun with the first chords of a test piece, as MIDI, sound and one
-    picture; draw a test piece with the probabilities of its keys."""
+    """Draw the samples, and a test piece with the probabilities of its keys."""
     folder, step = run.folder / PLOTS, QUARTERS[run.config.step]
-    starts = [piece.roll[:_GIVEN] for piece in run.data.test[: run.config.samples]]
-    wholes = []
-    for index, start in enumerate(starts):
-        roll = predictor.generate(start, Predict(frames=_FRAMES, seed=index))
-        stem = run.folder / "samples" / f"piece_{index + 1}"
-        predictor.write(start, roll, stem, _TEMPO, picture=False)
-        wholes.append(np.concatenate([start, roll]))
+    starts, wholes = _samples(run, predictor)
     titles = [f"piece {index + 1}" for index in range(len(wholes))]
     plots.pieces_picture(wholes, [*map(len, starts)], step, folder / "generated.png", titles)
     piece, scored = run.data.test[0], answers["model"][0]
@@ -162,8 +156,27 @@ def draw(run: Run[Config, Data], predictor: MusicPredictor, answers: Mapping[str
 def tables(
     run: Run[Config, Data], predictor: MusicPredictor, answers: Mapping[str, Any]
 ) -> Mapping[str, Any]:
-    """How much the music is like that of the training, beside that of the test part."""
-    return {"likeness.csv": answers["likeness"]}
+    """How much the music is like that of the training, beside that of the test part; the samples,
+    as MIDI and sound."""
+    files = {
+        f"samples/piece_{index + 1}{suffix}": content
+        for index, roll in enumerate(_samples(run, predictor)[1])
+        for suffix, content in predictor.encoded(roll, _TEMPO).items()
+    }
+    return {"likeness.csv": answers["likeness"], **files}
+
+
+def _samples(
+    run: Run[Config, Data], predictor: MusicPredictor
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """The first chords of some test pieces, and the pieces that the model makes of them."""
+    test = run.data.test
+    starts = [test[index % len(test)].roll[:_GIVEN] for index in range(run.config.samples)]
+    wholes = [
+        np.concatenate([start, predictor.generate(start, Predict(frames=_FRAMES, seed=index))])
+        for index, start in enumerate(starts)
+    ]
+    return starts, wholes
 
 
 def space(hp: keras_tuner.HyperParameters, config: Config) -> Config:

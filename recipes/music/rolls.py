@@ -98,7 +98,7 @@ def parse_chord(text: str) -> np.ndarray:
 
 
 def _number(word: str) -> int:
-    if word.isdigit():
+    if word.isdecimal():
         return int(word)
     if match := _NAME.fullmatch(word):
         letter, signs, octave = match.groups()

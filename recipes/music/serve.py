@@ -21,14 +21,18 @@ from recipes.kit.recipe import Field, Predictor
 from recipes.kit.serving import Arrays, Served, answer_each, by_length
 from recipes.music.formats import SUFFIXES, read_music
 from recipes.music.metrics import music_statistics
-from recipes.music.midi import Tally, write_midi
+from recipes.music.midi import Tally, encode_midi
 from recipes.music.options import QUARTERS, Config, Predict
 from recipes.music.plots import piece_picture
 from recipes.music.rolls import LOWEST, Piece, chord_name, parse_chord
-from recipes.music.sound import write_wav
+from recipes.music.sound import encode_wav
 
-#: Frames that are scored at once, padding included.
-_FRAMES = 4096
+#: Frames that are scored at once, padding included, and those of one piece: memory is bounded
+#: however long it is.
+_FRAMES, _PASSAGE = 4096, 1024
+
+#: Longest sound that is written, in seconds.
+_SOUND = 3600
 
 
 class Composer:
@@ -61,21 +65,38 @@ class Composer:
         frames = tf.TensorSpec([], tf.int32, name="frames")
         temperature = tf.TensorSpec([], tf.float32, name="temperature")
         seed = tf.TensorSpec([], tf.int32, name="seed")
-        frame = tf.TensorSpec([None, self._keys], tf.uint8, name="notes")
+        frame, previous = (
+            tf.TensorSpec([None, self._keys], tf.uint8, name=name) for name in ("notes", "previous")
+        )
         states = [tf.TensorSpec([None, size], name=name) for name, size in self._sizes.items()]
         return {
             "score": (self.score, [notes, lengths]),
             "generate": (self.generate, [notes, lengths, frames, temperature, seed]),
-            "step": (self.step, [frame, temperature, seed, *states]),
+            "step": (self.step, [frame, previous, temperature, seed, *states]),
         }
 
     def score(self, notes: tf.Tensor, lengths: tf.Tensor) -> dict[str, tf.Tensor]:
         """Nats of the frames of a padded batch, and the probability of each key."""
         padded = self._padded(notes, lengths)
-        rows = tf.shape(notes)[0]
-        start = {name: tf.zeros([rows, size]) for name, size in self._sizes.items()}
-        start["previous"] = tf.zeros([rows, self._keys])
-        logits = self._model({"notes": padded, **start}, training=False)["logits"][:, :-1]
+        rows, frames = tf.unstack(tf.shape(padded)[:2])
+        sizes = {"previous": self._keys, **self._sizes}
+        start = {name: tf.zeros([rows, size]) for name, size in sizes.items()}
+
+        def read(at: tf.Tensor, before: dict[str, tf.Tensor], written: tf.TensorArray) -> Any:
+            part = padded[:, at : at + _PASSAGE]
+            after = self._model({"notes": part, **before}, training=False)
+            logits = tf.transpose(after["logits"], [1, 0, 2])
+            states = {name: after[name] for name in sizes}
+            return at + _PASSAGE, states, written.write(at // _PASSAGE, logits)
+
+        parts = tf.TensorArray(
+            tf.float32,
+            -(-frames // _PASSAGE),
+            infer_shape=False,
+            element_shape=[None, None, self._keys],
+        )
+        *_, parts = tf.while_loop(lambda at, *_: at < frames, read, (0, start, parts))
+        logits = tf.transpose(parts.concat(), [1, 0, 2])[:, :-1]
         nats = zoo.frame_nats(padded[:, :-1], logits)
         return {
             "nats": tf.reduce_sum(nats, axis=1),
@@ -105,22 +126,27 @@ class Composer:
     def step(
         self,
         notes: tf.Tensor,
+        previous: tf.Tensor,
         temperature: tf.Tensor,
         seed: tf.Tensor,
         *states: tf.Tensor,
         **named: Any,
     ) -> dict[str, tf.Tensor]:
-        """Read a frame, and draw the one that follows."""
+        """Score a frame, given the one before and the states before that; draw the next one."""
         before = dict(zip(self._sizes, states or (named[n] for n in self._sizes), strict=True))
+        frame, last = (tf.cast(each > 0, tf.float32) for each in (notes, previous))
+        read = self._model({"notes": frame[:, None], "previous": last, **before}, training=False)
+        after = {name: read[name] for name in self._sizes}
         rows = tf.shape(notes)[0]
-        x = tf.cast(notes, tf.float32)[:, None]
-        after = self._recurrence({"x": x, "mask": tf.ones([rows, 1], tf.bool), **before})
+        following = self._recurrence(
+            {"x": frame[:, None], "mask": tf.ones([rows, 1], tf.bool), **after}, training=False
+        )
         uniforms = tf.random.stateless_uniform([rows, self._keys], seed=tf.stack([seed, 0]))
         drawn = zoo.draw_frame(
-            self._head, after["outputs"][:, 0], uniforms, tf.fill([rows, 1], temperature)
+            self._head, following["outputs"][:, 0], uniforms, tf.fill([rows, 1], temperature)
         )
-        states_after = {name: after[name] for name in self._sizes}
-        return {"notes": tf.cast(drawn, tf.uint8), **states_after}
+        nats = zoo.frame_nats(frame[:, None], read["logits"])[:, 0]
+        return {"nats": nats, "notes": tf.cast(drawn, tf.uint8), **after}
 
     def _padded(self, notes: tf.Tensor, lengths: tf.Tensor) -> tf.Tensor:
         """Floats, -1 beyond the end of a piece; a frame of padding more, as there may be none."""
@@ -185,6 +211,7 @@ class MusicPredictor(Predictor[Sequence[Piece]]):
         def read(path: Path) -> _Start:
             start = self._read(path)
             if chosen.pieces is not None:
+                self._check_length(len(start.roll) + chosen.frames, chosen.tempo)
                 name, number = start.name, 1
                 while name in taken:
                     number += 1
@@ -245,6 +272,8 @@ class MusicPredictor(Predictor[Sequence[Piece]]):
         pieces = [piece for part in parts.values() for piece in part]
         if len(pieces) != 1:
             raise DataError(path, f"expected one piece to continue, found {len(pieces):,}")
+        if not pieces[0].roll.any():
+            raise DataError(path, "expected a piece to continue, found no note in it")
         return _Start(str(path), path.stem, pieces[0].roll)
 
     def _answers(self, batch: Sequence[_Start], options: Predict) -> Iterator[dict[str, Any]]:
@@ -259,33 +288,38 @@ class MusicPredictor(Predictor[Sequence[Piece]]):
                 "chords": [chord_name(frame) for frame in roll],
             }
             if options.pieces is not None:
-                answer["files"] = self.write(
-                    start.roll, roll, options.pieces / start.name, options.tempo
-                )
+                stem = options.pieces / start.name
+                answer["files"] = self._write(start.roll, roll, stem, options.tempo)
             yield answer
 
-    def write(
-        self, start: np.ndarray, roll: np.ndarray, stem: Path, tempo: float, picture: bool = True
-    ) -> list[str]:
-        """Write a beginning and what follows as MIDI, sound and, if wanted, as a picture.
+    def encoded(self, roll: np.ndarray, tempo: float) -> dict[str, bytes]:
+        """A roll as MIDI and as sound, by the suffixes of such files."""
+        return {
+            ".mid": encode_midi(roll, step=self.step, tempo=tempo),
+            ".wav": encode_wav(roll, step=self.step, tempo=tempo),
+        }
 
-        Returns:
-            The files.
+    def _check_length(self, frames: int, tempo: float) -> None:
+        """Refuse what would be too long a sound."""
+        if (seconds := frames * self.step * 60 / tempo) > _SOUND:
+            raise UserError(
+                f"--pieces: {frames:,} frames at --tempo {tempo:g} would sound for "
+                f"{seconds / 3600:.1f} hours; expected at most {_SOUND / 3600:g}."
+            )
 
-        Raises:
-            UserError: If they cannot be written.
-        """
-        whole = np.concatenate([start, roll])
-        paths = [stem.with_name(stem.name + suffix) for suffix in (".mid", ".wav", ".png")]
+    def _write(self, start: np.ndarray, roll: np.ndarray, stem: Path, tempo: float) -> list[str]:
+        """Write a beginning and what follows as MIDI, sound and picture; the files."""
+        whole, files = np.concatenate([start, roll]), []
         try:
             stem.parent.mkdir(parents=True, exist_ok=True)
-            write_midi(whole, paths[0], step=self.step, tempo=tempo)
-            write_wav(whole, paths[1], step=self.step, tempo=tempo)
-            if picture:
-                piece_picture(whole, len(start), self.step, paths[2], stem.name)
+            for suffix, content in self.encoded(whole, tempo).items():
+                files.append(stem.with_name(stem.name + suffix))
+                files[-1].write_bytes(content)
+            files.append(stem.with_name(f"{stem.name}.png"))
+            piece_picture(whole, len(start), self.step, files[-1], stem.name)
         except OSError as error:
             raise UserError(f"{stem.parent}: cannot be written: {error.strerror}.") from None
-        return [str(path) for path in paths[: 2 + picture]]
+        return [str(file) for file in files]
 
 
 def score_all(run: Any, rolls: Sequence[np.ndarray]) -> list[Arrays]:

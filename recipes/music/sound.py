@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import io
 
 import numpy as np
 import soundfile
@@ -52,6 +52,9 @@ def synthesize(roll: np.ndarray, *, step: float, tempo: float) -> np.ndarray:
     return (sound * (_PEAK / loudest if loudest else 0)).astype("float32")
 
 
-def write_wav(roll: np.ndarray, path: Path, *, step: float, tempo: float) -> None:
-    """Write the sound of a roll as 16-bit WAV."""
-    soundfile.write(path, synthesize(roll, step=step, tempo=tempo), RATE, subtype="PCM_16")
+def encode_wav(roll: np.ndarray, *, step: float, tempo: float) -> bytes:
+    """The sound of a roll as a WAV file of 16 bits."""
+    written = io.BytesIO()
+    sound = synthesize(roll, step=step, tempo=tempo)
+    soundfile.write(written, sound, RATE, format="WAV", subtype="PCM_16")
+    return written.getvalue()

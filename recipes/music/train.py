@@ -16,9 +16,7 @@ from recipes.kit.recipe import History, Run
 from recipes.music.data import Data
 from recipes.music.options import Config
 from recipes.music.rolls import passages, transposed
-
-#: Frames of a batch that is validated on.
-_VALIDATED = 32
+from recipes.music.serve import Composer, score_all
 
 
 def train_model(run: Run[Config, Data], model: keras.Model, name: str = "model") -> History:
@@ -31,19 +29,13 @@ def train_model(run: Run[Config, Data], model: keras.Model, name: str = "model")
     """
     config, data = run.config, run.data
     rolls = passages([piece.roll for piece in data.train], config.passage)
-    trained = zoo.whole_pieces(model)
-    valid = list(_batches([piece.roll for piece in data.valid], _VALIDATED))
-
-    @tf.function(reduce_retracing=True)
-    def nats(notes: Any) -> tuple[Any, Any]:
-        each = zoo.frame_nats(notes, trained(notes, training=False))
-        return tf.reduce_sum(each), tf.reduce_sum(each[:, 1:])
+    valid = [piece.roll for piece in data.valid]
+    score = tf.function(Composer(model).score, reduce_retracing=True)
 
     def validate() -> dict[str, float]:
-        sums = np.sum([nats(notes) for notes, _ in valid], axis=0, dtype="float64")
-        lengths = np.array([len(piece) for piece in data.valid])
-        every, later = sums / np.maximum((lengths.sum(), (lengths - 1).sum()), 1)
-        return {"val_loss": every, "val_nats_per_frame": later}
+        nats = [scored["nats_per_frame"] for scored in score_all(score, valid)]
+        every, later = np.concatenate(nats), np.concatenate([each[1:] for each in nats])
+        return {"val_loss": every.mean(), "val_nats_per_frame": later.mean()}
 
     def batches(epoch: int) -> tf.data.Dataset:
         generator = np.random.default_rng((config.seed, epoch))
@@ -55,7 +47,7 @@ def train_model(run: Run[Config, Data], model: keras.Model, name: str = "model")
 
     return fit(
         run,
-        trained,
+        zoo.whole_pieces(model),
         batches=batches,
         steps=steps(len(rolls), config.batch_size),
         loss=zoo.FrameLoss(),
@@ -67,8 +59,8 @@ def train_model(run: Run[Config, Data], model: keras.Model, name: str = "model")
 def _batches(
     rolls: Sequence[np.ndarray],
     batch_size: int,
-    shuffle: tuple[int, int] | None = None,
-    multiple: int = 1,
+    shuffle: tuple[int, int],
+    multiple: int,
 ) -> tf.data.Dataset:
     """Batches of rolls, which are their own targets; -1 in frames of padding."""
     floats = [roll.astype("float32") for roll in rolls]

@@ -10,6 +10,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import mido
 import numpy as np
 import pytest
 import scipy.io
@@ -20,7 +21,7 @@ from recipes.kit.data.source import Source
 from recipes.kit.errors import DataError, UserError
 from recipes.music import chorales
 from recipes.music.data import Data, load, load_test
-from recipes.music.midi import write_midi
+from recipes.music.midi import encode_midi
 from recipes.music.options import Config
 from recipes.music.rolls import chord_name, draw_notes
 
@@ -99,7 +100,7 @@ def test_what_is_understood(tmp_path: Path) -> None:
     content = {
         "train": [[[60, 64, 67], [60], []], [[62], [62, -1, None, 5], [110]]],
         "valid": [[[50, 54, 57], [50], []]],
-        "test": [[[70], [71]]],
+        "test": [[[70], [71]], [[60]], [[], []]],
     }
     (tmp_path / "a.json").write_text(json.dumps(content))
     data = read(tmp_path / "a.json", passage=2)
@@ -110,9 +111,11 @@ def test_what_is_understood(tmp_path: Path) -> None:
     assert said["keys"] == "C4 to G4, 4 of 88"
     assert said["silence"] == "33.3 % of the frames"
     assert said["voices"] == "1 (3), 0 (2), 3 (1)"
-    assert said["not in it"] == "2 notes outside the 88 keys"
-    assert said["duplicates"] == "1 valid pieces are in train, in some key"
-    assert said["passages"] == "2 training pieces are cut to 2 frames at most"
+    assert said["not in it"] == (
+        "2 notes outside the 88 keys; 1 piece without notes; 1 piece of a single frame"
+    )
+    assert said["duplicates"] == "1 valid piece also in train, in some key"
+    assert said["passages"] == "2 training pieces cut to 2 frames at most"
 
 
 def test_folders_of_midi(tmp_path: Path) -> None:
@@ -120,21 +123,27 @@ def test_folders_of_midi(tmp_path: Path) -> None:
     for split, rolls in parts.items():
         (tmp_path / "a" / split).mkdir(parents=True)
         for index, roll in enumerate(rolls):
-            write_midi(roll, tmp_path / "a" / split / f"{index}.mid", step=0.5, tempo=90)
+            file = tmp_path / "a" / split / f"{index}.mid"
+            file.write_bytes(encode_midi(roll, step=0.5, tempo=90))
     require(read(tmp_path / "a", step="eighth"), parts)
     named = {split: [tmp_path / "a" / split] for split in parts}
     config = Config(data=Source.of_parts(named), step="eighth")
     require(load(config.data, config), parts)
     (tmp_path / "b" / "deep").mkdir(parents=True)
     for index, roll in enumerate(some_rolls(12)):
-        write_midi(roll, tmp_path / "b" / "deep" / f"{index}.mid", step=1, tempo=90)
+        content = encode_midi(roll, step=1, tempo=90)
+        (tmp_path / "b" / "deep" / f"{index}.mid").write_bytes(content)
     (tmp_path / "b" / "broken.mid").write_bytes(b"MThd")
     (tmp_path / "b" / "._0.mid").write_bytes(b"left behind")
+    (tmp_path / "b" / "rolls.json").write_text("[]")
+    mido.MidiFile().save(str(tmp_path / "b" / "silent.mid"))
     data = read(tmp_path / "b")
     assert [*map(len, (data.train, data.valid, data.test))] == [10, 1, 1]
     said = facts(data)
     assert said["left out"].startswith("1 MIDI file (--strict refuses): broken.mid cannot be read")
     assert "by a shuffle of its pieces" in said["split"]
+    assert said["left aside"] == "rolls.json (beside MIDI files)"
+    assert said["not in it"] == "1 piece without notes"
     with pytest.raises(DataError, match="broken.mid: cannot be read as MIDI"):
         read(tmp_path / "b", strict=True)
 
@@ -150,9 +159,9 @@ def test_transpositions_of_a_piece_go_into_the_same_part(tmp_path: Path) -> None
 
 
 def test_all_of_another_file_is_evaluated_on(tmp_path: Path) -> None:
-    (tmp_path / "a.json").write_text(json.dumps([[[60], [61]], [[62]]]))
+    (tmp_path / "a.json").write_text(json.dumps([[[60], [61]], [[62]] * 3]))
     found = load_test(Source.of(tmp_path / "a.json"), Config())
-    assert [len(piece) for piece in found] == [2, 1]
+    assert [len(piece) for piece in found] == [2, 3]
     assert len(load_test(Source.of(pieces(tmp_path / "b")), Config())) == 12
 
 
@@ -165,7 +174,18 @@ def test_all_of_another_file_is_evaluated_on(tmp_path: Path) -> None:
         ("a.json", "[[60, 64]]", "piece 0, frame 0: expected a list of MIDI numbers, found 60"),
         ("a.json", '[[[60, "C4"]]]', "piece 0, frame 0: expected MIDI numbers, found 'C4'"),
         ("a.json", "[[[60.5]]]", "expected MIDI numbers, found 60.5"),
-        ("a.json", "[[]]", "expected music, found no note in it"),
+        ("a.json", "[[]]", "expected music of two frames at least, found 1 piece without notes"),
+        ("a.json", "[[[60]], [[1], [2]]]", "found 2 notes outside .*; 1 piece without notes; 1 p"),
+        (
+            "a.json",
+            f"[[{[0, 1] * 44}]]",
+            "list of MIDI numbers, found 88 zeros and ones; piano roll",
+        ),
+        (
+            "a.mat",
+            f"{'MATLAB 7.3 MAT-file':124}\0\2IM",
+            "is a .mat file of MATLAB 7.3; save it with -v7",
+        ),
         ("a.pickle", "x", "a.pickle: is a pickle, which may run any code when it is read; MIDI"),
         ("a.mat", "x", "a.mat: expected a .mat file, found a damaged one"),
         ("a.npz", "x", "a.npz: expected an .npz file of piano rolls"),

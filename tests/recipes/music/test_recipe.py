@@ -16,6 +16,7 @@ import mido
 import numpy as np
 import pytest
 import soundfile
+import tensorflow as tf
 from recipe_corpus import answer_rows
 from small_data import pieces
 
@@ -24,11 +25,12 @@ from recipes.kit.cli import main
 from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
 from recipes.kit.recipe import Run
-from recipes.music import recipe
+from recipes.music import recipe, serve
 from recipes.music.baseline import frequencies, repetition
 from recipes.music.metrics import likeness, music_statistics, pitch_class_sets
-from recipes.music.options import Config, Predict
+from recipes.music.options import Config
 from recipes.music.rolls import parse_chord
+from recipes.music.serve import Composer, score_all
 
 QUICK = "--epochs 12 --learning-rate 0.05 --units 12 --head-units 8 --samples 2 --dropout 0"
 
@@ -43,8 +45,15 @@ content = np.load(sys.argv[2])
 notes, lengths = tf.constant(content["notes"]), tf.constant(content["lengths"])
 one, seed = tf.constant(1.0), tf.constant(7)
 options = dict(frames=tf.constant(5), temperature=one, seed=seed)
-state = tf.zeros([len(notes), 12])
-step = served["step"](notes=notes[:, 0], temperature=one, seed=seed, state_0=state)
+state, previous, nats, following = tf.zeros([len(notes), 12]), notes[:, 0] * 0, [], []
+for frame in tf.unstack(notes, axis=1):
+    step = served["step"](
+        notes=frame, previous=previous, temperature=0 * one, seed=seed, state_0=state
+    )
+    state, previous = step["state_0"], frame
+    nats.append(step["nats"])
+    following.append(step["notes"])
+coldest = dict(frames=tf.constant(1), temperature=0 * one, seed=seed)
 np.savez(
     sys.argv[3],
     names=sorted(served),
@@ -54,8 +63,9 @@ np.savez(
     again=served["generate"](notes=notes, lengths=lengths, **options)["notes"],
     alone=served["generate"](notes=notes[:1], lengths=lengths[:1], **options)["notes"],
     nothing=served["generate"](notes=notes[:, :0], lengths=0 * lengths, **options)["notes"],
-    step=step["notes"],
-    state=step["state_0"],
+    streamed=tf.stack(nats, axis=1),
+    following=tf.stack(following, axis=1),
+    likeliest=served["generate"](notes=notes, lengths=lengths, **coldest)["notes"][:, 0],
 )
 """
 
@@ -128,21 +138,26 @@ def test_served_alone(trained: Path, data: Path, tmp_path: Path) -> None:
     np.testing.assert_array_equal(served["again"], served["drawn"])
     np.testing.assert_array_equal(served["alone"], served["drawn"][:1])
     assert served["nothing"].shape == (3, 5, 88) and served["nothing"].any()
-    assert served["step"].shape == (3, 88) and served["state"].shape == (3, 12)
+    # Frame by frame a piece costs the same, and goes on in the same way.
+    for row, length in enumerate(lengths):
+        np.testing.assert_allclose(
+            served["streamed"][row, :length], served["nats"][row, :length], rtol=1e-4, atol=1e-4
+        )
+        np.testing.assert_array_equal(
+            served["following"][row, length - 1], served["likeliest"][row]
+        )
 
 
-@pytest.mark.slow
-def test_a_piece_continued_by_steps(trained: Path) -> None:
-    """Frames read one by one leave the states that the whole beginning leaves."""
-    predictor = recipe.RECIPE.load(trained)
-    chord = parse_chord("C4 G4")
-    states = {"state_0": np.zeros((1, 12), "float32")}
-    silence = np.zeros((1, 88), "uint8")
-    options = {"temperature": 0.0, "seed": 0}
-    first = predictor.served("step", notes=silence, **options, **states)
-    second = predictor.served("step", notes=chord, **options, state_0=first["state_0"])
-    drawn = predictor.generate(chord, Predict(frames=3, temperature=0.0))
-    np.testing.assert_array_equal(second["notes"][0], drawn[0])
+def test_long_pieces_are_scored_in_passages(monkeypatch: pytest.MonkeyPatch) -> None:
+    keras.utils.set_random_seed(0)
+    composer = Composer(zoo.music_model(cell="gru", units=6, head_units=4))
+    rolls = [(np.random.default_rng(n).random((n, 88)) < 0.1).astype("uint8") for n in (11, 1, 6)]
+    whole = score_all(composer.score, rolls)
+    monkeypatch.setattr(serve, "_PASSAGE", 3)
+    for run in (composer.score, tf.function(composer.score)):
+        for expected, found in zip(whole, score_all(run, rolls), strict=True):
+            for name, value in expected.items():
+                np.testing.assert_allclose(found[name], value, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.slow
@@ -171,6 +186,11 @@ def test_predict_takes_chords_and_files(
     assert "c.mid: cannot be read as MIDI: No such file" in answers[4]["error"]
     assert main([*words, "C4 G4", "--pieces", str(folder)]) == 2
     assert "C4_G4.mid: exists; give another folder" in capsys.readouterr().out
+    long = ["--pieces", str(tmp_path / "long"), "--frames", "10000", "--tempo", "10"]
+    assert main([*words, "C4 G4", *long]) == 2
+    assert "10,001 frames at --tempo 10 would sound for 16.7 hours" in capsys.readouterr().out
+    assert main([*words, "C4 G4", "--pieces", str(trained / "metrics.json")]) == 2
+    assert "metrics.json: cannot be written: File exists" in capsys.readouterr().err
 
 
 @pytest.mark.slow
