@@ -68,3 +68,10 @@ class EveryStep(keras.layers.Wrapper):
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         batch, time, *step = input_shape
         return (batch, time, *self.layer.compute_output_shape((None, *step))[1:])
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> EveryStep:
+        layer = keras.saving.deserialize_keras_object(
+            config["layer"], custom_objects=custom_objects
+        )
+        return cls(**{**config, "layer": layer})  # Keras's own would modify `config`

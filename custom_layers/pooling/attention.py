@@ -128,12 +128,7 @@ class AttentionPooling1D(keras.layers.Layer):
             mask = ops.cast(mask, "bool")
             # Not only for the sum below: 0 * NaN is NaN, in the gradient too.
             inputs = zero_masked(inputs, mask)
-        hidden = ops.matmul(inputs, self.kernel)
-        if self.use_bias:
-            hidden = ops.add(hidden, self.bias)
-        # Not in half precision, where sums over time lose digits.
-        precise = at_least_float32(self.compute_dtype)
-        scores = ops.cast(ops.matmul(ops.tanh(hidden), self.query), precise)
+        scores = self.scores(inputs)
         if mask is not None:
             scores = ops.where(mask, scores, IMPOSSIBLE)
         # Written out because `ops.softmax` warns about sequences of a single step.
@@ -143,9 +138,18 @@ class AttentionPooling1D(keras.layers.Layer):
             weights = ops.where(mask, weights, 0.0)  # they are 1 in a fully masked row
         total = ops.sum(weights, axis=-1, keepdims=True)
         weights = weights / ops.where(ops.equal(total, 0.0), 1.0, total)
-        outputs = ops.einsum("bt,btf->bf", weights, ops.cast(inputs, precise))
+        outputs = ops.einsum("bt,btf->bf", weights, ops.cast(inputs, scores.dtype))
         outputs, weights = (ops.cast(y, self.compute_dtype) for y in (outputs, weights))
         return (outputs, weights) if self.return_attention_scores else outputs
+
+    def scores(self, inputs: Tensor) -> Tensor:
+        """The score `e` of each step, `(batch, time)`, at least in float32, where sums over time do
+        not lose digits."""
+        hidden = ops.matmul(inputs, self.kernel)
+        if self.use_bias:
+            hidden = ops.add(hidden, self.bias)
+        precise = at_least_float32(self.compute_dtype)
+        return ops.cast(ops.matmul(ops.tanh(hidden), self.query), precise)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> None:
         return None

@@ -206,7 +206,9 @@ def predict_command(words: list[str]) -> int:
     predictor = _start(name).load(folder)
     check_format(flags, predictor, name)
     given: Iterable[Any] = (
-        texts(inputs, options) if predictor.takes == "texts" else files(inputs, predictor.suffixes)
+        texts(inputs, options)
+        if predictor.takes == "texts"
+        else files(inputs, predictor.suffixes, predictor.is_input)
     )
     count, errors = write_answers(predictor.predict(given, options), predictor, flags)
     if flags.to is not None:

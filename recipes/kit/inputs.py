@@ -9,7 +9,7 @@ import itertools
 import os
 import sys
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,29 +50,37 @@ def texts(inputs: Sequence[str], reading: Encoded = AS_FOUND) -> Iterator[str | 
             yield Unreadable(_printable(item), str(error))
 
 
-def files(inputs: Sequence[str], suffixes: Sequence[str]) -> Iterator[Path | Unreadable]:
+def files(
+    inputs: Sequence[str],
+    suffixes: Sequence[str],
+    is_input: Callable[[Path], bool] = lambda folder: False,
+) -> Iterator[Path | Unreadable]:
     """The files that inputs name: a file itself, the data files of a folder, what fits a pattern.
 
     Args:
         inputs: Paths and patterns; a pattern is one only where there is no file of that name.
         suffixes: Ends of the names of the files to take from a folder.
+        is_input: Whether a folder is one input itself; of a folder, such folders are taken too.
     """
     for item in inputs:
         try:
             if item == "-":
                 raise UserError("is stdin, which cannot be read here; expected the path of a file.")
-            yield from _files_of(Path(item), suffixes)
+            yield from _files_of(Path(item), suffixes, is_input)
         except UserError as error:
             yield Unreadable(_printable(item), str(error))
 
 
-def _files_of(path: Path, suffixes: Sequence[str]) -> Iterator[Path]:
+def _files_of(
+    path: Path, suffixes: Sequence[str], is_input: Callable[[Path], bool]
+) -> Iterator[Path]:
     item = str(path)
     if _exists(path):
-        if not path.is_dir():
+        if not path.is_dir() or is_input(path):
             yield path
             return
-        inside = data_files(path, suffixes)
+        folders = [p for p in path.iterdir() if p.is_dir() and not is_hidden(p) and is_input(p)]
+        inside = sorted([*data_files(path, suffixes), *folders])
         if not inside:
             raise UserError(
                 f"{item}: expected files of the kind {', '.join(suffixes)}; found none."
@@ -84,7 +92,7 @@ def _files_of(path: Path, suffixes: Sequence[str]) -> Iterator[Path]:
         if not matching:
             raise UserError(f"{item}: no such file, and no file that fits the pattern.")
         for match in matching:
-            yield from _files_of(match, suffixes)
+            yield from _files_of(match, suffixes, is_input)
     else:
         yield path  # What reads it says what is wrong with it.
 

@@ -169,13 +169,14 @@ class Predictor(Protocol[Examples]):
         """The rows of an answer in a table: by default one, of the answer as it is."""
         return [answer]
 
-    def predict(self, inputs: Iterable[Any], options: Any = None) -> Iterator[dict[str, Any]]:
-        """One answer for each input, in order. An input that cannot be read gets an answer with
-        `input` and `error`; the others are answered all the same.
+    def is_input(self, folder: Path) -> bool:
+        """Whether a folder is one input itself, where inputs are files."""
+        return False
 
-        Args:
-            inputs: Texts, or paths of files.
-            options: An instance of the recipe's `predicting`; None is its defaults.
+    def predict(self, inputs: Iterable[Any], options: Any = None) -> Iterator[dict[str, Any]]:
+        """One answer for each input, a text or the path of a file, in order. An input that cannot
+        be read gets an answer with `input` and `error`; the others are answered all the same.
+        `options` is an instance of the recipe's `predicting`; None is its defaults.
         """
 
     def unknown(self, examples: Examples) -> Sequence[Unknown]:
@@ -214,8 +215,7 @@ class Recipe(Generic[C, D, E]):
         card: What model cards say.
         load_data: Reads a source into typed parts, vocabularies and scalers from train only.
         build: The model, uncompiled.
-        train: Trains it in place, keeping its state in `run.folder`; it is left with the weights of
-            its best epoch.
+        train: Trains it in place, its state in `run.folder`, to the weights of its best epoch.
         baseline: A trivial model on the same test part.
         export: Writes the SavedModel and the lists that `load` needs beside it.
         load: From the folder to a warm predictor.

@@ -9,25 +9,22 @@ from sklearn.linear_model import LogisticRegression
 
 from recipes.kit.metrics import accuracy_of_commonest, class_metrics
 from recipes.video.clips import Clip
-from recipes.video.metrics import pair_metrics
+from recipes.video.metrics import of_frames, pair_metrics
 
 #: Most numbers of a frame that are looked at.
 _MOST = 1024
 
 
 def baseline_metrics(
-    train: Sequence[Clip], test: Sequence[Clip], opposites: dict[str, str], *, frames: bool
+    train: Sequence[Clip], test: Sequence[Clip], opposites: dict[str, str]
 ) -> dict[str, float]:
-    """Metrics of logistic regression on one frame, the middle one of a clip or each with its class.
+    """Metrics of logistic regression on the frame in the middle of each clip.
 
     Returns:
         Its metrics, and `accuracy_of_commonest`, of always the most frequent class.
     """
-    (x, y), (test_x, truth) = (_rows(part, frames) for part in (train, test))
-    if len({*y}) < 2:
-        return {"accuracy_of_commonest": accuracy_of_commonest(y, truth)}
-    model = LogisticRegression(max_iter=200).fit(x, y)
-    shares, labels = model.predict_proba(test_x), [str(label) for label in model.classes_]
+    (x, y), (test_x, truth) = (_middles(part) for part in (train, test))
+    shares, labels = _learned(x, y, test_x)
     return {
         **class_metrics(truth, shares, labels),
         **pair_metrics(truth, shares, labels, opposites),
@@ -35,12 +32,41 @@ def baseline_metrics(
     }
 
 
-def _rows(clips: Sequence[Clip], frames: bool) -> tuple[np.ndarray, list[str]]:
-    step = max(1, int(np.ceil(np.sqrt(clips[0].frames[0].size / _MOST))))
-    rows, labels = [], []
-    for clip in clips:
-        # Of classified frames one of each clip is enough to learn from.
-        at = len(clip) // 2
-        rows.append(clip.frames[at, ::step, ::step].ravel() / 255)
-        labels.append(clip.labels[at] if frames else clip.label)
-    return np.stack(rows).astype("float32"), labels
+def frame_baseline_metrics(train: Sequence[Clip], test: Sequence[Clip]) -> dict[str, float]:
+    """Metrics of logistic regression on each frame alone, learned from one of each clip.
+
+    Returns:
+        As `baseline_metrics`.
+    """
+    x, y = _middles(train)
+    step = _step(train[0].frames)
+    rows = np.concatenate([_rows(clip.frames, step) for clip in test])
+    truth = [label for clip in test for label in clip.labels]
+    metrics = class_metrics(truth, *_learned(x, y, rows))
+    every = [label for clip in train for label in clip.labels]
+    return of_frames({**metrics, "accuracy_of_commonest": accuracy_of_commonest(every, truth)})
+
+
+def _middles(clips: Sequence[Clip]) -> tuple[np.ndarray, list[str]]:
+    """The frame in the middle of each clip, and its class or that of the clip."""
+    step = _step(clips[0].frames)
+    middles = [len(clip) // 2 for clip in clips]
+    rows = [_rows(c.frames[at : at + 1], step) for c, at in zip(clips, middles, strict=True)]
+    labels = [c.labels[min(at, len(c.labels) - 1)] for c, at in zip(clips, middles, strict=True)]
+    return np.concatenate(rows), labels
+
+
+def _rows(frames: np.ndarray, step: int) -> np.ndarray:
+    return (frames[:, ::step, ::step].reshape(len(frames), -1) / 255).astype("float32")
+
+
+def _step(frames: np.ndarray) -> int:
+    return max(1, int(np.ceil(np.sqrt(frames[0].size / _MOST))))
+
+
+def _learned(x: np.ndarray, y: list[str], test: np.ndarray) -> tuple[np.ndarray, list[str]]:
+    """Probabilities of the classes, and their names."""
+    if len({*y}) < 2:
+        return np.ones((len(test), 1)), [y[0]]
+    model = LogisticRegression(max_iter=200).fit(x, y)
+    return model.predict_proba(test), [str(label) for label in model.classes_]

@@ -1,43 +1,46 @@
-"""Files of clips: arrays in `.npz` files, and folders with a folder for each class."""
+"""Files of clips: a folder with a folder for each class, tables, and arrays."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
-from PIL import Image
 
-from recipes.kit.data.arrays import read_arrays
-from recipes.kit.data.facts import Fact, counted
-from recipes.kit.data.images import BrokenImage, Canvas, draw
-from recipes.kit.data.intensities import bytes_of
+from recipes.kit.data.facts import Fact, counted, merged
+from recipes.kit.data.files import data_files, suffix_of
+from recipes.kit.data.images import BrokenImage
 from recipes.kit.data.left_out import LeftOut
 from recipes.kit.data.readers import Found
 from recipes.kit.data.source import Source
-from recipes.kit.data.splits import split_of
+from recipes.kit.data.splits import files_of_splits, split_of
 from recipes.kit.errors import DataError, UserError
-from recipes.video.clips import Clip, is_clip, read_frames, spread
-from recipes.video.options import Config
+from recipes.kit.option import NoEffect
+from recipes.video.clips import Clip, is_clip
+from recipes.video.decoding import Taking, read_frames
+from recipes.video.npz import read_npz
+from recipes.video.options import COLUMNS, Config
+from recipes.video.pixels import Shape
+from recipes.video.tables import TABLES, Entry, read_entries
 
-_EXPECTED = "an .npz file with clips, labels and lengths"
+T = TypeVar("T")
 
-#: The size of frames of image and video files.
-SIZE = 64
+_EXPECTED = "a folder of clips, a table (.csv, .tsv, .jsonl), or an .npz file"
 
-#: Names of UCF101 and HMDB say which video a clip was cut from: `v_Archery_g07_c02.avi`.
+#: Names of UCF101 say which video a clip was cut from: `v_Archery_g07_c02.avi`.
 _GROUP = re.compile(r"(.+_g\d+)_c\d+")
 
 
-def canvas_of(config: Config) -> Canvas:
-    """What frames of image and video files are drawn on."""
-    return Canvas(config.colour, config.size or SIZE, config.background)
-
-
-def read_files(source: Source, config: Config) -> Found[Clip]:
+def read_files(source: Source, config: Config, shape: Shape | None = None) -> Found[Clip]:
     """Read the clips of a file or folder, or of one for each part.
+
+    Args:
+        source: The files.
+        config: How they are read.
+        shape: That of a model, to fit the frames in.
 
     Raises:
         UserError: If there are none.
@@ -47,63 +50,93 @@ def read_files(source: Source, config: Config) -> Found[Clip]:
         (split, path) for split, paths in source.parts.items() for path in paths
     ]
     splits: dict[str, list[Clip]] = {}
-    facts: list[Fact] = []
-    for split, path in named or [(None, source.path)]:
+    entries: list[Entry] = []
+    facts: list[tuple[str, list[Fact]]] = []
+    for split, path in named or [(None, path) for path in source.paths]:
         if path.is_dir():
-            own, understood = _folder(path, config, split)
+            own, understood = _of_folder(path, config, split)
+            entries += own
+        elif suffix_of(path) in TABLES:
+            own, understood = read_entries(path, config, split)
+            entries += own
         elif path.suffix.lower() == ".npz":
-            own, understood = read_npz(path, config, split)
+            clips, understood = read_npz(path, config, split, shape=shape)
+            for part, each in clips.items():
+                splits.setdefault(part, []).extend(_drawn(each, part, config))
         else:
-            raise DataError(path, "expected a folder of clips, or an .npz file")
-        facts += understood
-        for part, clips in own.items():
-            splits.setdefault(part, []).extend(clips)
-    return Found(splits, tuple(facts))
+            raise DataError(path, f"expected {_EXPECTED}")
+        facts.append((path.name, understood))
+    about = merged(facts)
+    if entries:
+        by_part: dict[str, list[Entry]] = {}
+        for entry in entries:
+            by_part.setdefault(entry.split or "train", []).append(entry)
+        chosen = [e for part, own in by_part.items() for e in _drawn(own, part, config)]
+        if len(chosen) < len(entries):
+            about.append(Fact("limit", f"{len(chosen):,} of {len(entries):,} clips are read"))
+        clips, understood = _read(chosen, config, Taking.of(config, shape))
+        about += understood
+        for part, each in clips.items():
+            splits.setdefault(part, []).extend(each)
+    return Found(splits, tuple(about))
 
 
-def _folder(
-    folder: Path, config: Config, split: str | None
-) -> tuple[dict[str, list[Clip]], list[Fact]]:
+def _drawn(items: Sequence[T], part: str, config: Config) -> Sequence[T]:
+    """At most as many of a part as the options ask for, drawn at random, in their order."""
+    most = config.most(part)
+    if most is None or len(items) <= most:
+        return items
+    generator = np.random.default_rng(config.seed)
+    return [items[index] for index in sorted(generator.choice(len(items), most, replace=False))]
+
+
+def _of_folder(folder: Path, config: Config, split: str | None) -> tuple[list[Entry], list[Fact]]:
+    """The clips of the tables in a folder; without any, of its folders, each with a class."""
+    tables = data_files(folder, TABLES)
+    if not tables:
+        return _of_classes(folder, config, split)
+    named = files_of_splits(folder, TABLES) or {"": tables}
+    if split is not None or "" in named:
+        if len(tables) > 1:
+            names = ", ".join(table.name for table in tables)
+            message = f"{folder}: several tables, {names}, and no telling the part of each"
+            raise UserError(f"{message}; give one, or --train, --valid and --test FILE.")
+        named = {split or "": tables}
+    entries, facts = [], []
+    for part, files in named.items():
+        for file in files:
+            own, understood = read_entries(file, config, part or None)
+            entries += own
+            facts.append((file.name, understood))
+    return entries, merged(facts)
+
+
+def _of_classes(folder: Path, config: Config, split: str | None) -> tuple[list[Entry], list[Fact]]:
     """The clips of a folder: in a folder for each class, perhaps below one for each part."""
+    for name in COLUMNS:
+        if getattr(config, name) is not None:
+            raise NoEffect(name, f"on {folder}, which holds no table")
     if config.labels == "frame":
-        raise UserError(f"{folder}: classes of frames (--labels frame) are read from .npz files.")
-    paths: list[tuple[str, str, Path]] = []
-    aside = 0
+        raise UserError(
+            f"{folder}: folders name the class of a clip; those of frames (--labels frame) are "
+            "read from tables and .npz files."
+        )
+    entries, aside = list[Entry](), 0
     for part, root in _parts(folder, split):
         for inside in sorted(path for path in root.iterdir() if path.is_dir()):
             for path in sorted(inside.iterdir()):
                 if path.name.startswith((".", "__MACOSX")):
                     continue
                 if is_clip(path):
-                    paths.append((part, inside.name, path))
+                    entries.append(Entry(path, (inside.name,), part))
                 else:
                     aside += 1
-    if not paths:
+    if not entries:
         raise UserError(
             f"{folder}: expected a folder for each class with clips in it (folders of images, "
-            ".gif, .webp, .mp4, .avi, ...), found none."
+            ".gif, .webp, .mp4, .avi, ...), or a table of clips, found none."
         )
-    left_out, canvas = LeftOut("clips", config), canvas_of(config)
-    splits: dict[str, list[Clip]] = {}
-    sizes, lengths = Counter[str](), list[int]()
-    for part, label, path in paths:
-        try:
-            frames, fps = read_frames(path, canvas, config.every, config.max_frames)
-        except BrokenImage as error:
-            left_out.add(error)
-            continue
-        match = _GROUP.fullmatch(path.stem)
-        group = match[1] if match else ""
-        splits.setdefault(part, []).append(Clip(frames, (label,), str(path), group, fps))
-        sizes[path.suffix.lower() if path.is_file() else "folders of images"] += 1
-        lengths.append(len(frames))
-    left_out.check(len(lengths))
-    facts = [
-        Fact("files", counted(sizes) + (f"; {aside:,} others left aside" if aside else "")),
-        Fact("frames", f"cut to a centred square, {canvas.size} x {canvas.size}, {canvas.colour}"),
-        *left_out.facts(),
-    ]
-    return splits, facts
+    return entries, [Fact("left aside", f"{aside:,} files that are not clips")] if aside else []
 
 
 def _parts(folder: Path, split: str | None) -> Iterator[tuple[str, Path]]:
@@ -119,59 +152,57 @@ def _parts(folder: Path, split: str | None) -> Iterator[tuple[str, Path]]:
         yield split or "train", folder
 
 
-def read_npz(
-    path: Path, config: Config, split: str | None = None, *, labelled: bool = True
+def _read(
+    entries: Iterable[Entry], config: Config, taking: Taking
 ) -> tuple[dict[str, list[Clip]], list[Fact]]:
-    """The clips of a file of arrays: `clips` (clips, time, height, width[, channels]), `lengths`,
-    `labels` (or `frame_labels`, (clips, time)), and where there are any `groups` and `splits`.
+    """The clips that can be read, by their parts."""
+    left_out = LeftOut("clips", config)
+    splits: dict[str, list[Clip]] = {}
+    kinds = Counter[str]()
+    for entry in entries:
+        try:
+            clip = _clip(entry, config, taking)
+        except BrokenImage as error:
+            left_out.add(error)
+            continue
+        splits.setdefault(entry.split or "train", []).append(clip)
+        suffix = entry.path.suffix.lower()
+        kinds[suffix if entry.path.is_file() else "folders of images"] += 1
+    left_out.check(sum(map(len, splits.values())))
+    height, width, channels = taking.shape
+    drawn = f"{height} x {width}, {'grey' if channels == 1 else 'RGB'}, cut to its proportions"
+    return splits, [
+        Fact("files", counted(kinds)),
+        Fact("frames", f"{drawn}; {_which(taking)}"),
+        *left_out.facts(),
+    ]
+
+
+def _which(taking: Taking) -> str:
+    if taking.fps is not None:
+        return f"{taking.fps:g} a second, at most {taking.most} of a clip"
+    every = "every one" if taking.every == 1 else f"one in {taking.every}"
+    return f"{every}, at most {taking.most} of a clip"
+
+
+def _clip(entry: Entry, config: Config, taking: Taking) -> Clip:
+    """Read a clip.
 
     Raises:
-        DataError: If an array is missing or does not fit the others.
+        BrokenImage: If it cannot be read, or has another number of frames than classes.
     """
-    arrays = read_arrays(path, _EXPECTED)
-    wanted = "labels" if config.labels == "clip" else "frame_labels"
-    for name in ("clips", *((wanted,) if labelled else ())):
-        if name not in arrays:
-            have = ", ".join(arrays) or "none"
-            raise DataError(path, f"expected an array {name!r}, found {have}")
-    clips = arrays["clips"]
-    clips = clips[..., None] if clips.ndim == 4 else clips
-    if clips.ndim != 5 or clips.shape[-1] not in (1, 3) or not clips.size:
-        expected = "(clips, time, height, width) or (clips, time, height, width, 1 or 3)"
-        raise DataError(path, f"clips: expected {expected}, found {arrays['clips'].shape}")
-    count, time = clips.shape[:2]
-    pixels = bytes_of(clips, path, "clips")
-    lengths = arrays.get("lengths", np.full(count, time))
-    if lengths.shape != (count,) or lengths.dtype.kind not in "iu":
-        raise DataError(path, f"lengths: expected {count} integers, found {lengths.shape}")
-    if lengths.min() < 1 or lengths.max() > time:
-        message = f"expected 1 to {time}, found {lengths.min()} to {lengths.max()}"
-        raise DataError(path, f"lengths: {message}")
-    for name in ("labels", "frame_labels", "groups", "splits"):
-        if name in arrays and len(arrays[name]) != count:
-            raise DataError(path, f"{name}: expected {count}, found {len(arrays[name])}")
-    splits: dict[str, list[Clip]] = {}
-    canvas = Canvas(config.colour, config.size, config.background)
-    for index in range(count):
-        chosen = spread(int(lengths[index]), config.max_frames)
-        frames = pixels[index, [*chosen]]
-        if config.size is not None:
-            frames = np.stack([draw(_image(frame), canvas) for frame in frames])
-        labels: tuple[str, ...] = ()
-        if wanted in arrays:
-            values = np.atleast_1d(arrays[wanted][index])
-            labels = tuple(str(values[i]) for i in (chosen if len(values) > 1 else [0]))
-        part = str(arrays["splits"][index]) if "splits" in arrays else split or "train"
-        group = str(arrays["groups"][index]) if "groups" in arrays else ""
-        splits.setdefault(split_of(part) or "train", []).append(
-            Clip(frames, labels, str(index), group)
-        )
-    unused = [
-        name for name in arrays if name not in ("clips", wanted, "lengths", "groups", "splits")
-    ]
-    text = f"{path.name}: {count:,} clips {clips.shape[1:]}"
-    return splits, [Fact("arrays", text + (f"; left aside: {', '.join(unused)}" if unused else ""))]
-
-
-def _image(frame: np.ndarray) -> Image.Image:
-    return Image.fromarray(frame[..., 0] if frame.shape[-1] == 1 else frame)
+    path, (table, line) = entry.path, entry.line or (entry.path, None)
+    if not path.exists():
+        raise BrokenImage(table, f"no such clip, {path}", line=line)
+    if not is_clip(path):
+        raise BrokenImage(table, f"{path} is not a clip: images, a GIF or a video", line=line)
+    taken = read_frames(path, taking)
+    labels = entry.labels
+    if config.labels == "frame":
+        if len(labels) != taken.count:
+            message = f"{path.name} has {taken.count} frames and {len(labels)} labels"
+            raise BrokenImage(table, message, line=line)
+        labels = tuple(labels[number] for number in taken.numbers)
+    match = _GROUP.fullmatch(path.stem if path.is_file() else path.name)
+    group = entry.group or (match[1] if match else "")
+    return Clip(taken.frames, labels, str(path), group, taken.fps)

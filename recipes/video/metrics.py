@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+
+from recipes.kit.judge import Statistics
 
 
 def pair_metrics(
@@ -44,3 +47,28 @@ def pair_metrics(
     gap = probabilities[rows, true] - probabilities[rows, reverse]
     right = np.where(gap == 0, 0.5, gap > 0)
     return {"pair_accuracy": float(right.mean()), "pair_error": math.sqrt(0.25 / len(pairs))}
+
+
+def of_frames(metrics: Mapping[str, float]) -> dict[str, float]:
+    """Metrics of frames: their accuracy has a name of its own, as clips have one, too.
+
+    >>> of_frames({"accuracy": 0.5, "accuracy_of_commonest": 0.1, "macro_f1": 0.4})
+    {'frame_accuracy': 0.5, 'frame_accuracy_of_commonest': 0.1, 'macro_f1': 0.4}
+    """
+    return {
+        f"frame_{name}" if name.startswith("accuracy") else name: value
+        for name, value in metrics.items()
+    }
+
+
+def frame_statistics(statistics: Statistics, lengths: Sequence[int]) -> Statistics:
+    """What the metrics of frames are computed from, with clips as units: the frames of a clip
+    depend on each other.
+
+    Args:
+        statistics: Those of `class_statistics`, of the frames of one clip after the other.
+        lengths: Frames of each clip.
+    """
+    metrics = statistics.metrics
+    named = dataclasses.replace(statistics, metrics=lambda sums: of_frames(metrics(sums)))
+    return named.grouped("clips", np.repeat(np.arange(len(lengths)), lengths))

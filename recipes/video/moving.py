@@ -26,6 +26,9 @@ OPPOSITES = {
     "shrinking": "growing",
 }
 
+#: Motions that two frames tell apart. Two frames of a circle look like two of a straight line.
+DIRECTIONS = ("right", "left", "down", "up", "growing", "shrinking")
+
 #: The motions that are drawn; the others are these backwards.
 _FORWARDS = ("right", "down", "clockwise", "growing")
 
@@ -67,8 +70,8 @@ def moving_digit(digit: np.ndarray, generator: np.random.Generator) -> tuple[np.
 def turning_digit(
     digit: np.ndarray, generator: np.random.Generator
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """A clip of a digit whose motion changes, and the motion that leads to each frame; that of the
-    first frame leads away from it.
+    """A clip of a digit whose direction changes, and the direction that leads to each frame; that
+    of the first frame leads away from it.
 
     Args:
         digit: (8, 8), intensities 0 to 16.
@@ -76,7 +79,7 @@ def turning_digit(
     """
     count, motions = generator.integers(SHORTEST, LONGEST + 1), list[str]()
     while len(motions) < count - 1:
-        others = [motion for motion in OPPOSITES if motions[-1:] != [motion]]
+        others = [motion for motion in DIRECTIONS if motions[-1:] != [motion]]
         motions += [others[generator.integers(len(others))]] * int(generator.integers(3, 7))
     motions = motions[: count - 1]
     return _frames(digit, motions, generator), (motions[0], *motions)

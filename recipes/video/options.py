@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from recipes.kit.data.reading import Files
+from recipes.kit.data.reading import TextFiles
 from recipes.kit.option import option
 from recipes.kit.options import (
     ClassWeightConfig,
@@ -27,9 +27,14 @@ _STACK = (
     "frame_dim",
 )
 
+#: Options of tables.
+COLUMNS = ("path_column", "label_column", "group_column")
+
 
 @dataclass(frozen=True)
-class Config(StackConfig, DirectionConfig, InitialStateConfig, ClassWeightConfig, Files, FitConfig):
+class Config(
+    StackConfig, DirectionConfig, InitialStateConfig, ClassWeightConfig, TextFiles, FitConfig
+):
     """Options of the video recipe."""
 
     epochs: int = 14
@@ -38,7 +43,12 @@ class Config(StackConfig, DirectionConfig, InitialStateConfig, ClassWeightConfig
     patience: int = 10
     cell: str = "gru"
     units: int = 64
-    bidirectional: bool = False
+    bidirectional: bool = option(
+        None,
+        "Read the frames backwards as well. By default where frames have classes, so that what "
+        "comes after a frame counts for it, too.",
+        heading="model",
+    )
     labels: Literal["clip", "frame"] = option(
         "clip", "What has a class: the clip, or each of its frames.", heading="model"
     )
@@ -77,8 +87,13 @@ class Config(StackConfig, DirectionConfig, InitialStateConfig, ClassWeightConfig
     background: Literal["white", "black"] = option(
         "black", "What transparent pixels of your files are laid on.", heading="data"
     )
-    every: int = option(
-        1, "Of image and video files take each so many-th frame.", at_least=1, heading="data"
+    every: int = option(1, "Take each so many-th frame of your files.", at_least=1, heading="data")
+    fps: float | None = option(
+        None,
+        "Instead, take so many frames a second of animated images and video files, by the times at "
+        "which they are shown, so that clips of other frame rates are alike.",
+        above=0,
+        heading="data",
     )
     max_frames: int = option(
         32,
@@ -86,6 +101,27 @@ class Config(StackConfig, DirectionConfig, InitialStateConfig, ClassWeightConfig
         "last.",
         at_least=2,
         heading="data",
+    )
+    path_column: str | None = option(
+        None,
+        "Column or field of your table with the path of each clip: a name, or a number from 0. By "
+        "default found by its name.",
+        heading="data",
+    )
+    label_column: str | None = option(None, "Column of the classes, likewise.", heading="data")
+    group_column: str | None = option(
+        None,
+        "Column of what clips have in common, such as the video they were cut from or who is seen: "
+        "clips of the same group go to the same part. By default a column called group or subject, "
+        "else names such as v_Archery_g07_c02.",
+        heading="data",
+    )
+    limit: int | None = option(
+        None,
+        "Use at most this many training clips, and a fifth as many to validate and to test on, "
+        "drawn at random; of files, the others are not read.",
+        heading="data",
+        at_least=1,
     )
     compare: bool = option(
         False,
@@ -95,14 +131,32 @@ class Config(StackConfig, DirectionConfig, InitialStateConfig, ClassWeightConfig
     )
 
     kept: ClassVar[tuple[str, ...]] = (
-        *(*FitConfig.kept, "size", "colour", "background", "every", "max_frames"),
+        *(*FitConfig.kept, "size", "colour", "background", "every", "fps", "max_frames"),
     )
+
+    def presets(self) -> Mapping[str, Any]:
+        both_ways = self.labels == "frame" and self.recurrence == "stack"
+        return {**super().presets(), "bidirectional": both_ways}
+
+    def most(self, split: str) -> int | None:
+        """How many clips of a part are used at most; None for all."""
+        if self.limit is None or split == "train":
+            return self.limit
+        return max(1, self.limit // 5)
 
     def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
         yield from super().without_effect()
         if self.data.kind == "embedded":
-            unused = ("size", "colour", "background", "every", "max_frames", "strict")
-            yield "with --data embedded", unused
+            unused = ("size", "colour", "background", "every", "fps", "max_frames")
+            yield f"with --data {self.data}", unused
+        if self.data.kind == "tfds":
+            yield f"with --data {self.data}", ("background", "fps")
+        if self.data.kind != "files":
+            yield f"with --data {self.data}", COLUMNS
+        elif all(path.suffix == ".npz" for path in self.data.paths):
+            yield "with .npz files", ("colour", "background", "every", "fps", "encoding", *COLUMNS)
+        if self.fps is not None:
+            yield "with --fps", ("every",)
         if self.labels == "frame":
             yield "with --labels frame", ("pooling", "compare")
         if self.recurrence == "conv_lstm":

@@ -20,7 +20,7 @@ from recipes.kit.recipe import Baseline, Card, Comparison, History, Recipe, Run
 from recipes.kit.space import clip_space, stack_space
 from recipes.kit.stack import stack_of
 from recipes.video import data as videos
-from recipes.video.baseline import baseline_metrics
+from recipes.video.baseline import baseline_metrics, frame_baseline_metrics
 from recipes.video.clips import Clip
 from recipes.video.data import RECORD, Data
 from recipes.video.metrics import pair_metrics
@@ -73,11 +73,17 @@ def train(run: Run[Config, Data], model: keras.Model) -> History:
 
 def baseline(run: Run[Config, Data]) -> Baseline:
     """One frame alone, and always the most frequent class."""
-    data, frames = run.data, run.config.labels == "frame"
+    data = run.data
+    if run.config.labels == "frame":
+        return Baseline(
+            "logistic regression on each frame alone. `frame_accuracy_of_commonest` is reached by "
+            "always answering the most frequent class.",
+            frame_baseline_metrics(data.train, data.test),
+        )
     return Baseline(
         "logistic regression on the frame in the middle of a clip. `accuracy_of_commonest` is "
         "reached by always answering the most frequent class.",
-        baseline_metrics(data.train, data.test, data.opposites, frames=frames),
+        baseline_metrics(data.train, data.test, data.opposites),
     )
 
 
@@ -131,7 +137,7 @@ def portable(model: keras.Model, folder: Path) -> keras.Model:
 
 def load_test(source: Source, predictor: VideoPredictor) -> Sequence[Clip]:
     """Clips to evaluate a model on."""
-    return videos.load_test(source, predictor.config)
+    return videos.load_test(source, predictor.config, predictor.shape)
 
 
 def draw(run: Run[Config, Data], predictor: VideoPredictor, answers: Mapping[str, Any]) -> None:

@@ -107,7 +107,7 @@ class Training:
             nats += float(_LOSS(truth[known], logits[known])) * int(known.sum())
             right += int((logits.argmax(axis=-1) == truth)[known].sum())
             count += int(known.sum())
-        return {"val_loss": nats / count, "val_accuracy": right / count}
+        return {"val_loss": nats / count, f"val_{self._run.data.accuracy}": right / count}
 
     def calibrate(self) -> Calibration:
         """The temperature that suits the validation part."""

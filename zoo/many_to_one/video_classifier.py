@@ -15,6 +15,7 @@ from zoo._images import Normalization, convolutional_encoder
 from zoo._model import ZooModel
 from zoo._registry import register_model
 from zoo.many_to_one.classes import Pooling, pool
+from zoo.many_to_one.prefixes import pooled_prefixes
 from zoo.recurrent import StackOptions, recurrent_stack
 
 Recurrence = Literal["stack", "conv_lstm"]
@@ -207,15 +208,6 @@ def running_logits(model: keras.Model, states: Any) -> Any:
         states: Those of `video_states`.
 
     Returns:
-        Logits (batch, time, num_classes). Needs memory for batch x time x time states.
+        Logits (batch, time, num_classes).
     """
-    batch, time, width = ops.shape(states)
-    prefixes = ops.reshape(
-        ops.broadcast_to(states[:, None], (batch, time, time, width)), (batch * time, time, width)
-    )
-    seen = ops.arange(time)[None] <= ops.arange(time)[:, None]
-    mask = ops.reshape(ops.broadcast_to(seen[None], (batch, time, time)), (batch * time, time))
-    pooled = model.get_layer("pooling")(prefixes, mask=mask)
-    pooled = pooled[0] if isinstance(pooled, (list, tuple)) else pooled
-    logits = model.get_layer("logits")(pooled)
-    return ops.reshape(logits, (batch, time, logits.shape[-1]))
+    return model.get_layer("logits")(pooled_prefixes(model.get_layer("pooling"), states))

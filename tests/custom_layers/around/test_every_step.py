@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 import numpy as np
 import pytest
-from layer_checks import to_numpy
+from layer_checks import CHECKS, LayerCase, to_numpy
 
 from custom_layers import EveryStep
 
@@ -14,6 +16,23 @@ pytestmark = pytest.mark.backend
 
 def convolution() -> keras.layers.Layer:
     return keras.layers.Conv2D(2, 3, padding="same")
+
+
+class EveryStepCase(LayerCase):
+    """A case in which every new layer has a new layer inside, of the same policy."""
+
+    def new_layer(self, **kwargs: Any) -> Any:
+        policy = {"dtype": kwargs["dtype"]} if "dtype" in kwargs else {}
+        return super().new_layer(layer=keras.layers.Dense(3, "tanh", **policy), **kwargs)
+
+
+# A layer whose config is plain JSON, unlike that of a convolution.
+CASE = EveryStepCase(EveryStep, {}, (2, 4, 5, 2), trainable_weights=2, output_shape=(2, 4, 5, 3))
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_layer_contract(name: str) -> None:
+    CHECKS[name](CASE)
 
 
 def test_equals_a_loop() -> None:

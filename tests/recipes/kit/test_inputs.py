@@ -168,6 +168,19 @@ def test_folders_and_patterns(sounds: Path) -> None:
     assert names([str(sounds / "more" / "[1].wav")]) == ["[1].wav"]
 
 
+def test_folders_that_are_inputs_themselves(tmp_path: Path) -> None:
+    for name in ("b", "other", ".hidden"):
+        (tmp_path / name).mkdir()
+    for name in ("a.wav", "c.wav", "b/1.png", ".hidden/1.png", "other/notes.txt"):
+        (tmp_path / name).touch()
+
+    def is_input(folder: Path) -> bool:
+        return (folder / "1.png").exists()
+
+    found = [*files([str(tmp_path), str(tmp_path / "b")], [".wav"], is_input)]
+    assert found == [tmp_path / "a.wav", tmp_path / "b", tmp_path / "c.wav", tmp_path / "b"]
+
+
 def test_inputs_that_name_no_file(sounds: Path) -> None:
     missing, long = sounds / "none.wav", "x" * 5000 + ".wav"
     nothing = [str(sounds / "*.mp3"), "-", str(missing), long]
