@@ -10,12 +10,13 @@ import numpy as np
 
 from recipes.captioning.data import Data
 from recipes.captioning.example import Example
-from recipes.captioning.formula_plots import match_by_length, readings
+from recipes.captioning.formula_plots import readings
 from recipes.captioning.metrics import exact_match_by_length
 from recipes.captioning.options import Config
 from recipes.captioning.plots import captioned, looks
 from recipes.captioning.serve import CaptionPredictor, tokens_of
 from recipes.kit.output import PLOTS
+from recipes.kit.plots import by_length
 from recipes.kit.recipe import Run
 
 #: Images in the pictures.
@@ -35,8 +36,17 @@ def draw(run: Run[Config, Data], predictor: CaptionPredictor, answers: Mapping[s
     captioned([example.image for example in examples], said, truths, folder / "captions.png")
     if run.config.formulas:
         references = [example.captions for example in test]
-        rows = exact_match_by_length(answers["model"], references)
-        match_by_length(rows, folder / "exact_match_by_length.png")
+        by_length(
+            {
+                name: _in_bins(exact_match_by_length(texts, references))
+                for name, texts in answers.items()
+            },
+            folder / "exact_match_by_length.png",
+            score="exact match",
+            length="tokens of the formula",
+            counted="formulas",
+            top=1.03,
+        )
     if run.config.attention == "none":
         return
     if run.config.formulas:
@@ -49,6 +59,15 @@ def draw(run: Run[Config, Data], predictor: CaptionPredictor, answers: Mapping[s
         )
     ]
     looks(looked, folder / "looks.png")
+
+
+def _in_bins(rows: Sequence[Mapping[str, float]]) -> tuple[list[float], list[float], list[int]]:
+    """The rows of `exact_match_by_length` as `by_length` takes them, a bin for each length."""
+    found = {int(row["tokens"]): row for row in rows}
+    lengths = range(min(found), max(found) + 1)
+    edges = [min(found) - 0.5, *(length + 0.5 for length in lengths)]
+    matches = [found[n]["exact_match"] if n in found else float("nan") for n in lengths]
+    return edges, matches, [int(found[n]["images"]) if n in found else 0 for n in lengths]
 
 
 def _draw_readings(test: Sequence[Example], predictor: CaptionPredictor, folder: Path) -> None:
