@@ -136,14 +136,12 @@ def _embedded(config: Config, drawing: Drawing) -> Found[Example]:
 
 
 def _parts(config: Config) -> Mapping[str, int]:
-    """Number of images to make for each part: those that take long only as many as are used."""
-    if not config.formulas:
-        return scenes.SIZES
-    limit = config.limit or formulas.PARTS["train"]
+    """Number of images to make for each part, only as many as are used."""
+    parts = formulas.PARTS if config.formulas else scenes.SIZES
+    limit = config.limit or parts["train"]
     held_out = max(1, limit // 5)
     return {
-        split: min(count, limit if split == "train" else held_out)
-        for split, count in formulas.PARTS.items()
+        split: min(count, limit if split == "train" else held_out) for split, count in parts.items()
     }
 
 

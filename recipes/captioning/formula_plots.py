@@ -1,15 +1,14 @@
-"""Pictures of what was read from formulas: by their length, and where each token looked."""
+"""Pictures of formulas that were read: where each token looked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from recipes.captioning.grammar import compact
 from recipes.kit.colours import COLOURS, QUIET, WRONG
@@ -24,33 +23,6 @@ _HEADING = 0.4
 
 #: Nothing where a token does not look, else colour behind the ink.
 _GLOW = LinearSegmentedColormap.from_list("glow", ["#FFFFFF", COLOURS[1]])
-
-
-@dressed
-def match_by_length(rows: Sequence[Mapping[str, float]], path: Path) -> None:
-    """How often short and long formulas are read without a mistake.
-
-    Args:
-        rows: Those of `exact_match_by_length`.
-        path: PNG to write.
-    """
-    lengths, counts, matches = (
-        [row[name] for row in rows] for name in ("tokens", "images", "exact_match")
-    )
-    figure = Figure(figsize=(6.4, 3.8), layout="constrained")
-    scores = figure.subplots()
-    numbers = scores.twinx()
-    numbers.bar(lengths, counts, 0.9, color="0.9", zorder=0)
-    numbers.set_ylabel("formulas", color=QUIET)
-    numbers.tick_params(colors=QUIET, length=0)
-    numbers.set_ylim(0, 3 * max(counts))
-    numbers.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-    scores.plot(lengths, matches, "o-", color=COLOURS[0], ms=4)
-    scores.set(xlabel="tokens of the formula", ylabel="exact match", ylim=(0, 1.03))
-    scores.xaxis.set_major_locator(MaxNLocator(integer=True))
-    scores.set_zorder(numbers.get_zorder() + 1)  # the line before the bars
-    scores.patch.set_visible(False)
-    save(figure, path)
 
 
 @dressed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 from recipes.kit.data.reading import TextFiles
@@ -14,7 +15,10 @@ from recipes.kit.options import FitConfig, Schedule, StackConfig
 from recipes.kit.vocabulary import Level
 
 #: Height and width of the embedded scenes, and of other images unless --size says otherwise.
-SCENE, PHOTO = (40, 40), (96, 96)
+SCENE, PHOTO = (48, 48), (96, 96)
+
+#: That of images for an encoder of `keras.applications`.
+LARGE = (224, 224)
 
 #: Height and width of the pictures of formulas, and the width of the layer that reads their rows.
 FORMULA, ROWS = (48, 192), 96
@@ -65,7 +69,24 @@ class Config(TextFiles, DecodingConfig, StackConfig, FitConfig):
         "dot.",
         heading="model",
     )
-    filters: tuple[int, ...] = option(
+    encoder: str = option(
+        "own",
+        "What turns images into a grid: own convolutions, or a network of keras.applications such "
+        "as EfficientNetB0 or MobileNetV3Small.",
+        heading="model",
+    )
+    encoder_weights: str = option(
+        "imagenet",
+        "Weights that another --encoder begins with: those of imagenet, fetched once; none, that "
+        "is, random ones; or a file of them, without the top.",
+        heading="training",
+    )
+    train_encoder: bool = option(
+        False,
+        "Train the weights of another --encoder as well; else they stay as they are.",
+        heading="training",
+    )
+    filters: tuple[int, ...] | None = option(
         None,
         "Features of each convolution; the first three halve height and width. By default 32 64 "
         "128, for formulas 16 32 64 96.",
@@ -106,7 +127,8 @@ class Config(TextFiles, DecodingConfig, StackConfig, FitConfig):
         None,
         "Height and width that images are scaled to, with their proportions kept and the rest "
         f"filled with --background. By default {PHOTO[0]} {PHOTO[1]}, for the embedded scenes "
-        f"{SCENE[0]} {SCENE[1]}, for formulas {FORMULA[0]} {FORMULA[1]}.",
+        f"{SCENE[0]} {SCENE[1]}, for formulas {FORMULA[0]} {FORMULA[1]}, for another --encoder "
+        f"{LARGE[0]} {LARGE[1]}.",
         heading="data",
         at_least=16,
     )
@@ -137,12 +159,32 @@ class Config(TextFiles, DecodingConfig, StackConfig, FitConfig):
         at_least=1,
     )
 
+    compare: bool = option(
+        False,
+        "Train a second model without attention, with one vector for the whole image.",
+        heading="run",
+    )
+
     kept: ClassVar[tuple[str, ...]] = (*FitConfig.kept, "size", "colour", "background")
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.weights_file is not None:
+            object.__setattr__(self, "encoder_weights", str(self.weights_file))
+        if self.encoder != "own":
+            self.require(self.colour == "rgb", "colour", "rgb with another --encoder than own")
+            if self.encoder_weights == "none" and not self.train_encoder:
+                raise UserError("--encoder-weights none needs --train-encoder: they are random.")
         if self.input_feeding and self.jit_compile:
             raise UserError("--jit-compile: XLA cannot compile the training with --input-feeding.")
+        if self.compare and self.attention == "none":
+            raise UserError("--compare needs --attention additive or dot, not none.")
+
+    @property
+    def weights_file(self) -> Path | None:
+        """The file with the weights of the encoder, if there is one."""
+        named = self.encoder_weights in ("imagenet", "none")
+        return None if named else Path(self.encoder_weights).resolve()
 
     @property
     def formulas(self) -> bool:
@@ -156,23 +198,30 @@ class Config(TextFiles, DecodingConfig, StackConfig, FitConfig):
 
     def presets(self) -> Mapping[str, Any]:
         embedded = self.data.kind == "embedded"
-        usual = FORMULA if self.formulas else SCENE
+        size = (FORMULA if self.formulas else SCENE) if embedded else PHOTO
         return {
             **super().presets(),
             "level": "word",
-            "size": usual if embedded else PHOTO,
-            "filters": (16, 32, 64, 96) if self.formulas else (32, 64, 128),
+            "size": size if self.encoder == "own" else LARGE,
+            "filters": self._filters() if self.encoder == "own" else None,
             "attention": "dot" if self.formulas else "additive",
             "row_units": ROWS if self.formulas else 0,
             "units": 256 if self.formulas else 128,
             "dropout": 0.0 if self.formulas else 0.2,
             "epochs": 10 if self.formulas else 20,
             "batch_size": 16 if self.formulas else 64,
-            "colour": "grey" if embedded else "rgb",
+            "colour": "grey" if embedded and self.encoder == "own" else "rgb",
         }
+
+    def _filters(self) -> tuple[int, ...]:
+        return (16, 32, 64, 96) if self.formulas else (32, 64, 128)
 
     def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
         yield from super().without_effect()
+        if self.encoder == "own":
+            yield "with --encoder own", ("encoder_weights", "train_encoder")
+        else:
+            yield f"with --encoder {self.encoder}", ("filters", "normalization")
         if self.data.kind != "files":
             yield f"with --data {self.data}", ("image_column",)
         if self.data.kind == "embedded":

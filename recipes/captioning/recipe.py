@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import keras
 import keras_tuner
@@ -13,20 +13,20 @@ from sklearn.neighbors import NearestNeighbors
 
 import zoo
 from recipes.captioning import data as captions
+from recipes.captioning.backbones import backbone, check_encoder, freeze
 from recipes.captioning.batches import Batches
 from recipes.captioning.data import PIECES, Data
 from recipes.captioning.example import Example
-from recipes.captioning.formula_plots import match_by_length, readings
-from recipes.captioning.metrics import caption_metrics, exact_match_by_length
+from recipes.captioning.metrics import caption_metrics, caption_statistics
 from recipes.captioning.options import Config, Predict
-from recipes.captioning.plots import captioned, looks
-from recipes.captioning.serve import Captioner, CaptionPredictor, tokens_of
+from recipes.captioning.report import draw, tables
+from recipes.captioning.serve import Captioner, CaptionPredictor
 from recipes.kit.data.batches import steps
 from recipes.kit.data.source import Source
 from recipes.kit.export import for_serving, save_saved_model
 from recipes.kit.fit import fit
-from recipes.kit.output import PLOTS, SAVED_MODEL, read_record, write_json
-from recipes.kit.recipe import Baseline, Card, History, Recipe, Run
+from recipes.kit.output import SAVED_MODEL, read_record, read_run_config, write_json
+from recipes.kit.recipe import Baseline, Card, Comparison, History, Recipe, Run
 from recipes.kit.space import stack_space
 from recipes.kit.stack import stack_of
 from recipes.kit.vocabulary import BOUNDARY_ID
@@ -41,12 +41,6 @@ CARD = Card(
 #: Most images captioned after each epoch.
 _CHECKED = 500
 
-#: Images in the pictures.
-_SHOWN, _LOOKED_AT = 12, 4
-
-#: Tokens of the formulas in the picture of where each token looked.
-_READ = (10, 14, 20)
-
 #: Convolutions that halve height and width.
 _POOLED = 3
 
@@ -55,17 +49,20 @@ _LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_clas
 
 def load_data(source: Source, config: Config) -> Data:
     """Read the images; collect the pieces of the training captions."""
+    check_encoder(config)
     return captions.load(source, config)
 
 
 def build(run: Run[Config, Data]) -> keras.Model:
     """The encoder and decoder, uncompiled."""
     config, data = run.config, run.data
+    filters = config.filters or ()
     return zoo.captioner(
         vocabulary_size=data.pieces.vocabulary.count,
         channels=3 if config.colour == "rgb" else 1,
-        filters=config.filters,
-        pools=[(2, 2) if stage < _POOLED else (1, 1) for stage in range(len(config.filters))],
+        backbone=backbone(config),
+        filters=filters,
+        pools=[(2, 2) if stage < _POOLED else (1, 1) for stage in range(len(filters))],
         normalization=config.normalization,
         row_units=config.row_units,
         attention=config.attention,
@@ -75,10 +72,11 @@ def build(run: Run[Config, Data]) -> keras.Model:
     )
 
 
-def train(run: Run[Config, Data], model: keras.Model) -> History:
+def train(run: Run[Config, Data], model: keras.Model, name: str = "model") -> History:
     """Train the model; it is left with the weights of its best epoch. Of several captions of an
     image, one is drawn in each epoch; the loss of the validation part is that of the first ones."""
     config, data = run.config, run.data
+    freeze(model, config)
     captioner = Captioner(model, data, config)
     count = steps(len(data.train), config.batch_size)
     training, valid = Batches(data.train, run), Batches(data.valid, run)
@@ -107,6 +105,7 @@ def train(run: Run[Config, Data], model: keras.Model) -> History:
         steps=count,
         loss=_LOSS,
         validate=validate,
+        name=name,
     )
 
 
@@ -121,8 +120,31 @@ def baseline(run: Run[Config, Data]) -> Baseline:
     rows = nearest.kneighbors(flat(test), return_distance=False)[:, 0]
     answers = [train[row].captions[0] for row in rows]
     return Baseline(
-        "the caption of the training image that is nearest pixel by pixel.",
+        "the caption of the training image that is nearest pixel by pixel; `fixed_vector_...`, "
+        "where there are such metrics, is a model without attention, trained for comparison.",
         caption_metrics(answers, [example.captions for example in test], run.config.short),
+    )
+
+
+def compare(run: Run[Config, Data], _: keras.Model, __: History) -> Comparison:
+    """With `--compare`, a model without attention."""
+    if not run.config.compare:
+        return Comparison()
+    config = dataclasses.replace(run.config, attention="none", compare=False)
+    without = dataclasses.replace(run, config=config, title="without attention")
+    model = build(without)
+    train(without, model, name="baseline")
+    captioner, test = Captioner(model, run.data, config), run.data.test
+    images = np.stack([example.image for example in test])
+    answers = captioner.captions(images, "beam")
+    by_prefix = {
+        "fixed_vector_": answers,
+        "fixed_vector_greedy_": captioner.captions(images),
+    }
+    references = [example.captions for example in test]
+    return Comparison(
+        caption_statistics(by_prefix, references, config.short).values,
+        {"without attention": answers},
     )
 
 
@@ -146,9 +168,11 @@ def export(run: Run[Config, Data], model: keras.Model) -> None:
 
 
 def portable(model: keras.Model, folder: Path) -> keras.Model:
-    """What ONNX can hold: pixels in [0, 1] in, ids of the likeliest caption out, greedily."""
+    """What ONNX and LiteRT can hold: pixels in [0, 1] of the size of the config in, ids of the
+    likeliest caption out, greedily."""
     record = read_record(folder / PIECES, ("max_length",))
-    return zoo.sequence_search(
+    config = read_run_config(Config, folder)
+    search = zoo.sequence_search(
         for_serving(model),
         start_id=BOUNDARY_ID,
         end_id=BOUNDARY_ID,
@@ -156,6 +180,8 @@ def portable(model: keras.Model, folder: Path) -> keras.Model:
         beam_size=1,
         forbidden=(0, 1),
     )
+    image = keras.Input((*config.size, search.input["image"].shape[-1]), name="image")
+    return keras.Model({"image": image}, search({"image": image}), name=model.name)
 
 
 def load_test(source: Source, predictor: CaptionPredictor) -> Sequence[Example]:
@@ -163,62 +189,15 @@ def load_test(source: Source, predictor: CaptionPredictor) -> Sequence[Example]:
     return captions.load_test(source, predictor.config)
 
 
-def draw(run: Run[Config, Data], predictor: CaptionPredictor, answers: Mapping[str, Any]) -> None:
-    """Draw images with their captions, and where each word looked."""
-    test, folder = run.data.test, run.folder / PLOTS
-    shown = np.random.default_rng(0).permutation(len(test))[:_SHOWN]
-    examples = [test[index] for index in shown]
-    said = [answers["model"][index] for index in shown]
-    truths = [example.captions for example in examples]
-    captioned([example.image for example in examples], said, truths, folder / "captions.png")
-    if run.config.formulas:
-        references = [example.captions for example in test]
-        rows = exact_match_by_length(answers["model"], references)
-        match_by_length(rows, folder / "exact_match_by_length.png")
-    if run.config.attention == "none":
-        return
-    if run.config.formulas:
-        _draw_readings(test, predictor, folder)
-        return
-    looked = [
-        (example.image, tokens_of(row), row["attention"])
-        for example, row in zip(
-            examples[:_LOOKED_AT], predictor.answers(examples[:_LOOKED_AT]), strict=True
-        )
-    ]
-    looks(looked, folder / "looks.png")
-
-
-def _draw_readings(test: Sequence[Example], predictor: CaptionPredictor, folder: Path) -> None:
-    """Where each token of some formulas looked: the first ones of certain lengths."""
-    by_length = {len(e.captions[0].split()): e for e in reversed(test)}
-    chosen = [by_length[length] for length in _READ if length in by_length]
-    rows = [
-        (e.image, e.captions[0], row["sentence"].decode(), tokens_of(row), row["attention"])
-        for e, row in zip(chosen, predictor.answers(chosen), strict=True)
-    ]
-    if rows:
-        readings(rows, folder / "looks.png")
-
-
-def tables(
-    run: Run[Config, Data], predictor: CaptionPredictor, answers: Mapping[str, Any]
-) -> Mapping[str, Any]:
-    """For formulas the exact match by length."""
-    if not run.config.formulas:
-        return {}
-    references = [example.captions for example in run.data.test]
-    rows = exact_match_by_length(answers["model"], references)
-    return {"exact_match_by_length.csv": rows}
-
-
 def space(hp: keras_tuner.HyperParameters, config: Config) -> Config:
     """The config of a trial: what `rnn-zoo tune` may change."""
+    attention = hp.Choice("attention", ["additive", "dot", "none"], default=config.attention)
     share = hp.Float("scheduled_sampling", 0.0, 0.5, step=0.25)
     return stack_space(
         hp,
         config,
-        attention=hp.Choice("attention", ["additive", "dot", "none"], default=config.attention),
+        attention=attention,
+        compare=config.compare and attention != "none",
         scheduled_sampling=share,
         sampling_schedule=config.sampling_schedule if share else "linear",
     )
@@ -231,6 +210,7 @@ RECIPE = Recipe(
     build=build,
     train=train,
     baseline=baseline,
+    compare=compare,
     export=export,
     portable=portable,
     load=CaptionPredictor,

@@ -12,6 +12,7 @@ import numpy as np
 import tensorflow as tf
 
 import zoo
+from recipes.captioning.backbones import CONVOLUTIONS
 from recipes.captioning.data import PIECES, Data
 from recipes.captioning.example import Example
 from recipes.captioning.metrics import caption_statistics
@@ -44,12 +45,9 @@ class Captioner:
 
     def __init__(self, model: keras.Model, data: Data, config: Config) -> None:
         self._pieces, self._drawing = data.pieces, Drawing(config)
-        grid = (
-            model.get_layer("encoder")
-            .get_layer("convolutions")
-            .compute_output_shape((None, *config.size, self._drawing.channels))
-        )
-        self._grid = grid[1:3]
+        convolutions = model.get_layer("encoder").get_layer(CONVOLUTIONS)
+        shape = (None, *config.size, self._drawing.channels)
+        self._grid = convolutions.compute_output_shape(shape)[1:3]
         self._beam, self._greedy = (
             zoo.sequence_search(
                 model,
@@ -63,9 +61,12 @@ class Captioner:
             for size in (config.beam_size, 1)
         )
         pixels = [None, *config.size, self._drawing.channels]
-        self._greedily = tf.function(
-            functools.partial(self._answers, self._greedy), [tf.TensorSpec(pixels, tf.uint8)]
-        )
+        self._searches = {
+            name: tf.function(
+                functools.partial(self._answers, search), [tf.TensorSpec(pixels, tf.uint8)]
+            )
+            for name, search in (("greedy", self._greedy), ("beam", self._beam))
+        }
 
     @property
     def resources(self) -> list[Any]:
@@ -80,10 +81,12 @@ class Captioner:
             "greedy": (functools.partial(self._run, self._greedy), [_IMAGES]),
         }
 
-    def captions(self, images: np.ndarray) -> list[str]:
-        """The greedy caption of each drawn image."""
-        starts = range(0, len(images), COUNT)
-        batches = (self._greedily(tf.constant(images[s : s + COUNT])) for s in starts)
+    def captions(
+        self, images: np.ndarray, search: Literal["greedy", "beam"] = "greedy"
+    ) -> list[str]:
+        """The caption of each drawn image."""
+        run, starts = self._searches[search], range(0, len(images), COUNT)
+        batches = (run(tf.constant(images[s : s + COUNT])) for s in starts)
         return [text.decode() for each in batches for text in each["sentence"].numpy()]
 
     def _run(self, search: keras.Model, images: tf.Tensor) -> dict[str, tf.Tensor]:

@@ -27,7 +27,7 @@ from matplotlib.ticker import (
 )
 from sklearn.metrics import confusion_matrix
 
-from recipes.kit.colours import COLOURS, WRONG, ink_on
+from recipes.kit.colours import COLOURS, QUIET, WRONG, ink_on
 from recipes.kit.data.labels import sort_labels
 
 P = ParamSpec("P")
@@ -197,6 +197,52 @@ def curves(history: Sequence[dict[str, float]], monitor: str, path: Path) -> Non
 
     for axes in (losses, score, gradient):
         whole_steps(axes, epochs)
+    save(figure, path)
+
+
+@dressed
+def by_length(
+    series: Mapping[str, tuple[Sequence[float], Sequence[float], Sequence[int]]],
+    path: Path,
+    *,
+    score: str,
+    length: str,
+    counted: str,
+    top: float | None = None,
+) -> None:
+    """How good the answers to short and to long inputs are.
+
+    Args:
+        series: By the name of a model, for the same inputs: the edges of the bins, each from an
+            edge to below the next; the score in each bin, NaN where there is none; the number of
+            inputs in each.
+        path: PNG to write.
+        score: Name of the score.
+        length: What the length is.
+        counted: What the inputs are.
+        top: Upper end of the scores; by default a little above the best one.
+    """
+    figure = Figure(figsize=(6.4, 3.8), layout="constrained")
+    scores = figure.subplots()
+    counts = scores.twinx()
+    edges, _, numbers = next(iter(series.values()))
+    counts.bar(
+        edges[:-1], numbers, np.diff(edges), align="edge", color="0.9", edgecolor="white", zorder=0
+    )
+    counts.set_ylabel(counted, color=QUIET)
+    counts.tick_params(colors=QUIET, length=0)
+    counts.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+    for index, (name, (edges, values, _)) in enumerate(series.items()):
+        middles = (np.asarray(edges[:-1]) + np.asarray(edges[1:])) / 2
+        there = np.isfinite(values)
+        colour = COLOURS[index % len(COLOURS)]
+        scores.plot(middles[there], np.asarray(values)[there], "o-", color=colour, ms=4, label=name)
+    scores.set(xlabel=length, ylabel=score, xlim=(edges[0], edges[-1]))
+    scores.set_ylim(0, top or 1.05 * scores.get_ylim()[1])
+    scores.xaxis.set_major_locator(MaxNLocator(integer=True))
+    scores.legend()
+    scores.set_zorder(counts.get_zorder() + 1)  # the lines before the bars
+    scores.patch.set_visible(False)
     save(figure, path)
 
 

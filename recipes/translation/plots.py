@@ -1,15 +1,14 @@
-"""Pictures of translations: where they look, and how good they are by length."""
+"""Pictures of translations: where they look."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
-from recipes.kit.colours import COLOURS, QUIET
+from recipes.kit.colours import QUIET
 from recipes.kit.plots import dressed, fonts, save
 
 
@@ -66,43 +65,4 @@ def alignment(pairs: Sequence[tuple[Sequence[str], Sequence[str], np.ndarray]], 
         label="attention (a row adds up to 1)",
     )
     bar.outline.set_visible(False)
-    save(figure, path)
-
-
-@dressed
-def quality_by_length(
-    series: Mapping[str, tuple[Sequence[float], Sequence[float], Sequence[int]]],
-    ylabel: str,
-    path: Path,
-) -> None:
-    """How good the translations of short and of long sentences are.
-
-    Args:
-        series: By the name of a model, for the same sentences: the edges of the bins, each from an
-            edge to below the next; the score in each bin, NaN where there is none; the number of
-            sentences in each.
-        ylabel: Name of the score.
-        path: PNG to write.
-    """
-    figure = Figure(figsize=(6.4, 3.8), layout="constrained")
-    scores = figure.subplots()
-    counts = scores.twinx()
-    edges, _, numbers = next(iter(series.values()))
-    counts.bar(
-        edges[:-1], numbers, np.diff(edges), align="edge", color="0.9", edgecolor="white", zorder=0
-    )
-    counts.set_ylabel("sentences", color=QUIET)
-    counts.tick_params(colors=QUIET, length=0)
-    counts.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-    for index, (name, (edges, values, _)) in enumerate(series.items()):
-        middles = (np.asarray(edges[:-1]) + np.asarray(edges[1:])) / 2
-        there = np.isfinite(values)
-        colour = COLOURS[index % len(COLOURS)]
-        scores.plot(middles[there], np.asarray(values)[there], "o-", color=colour, ms=4, label=name)
-    scores.set(xlabel="source length, pieces", ylabel=ylabel, xlim=(edges[0], edges[-1]))
-    scores.set_ylim(0, 1.05 * scores.get_ylim()[1])
-    scores.xaxis.set_major_locator(MaxNLocator(integer=True))
-    scores.legend()
-    scores.set_zorder(counts.get_zorder() + 1)  # the lines before the bars
-    scores.patch.set_visible(False)
     save(figure, path)

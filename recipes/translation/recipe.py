@@ -20,6 +20,7 @@ from recipes.kit.data.source import Source
 from recipes.kit.export import for_serving, save_saved_model
 from recipes.kit.fit import fit
 from recipes.kit.output import PLOTS, SAVED_MODEL, read_record, write_json
+from recipes.kit.plots import by_length
 from recipes.kit.recipe import Baseline, Card, Comparison, History, Recipe, Run
 from recipes.kit.space import stack_space
 from recipes.kit.stack import stack_of
@@ -29,7 +30,7 @@ from recipes.translation.data import PIECES, Data, by_source
 from recipes.translation.formats import Pair
 from recipes.translation.metrics import bleu_by_length, translation_metrics, translation_statistics
 from recipes.translation.options import Config, Predict
-from recipes.translation.plots import alignment, quality_by_length
+from recipes.translation.plots import alignment
 from recipes.translation.serve import Translator, TranslatorPredictor
 
 CARD = Card(
@@ -189,10 +190,12 @@ def draw(
     """Draw where the decoder looks, and how good it is on short and on long sources."""
     sources, references = zip(*by_source(run.data.test), strict=True)
     lengths = run.data.source.split(tf.constant(sources)).row_lengths().numpy()
-    quality_by_length(
+    by_length(
         {name: bleu_by_length(lengths, texts, references) for name, texts in answers.items()},
-        "BLEU",
         run.folder / PLOTS / "quality_by_length.png",
+        score="BLEU",
+        length="source length, pieces",
+        counted="sentences",
     )
     if run.config.attention == "none":
         return

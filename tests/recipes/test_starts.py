@@ -94,6 +94,13 @@ def test_series_classification(run):
         load("series_classification", run)
 
 
+def test_captioning(run):
+    write_json(run / "pieces.json", {"level": "word", "max_length": 99, "pieces": ["a", "cat"]})
+    data = load("captioning", run, limit=5)
+    assert data.pieces.vocabulary.pieces == ("a", "cat")
+    assert data.max_length == 99
+
+
 def test_pixel_rnn(run):
     write_json(run / "images.json", {"shape": [8, 8, 1], "top": 16, "levels": 17})
     assert load("pixel_rnn", run).shape == (8, 8, 1)
@@ -121,6 +128,7 @@ def test_forecasting(run):
 @pytest.mark.parametrize(
     ("name", "earlier", "same", "other"),
     [
+        ("captioning", {"size": (40, 48)}, {"limit": 9}, {"size": (40, 40)}),
         ("memory", {"task": "copy"}, {"length": 7}, {"task": "adding"}),
         ("forecasting", {"horizon": 3}, {"stride": 2}, {"horizon": 4}),
         ("music", {"head": "independent"}, {"transpose": 3}, {"head": "chain"}),

@@ -44,6 +44,7 @@ def captioner(
     *,
     vocabulary_size: int = 8000,
     channels: int = 1,
+    backbone: keras.Model | None = None,
     filters: Sequence[int] = (32, 64, 128),
     pools: Sequence[tuple[int, int]] | None = None,
     normalization: Normalization = "batch",
@@ -56,17 +57,20 @@ def captioner(
 ) -> keras.Model:
     """Convolutional encoder and recurrent decoder, with visual attention or a fixed vector.
 
-    Convolutions turn the image into a grid of features, to each of which its row and column are
-    added. The grid in reading order is the memory; a dense layer with tanh computes each initial
-    state of the decoder from its mean (Xu et al. 2015). The decoder (`zoo.attention_decoder`)
-    predicts each token from those before it and from the memory, or, without attention, from its
-    mean alone.
+    Convolutions, or a backbone such as a network of `keras.applications`, turn the image into a
+    grid of features, to each of which its row and column are added. The grid in reading order is
+    the memory; a dense layer with tanh computes each initial state of the decoder from its mean (Xu
+    et al. 2015). The decoder (`zoo.attention_decoder`) predicts each token from those before it and
+    from the memory, or, without attention, from its mean alone.
 
     `ScheduledSampling` and `sequence_search` work as for `encoder_decoder`.
 
     Args:
         vocabulary_size: Number of token ids, 0 (padding) included.
         channels: Colours of an image: 1 where grey, 3 where RGB.
+        backbone: Model from images (batch, height, width, channels) in [0, 1] to a grid (batch,
+            rows, columns, features), in place of the convolutions; it becomes a part of the
+            model. Where it is not trainable, its weights stay.
         filters: Features of each stage of convolutions.
         pools: Height and width of the pooling of each stage; by default (2, 2).
         normalization: Of the convolutions: `"batch"`, `"group"` or `"none"`.
@@ -95,14 +99,20 @@ def captioner(
     """
     decoding: StackOptions = {**stack, "bidirectional": False, "initial_state": "zeros"}
     image = keras.Input((None, None, channels), name="image")
-    grid = convolutional_encoder(
-        channels=channels,
-        filters=filters,
-        pools=pools,
-        normalization=normalization,
-        name="convolutions",
-    )(image)
-    grid = GridPositions(name="positions")(grid)
+    if backbone is None:
+        backbone = convolutional_encoder(
+            channels=channels,
+            filters=filters,
+            pools=pools,
+            normalization=normalization,
+            name="convolutions",
+        )
+    elif len(backbone.output_shape) != 4 or backbone.output_shape[-1] is None:
+        raise ValueError(
+            "`backbone` must end in a grid (batch, rows, columns, features), found the shape "
+            f"{backbone.output_shape}."
+        )
+    grid = GridPositions(name="positions")(backbone(image))
     if row_units:
         line = keras.Input((None, grid.shape[-1]), name="line")
         rows: StackOptions = {**decoding, "units": row_units, "depth": 1, "bidirectional": True}

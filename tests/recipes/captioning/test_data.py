@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import re
 import types
 from pathlib import Path
 
@@ -16,7 +18,7 @@ from recipes.captioning.formats import read_files
 from recipes.captioning.options import Config
 from recipes.captioning.pixels import Drawing
 from recipes.kit.data import tfds
-from recipes.kit.data.source import Source
+from recipes.kit.data.source import SPLITS, Source
 from recipes.kit.errors import DataError, UserError
 
 
@@ -39,27 +41,79 @@ def captions(path: Path, **options) -> dict[str, tuple[str, ...]]:
     return {e.name: e.captions for e in read(path, **options).splits["train"]}
 
 
-def test_no_combination_or_handwriting_of_test_is_in_train() -> None:
-    found = scenes.load({"train": 400, "valid": 60, "test": 60}).splits
+def test_no_combination_or_handwriting_of_a_part_is_in_another() -> None:
+    rng = np.random.default_rng(0)
+    writing = scenes._handwriting(rng)
+    of = {
+        split: {picture.tobytes() for pictures in things.values() for picture in pictures}
+        for split, things in writing.items()
+    }
+    relations, counts = scenes._combinations(rng)
+    for one, other in itertools.combinations(SPLITS, 2):
+        assert not {*relations[one]} & {*relations[other]}
+        assert not {*counts[one]} & {*counts[other]}
+        assert not of[one] & of[other]
+    found = scenes.load({"train": 2000, "valid": 200, "test": 200}).splits
     said = {s: {c for e in each for c in e.captions} for s, each in found.items()}
-    assert not said["test"] & said["train"]
-    assert not said["valid"] & said["train"]
-    assert not said["valid"] & said["test"]
-    writing = scenes._handwriting(np.random.default_rng(0))
-    of = {s: {p.tobytes() for each in digits for p in each} for s, digits in writing.items()}
-    assert not of["train"] & of["test"]
+    for one, other in itertools.combinations(SPLITS, 2):
+        assert not said[one] & said[other]
+    words = {word for caption in said["train"] for word in caption.split()}
+    assert {word for caption in said["test"] for word in caption.split()} <= words
 
 
-def test_scenes_are_the_same_and_show_what_is_said() -> None:
-    sizes = {"train": 30, "valid": 2, "test": 2}
-    first, second = (scenes.load(sizes).splits["train"] for _ in range(2))
-    for one, other in zip(first, second, strict=True):
-        assert one.captions == other.captions
-        np.testing.assert_array_equal(one.image, other.image)
-    for example in first:
-        profile = example.image[..., 0].any(axis=1 if "above" in example.captions[0] else 0)
-        if len(example.captions) == 2:  # Two digits with a gap between them along the relation.
-            assert np.diff(profile.astype(int)).tolist().count(1) + profile[0] >= 2
+def test_there_are_as_many_combinations_as_the_text_says() -> None:
+    for of_parts, total, held_out in zip(
+        scenes._combinations(np.random.default_rng(0)), (800, 1330), (80, 133), strict=True
+    ):
+        assert len({each for part in of_parts.values() for each in part}) == total
+        assert len(of_parts["valid"]) == len(of_parts["test"]) == held_out
+        assert f"{total:,} " in scenes.__doc__
+        assert f"{held_out} in each" in scenes.__doc__
+
+
+def test_the_scenes_show_what_is_said() -> None:
+    """Where each thing is a flat square whose grey says which, a scene can be read."""
+    greys = {str(thing): 10 * (index + 1) for index, thing in enumerate(scenes._THINGS)}
+    squares = {
+        thing: [np.full((scenes._SIDES[thing.size],) * 2, greys[str(thing)], "uint8")]
+        for thing in scenes._THINGS
+    }
+    rng = np.random.default_rng(0)
+    relations, counts = scenes._combinations(rng)
+    for _ in range(300):
+        scene = scenes._scene(relations["train"], counts["train"], squares, rng, "")
+        image = scene.image[..., 0]
+        for caption in scene.captions:
+            if relation := re.fullmatch(r"a (.+) is (.+) a (.+)", caption):
+                first, where, second = relation.groups()
+                if first != second:
+                    assert where == relation_of(image == greys[first], image == greys[second])
+            else:
+                shown = {name: (image == grey).sum() for name, grey in greys.items()}
+                for part in caption.split(" and "):
+                    number, name = part.split(" ", 1)
+                    number = scenes._WORDS.index(number)
+                    plural = scenes._PLURALS.index
+                    size, digit = name.split()
+                    name = name if number == 1 else f"{size} {scenes._WORDS[plural(digit)]}"
+                    assert shown.pop(name) == number * scenes._SIDES[size] ** 2
+                assert not any(shown.values())
+
+
+def relation_of(first: np.ndarray, second: np.ndarray) -> str:
+    """How a thing stands to another, by where in the image they are."""
+    down, right = np.argwhere(first).mean(axis=0) - np.argwhere(second).mean(axis=0)
+    if abs(right) > abs(down):
+        return "left of" if right < 0 else "right of"
+    return "above" if down < 0 else "below"
+
+
+def test_scenes_are_the_same_and_fewer_are_the_first() -> None:
+    many, few = (scenes.load({"train": n, "valid": 2, "test": 2}) for n in (30, 10))
+    for split in SPLITS:
+        for one, other in zip(many.splits[split], few.splits[split], strict=False):
+            assert one.captions == other.captions
+            np.testing.assert_array_equal(one.image, other.image)
 
 
 def test_several_columns_rows_and_a_split(tmp_path: Path) -> None:
@@ -110,6 +164,50 @@ def test_kaggle_coco_and_texts_beside_images(tmp_path: Path) -> None:
     for name in write_images(tmp_path / "b"):
         (tmp_path / "b" / name).with_suffix(".txt").write_text(f"picture {name}\n")
     assert len(captions(tmp_path / "b")) == 6
+
+
+def test_captions_beside_an_images_folder_and_in_the_folder_of_a_part(tmp_path: Path) -> None:
+    """A table per part beside `images/`, and a folder of images and texts for each part."""
+    names = write_images(tmp_path / "a" / "images")
+    for split, part in (("train", names[:4]), ("val", names[4:5]), ("test", names[5:])):
+        lines = [json.dumps({"image": n, "captions": ["a", f"b {n}"]}) for n in part]
+        (tmp_path / "a" / f"{split}.jsonl").write_text("\n".join(lines))
+    splits = read(tmp_path / "a").splits
+    assert {s: len(e) for s, e in splits.items()} == {"train": 4, "valid": 1, "test": 1}
+    assert splits["valid"][0].captions == ("a", "b 4.png")
+    for split in ("train", "test"):
+        for name in write_images(tmp_path / "b" / split, count=2):
+            (tmp_path / "b" / split / name).with_suffix(".txt").write_text(f"one\ntwo {name}\n")
+    splits = read(tmp_path / "b").splits
+    assert {s: len(e) for s, e in splits.items()} == {"train": 2, "test": 2}
+    assert splits["test"][1].captions == ("one", "two 1.png")
+
+
+def test_parts_given_by_option(tmp_path: Path) -> None:
+    names = write_images(tmp_path / "images")
+    for split, part in (("train", names[:4]), ("valid", names[4:5]), ("test", names[5:])):
+        rows = [f"{n},what is in {n}" for n in part]
+        (tmp_path / f"{split}ing.csv").write_text("\n".join(["file_name,text", *rows]))
+    parts = {s: (tmp_path / f"{s}ing.csv",) for s in SPLITS}
+    config = Config(data=Source.of_parts(parts), size=(16, 16))
+    loaded = data.load(config.data, config)
+    assert [len(part) for part in (loaded.train, loaded.valid, loaded.test)] == [4, 1, 1]
+    assert loaded.test[0].captions == ("what is in 5.png",)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("a,b\n1,2", "--image-column names one"),
+        ("image,b\n0.png,2", "--caption-column names one"),
+        ("image,caption\n0.png,", "holds no image with a caption"),
+    ],
+)
+def test_tables_that_are_refused(tmp_path: Path, content: str, message: str) -> None:
+    write_images(tmp_path)
+    (tmp_path / "captions.csv").write_text(content)
+    with pytest.raises(UserError, match=message):
+        read(tmp_path / "captions.csv")
 
 
 def test_broken_images_are_named_and_too_many_refused(tmp_path: Path) -> None:

@@ -14,11 +14,10 @@ from PIL import Image
 
 from recipes.captioning.metrics import caption_metrics
 from recipes.captioning.options import Config
+from recipes.kit.amount import Amount, suited
 from recipes.kit.cli import main
 from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
-
-QUICK = "--units 16 --embedding-dim 8 --filters 4 8 12 --size 16 16 --beam-size 2".split()
 
 #: Runs where importing Keras or any package of ours fails.
 ALONE = """
@@ -38,30 +37,6 @@ np.savez(
     greedy=both["greedy"]["sentence"].numpy().astype("S"),
 )
 """
-
-
-@pytest.fixture(scope="module")
-def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Red, green and blue images that say so."""
-    folder = tmp_path_factory.mktemp("corpus")
-    rng = np.random.default_rng(0)
-    lines = ["image,caption,caption_2"]
-    for index in range(60):
-        pixels = rng.integers(0, 60, (20, 24, 3)).astype("uint8")
-        pixels[..., index % 3] += 190
-        Image.fromarray(pixels).save(folder / f"{index}.png")
-        colour = ("red", "green", "blue")[index % 3]
-        lines.append(f"{index}.png,it is {colour},all {colour}")
-    (folder / "captions.csv").write_text("\n".join(lines))
-    return folder
-
-
-@pytest.fixture(scope="module")
-def trained(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("runs") / "captioning"
-    words = ["train", "captioning", "--data", str(corpus / "captions.csv"), "--out", str(out)]
-    assert main([*words, *QUICK, "--epochs", "25", "--patience", "25"]) == 0
-    return out
 
 
 def test_it_learns_and_is_judged(trained: Path) -> None:
@@ -118,6 +93,11 @@ def test_metrics_against_all_references() -> None:
         ({"sampling_schedule": "sigmoid"}, "without --scheduled-sampling"),
         ({"size": (8, 8)}, "--size must be at least 16"),
         ({"input_feeding": True, "jit_compile": True}, "--jit-compile"),
+        ({"attention": "none", "compare": True}, "--compare needs --attention additive or dot"),
+        ({"encoder_weights": "none"}, "--encoder-weights has no effect with --encoder own"),
+        ({"encoder": "VGG16", "filters": (4,)}, "--filters has no effect with --encoder VGG16"),
+        ({"encoder": "VGG16", "colour": "grey"}, "--colour must be rgb with another --encoder"),
+        ({"encoder": "VGG16", "encoder_weights": "none"}, "none needs --train-encoder"),
     ],
 )
 def test_options(options: dict, message: str) -> None:
@@ -126,6 +106,15 @@ def test_options(options: dict, message: str) -> None:
 
 
 def test_defaults_by_data() -> None:
-    assert (Config().size, Config().colour) == ((40, 40), "grey")
+    assert (Config().size, Config().colour) == ((48, 48), "grey")
     own = Config(data=Source.of(Path("x.csv")))
     assert (own.size, own.colour, own.level) == ((96, 96), "rgb", "word")
+
+
+@pytest.mark.parametrize(("images", "units"), [(2000, 128), (900, 128), (200, 64)])
+def test_a_narrower_model_for_little_data(images: int, units: int) -> None:
+    config, changed = suited(Config(), Amount(images, "images"), ())
+    assert config.units == units
+    assert ("units" in changed) == (units == 64)
+    kept, _ = suited(Config(units=200), Amount(images, "images"), ("units",))
+    assert kept.units == 200

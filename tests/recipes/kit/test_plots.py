@@ -118,3 +118,17 @@ def test_no_star_where_all_trials_tie(values, tmp_path, figures):
     best = int(len({*values}) > 1)
     assert [stars(figure) for figure in figures] == [[best, best], [best, best]]
     assert not any(map(overlapping_labels, figures))
+
+
+def test_by_length(tmp_path, figures):
+    series = {
+        "attention": ([1, 6, 11, 21], [40.0, 35.5, float("nan")], [120, 30, 0]),
+        "none $_$": ([1, 6, 11, 21], [38.0, 20.0, float("nan")], [120, 30, 0]),
+    }
+    for name, lines in (("two", series), ("one", {"attention": ([1, 2], [3.0], [1])})):
+        plots.by_length(
+            lines, tmp_path / f"{name}.png", score="BLEU", length="pieces", counted="sentences"
+        )
+        assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    for figure in figures:
+        assert least_contrast(figure) >= 4.5 and not overlapping_labels(figure)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pictures import bars_of, least_contrast, overlapping_labels
+from pictures import bars_of, least_contrast
 
-from recipes.translation.plots import alignment, quality_by_length
+from recipes.translation.plots import alignment
 
 
 def weights_of(targets: int, sources: int) -> np.ndarray:
@@ -39,15 +39,3 @@ def test_alignment_of_any_script_and_length(tmp_path, pairs, figures):
     meshes = [axes.collections[0] for axes in figures[0].axes[: len(pairs)]]
     assert {mesh.get_clim() for mesh in meshes} == {(0, 1)}
     assert least_contrast(figures[0]) >= 4.5
-
-
-def test_quality_by_length(tmp_path, figures):
-    series = {
-        "attention": ([1, 6, 11, 21], [40.0, 35.5, float("nan")], [120, 30, 0]),
-        "none $_$": ([1, 6, 11, 21], [38.0, 20.0, float("nan")], [120, 30, 0]),
-    }
-    for name, lines in (("two", series), ("one", {"attention": ([1, 2], [3.0], [1])})):
-        quality_by_length(lines, "BLEU", tmp_path / f"{name}.png")
-        assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-    for figure in figures:
-        assert least_contrast(figure) >= 4.5 and not overlapping_labels(figure)

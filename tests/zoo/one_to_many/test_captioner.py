@@ -89,6 +89,32 @@ def test_images_of_any_size_alone_and_in_a_batch(options: dict) -> None:
         )
 
 
+def test_a_backbone_in_place_of_the_convolutions(tmp_path) -> None:
+    images = keras.Input((None, None, 1))
+    grid = keras.layers.Conv2D(5, 3, strides=4, padding="same")(images * 2.0 - 1.0)
+    backbone = keras.Model(images, grid, name="backbone")
+    backbone.trainable = False
+    model = build(backbone=backbone)
+    batch = inputs()
+    encoded = model.get_layer("encoder")({"image": batch["image"]})
+    expected = GridPositions()(backbone(batch["image"]))
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(encoded["memory"]),
+        ops.convert_to_numpy(expected).reshape(4, 3 * 4, 5),
+        atol=1e-5,
+    )
+    trained = {weight.path for weight in model.trainable_weights}
+    assert not trained & {weight.path for weight in backbone.weights}
+    model.save(tmp_path / "model.keras")
+    again = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(
+        ops.convert_to_numpy(again(batch)), ops.convert_to_numpy(model(batch)), atol=1e-5
+    )
+    flat = keras.Model(images, keras.layers.GlobalMaxPooling2D()(grid))
+    with pytest.raises(ValueError, match="must end in a grid"):
+        build(backbone=flat)
+
+
 def test_attention_looks_at_fields_of_the_image() -> None:
     search = zoo.sequence_search(build(), start_id=2, end_id=2, max_length=4, beam_size=2)
     found = search.predict({"image": inputs()["image"]}, verbose=0)
