@@ -13,7 +13,7 @@ from recipes.kit.amount import as_words, changed_by_hand, suited
 from recipes.kit.card import model_card
 from recipes.kit.config_file import read_json
 from recipes.kit.console import note, say
-from recipes.kit.data.facts import Fact, Unusable, as_lines
+from recipes.kit.data.facts import Fact, Unusable, as_lines, listed
 from recipes.kit.data.fingerprint import fingerprint
 from recipes.kit.earlier import check_kept, kept_names, started_from
 from recipes.kit.export import uncompiled
@@ -101,8 +101,10 @@ def train_recipe(
             metrics["seeds"] = trained.seeds
         output.write_lines(folder / output.ANSWERS, judgement.rows)
         answers = {"model": judgement.answers, **baseline.answers, **compared.answers}
-        for file, content in recipe.tables(run, predictor, answers).items():
-            output.write_table(folder / file, content)
+        if tables := recipe.tables(run, predictor, answers):
+            for file, content in tables.items():
+                output.write_table(folder / file, content)
+            say(f"written: {listed(tables, 8)}")
         _draw(recipe, run, predictor, history, answers)
         output.write_json(folder / output.METRICS, metrics)
         card = model_card(

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from recipes.kit.data.arrays import DAMAGED, read_arrays
-from recipes.kit.data.facts import Fact, files_fact, how_many, listed
+from recipes.kit.data.facts import Fact, files_fact, listed
 from recipes.kit.data.files import data_files, is_hidden, read_text, suffix_of
 from recipes.kit.data.left_out import LeftOut
 from recipes.kit.data.readers import Found
@@ -21,6 +21,7 @@ from recipes.kit.data.splits import find_splits, split_of
 from recipes.kit.errors import DataError, UserError
 from recipes.music import midi
 from recipes.music.rolls import KEYS, LOWEST, Piece
+from recipes.music.tally import Tally
 
 #: Files of rolls, and everything that is read.
 _ROLLS = (".mat", ".json", ".npz")
@@ -52,65 +53,56 @@ def read_files(source: Source, step: float, reading: Files) -> Found[Piece]:
     }
     if not source.parts:
         found = _by_part(source)
-    left_out, tally = LeftOut("MIDI files", reading), midi.Tally()
+    left_out, tally = LeftOut("MIDI files", reading), Tally()
     parts: Parts = {}
-    outside = silent = single = 0
+    names: dict[str, list[str]] = {}
     for split, paths in found.items():
         for path in paths:
             try:
-                read, more = read_music(path, step, tally)
+                read = read_music(path, step, tally)
             except DataError as error:
                 if suffix_of(path) not in midi.SUFFIXES or len(paths) == 1:
                     raise
                 left_out.add(error)
                 continue
-            outside += more
-            for part, every in read.items():
-                pieces = [piece for piece in every if len(piece) > 1 and piece.roll.any()]
-                soundless = sum(not piece.roll.any() for piece in every)
-                silent += soundless
-                single += len(every) - len(pieces) - soundless
-                parts.setdefault(split if source.parts else part or split, []).extend(pieces)
+            for part, pieces in read.items():
+                its = split if source.parts else part or split
+                parts.setdefault(its, []).extend(filter(tally.usable, pieces))
+                names.setdefault(its, []).append(path.name)
     left_out.check(sum(map(len, parts.values())))
     counts = {split: len(pieces) for split, pieces in parts.items()}
-    names = {
-        split: [path.name for path in found.get(split, next(iter(found.values())))]
-        for split in counts
-    }
-    left = {
-        "drum notes (channel 10)": tally.drums,
-        "notes outside the 88 keys": tally.outside + outside,
-        "notes between two frames (a finer --step keeps them)": tally.between,
-        "pieces without notes": silent,
-        "pieces of a single frame": single,
-    }
-    facts = [files_fact(names, counts), *_read_facts(source, tally, left), *left_out.facts()]
+    facts = [files_fact(names, counts), *_read_facts(source, tally), *left_out.facts()]
     parts = {split: pieces for split, pieces in parts.items() if pieces}
     if not parts:
-        why = "; ".join(how_many(count, what) for what, count in left.items() if count)
-        raise UserError(f"{source}: expected music of two frames at least, found {why or 'none'}.")
+        found_instead = tally.as_text() or "none"
+        raise UserError(f"{source}: expected music of two frames at least, found {found_instead}.")
     return Found(parts, tuple(facts))
 
 
-def read_music(path: Path, step: float, tally: midi.Tally) -> tuple[dict[str, list[Piece]], int]:
-    """The pieces of a file by part, "" where it says none, and notes outside the keyboard.
+def read_music(path: Path, step: float, tally: Tally) -> Parts:
+    """The pieces of a file by part, "" where it says none.
+
+    Args:
+        path: The file.
+        step: Length of a frame of MIDI in quarter notes.
+        tally: To count in what is left out.
 
     Raises:
         DataError: If it is broken or holds something else.
     """
     suffix = suffix_of(path)
     if suffix in midi.SUFFIXES:
-        return {"": midi.read_midi(path, step, tally)}, 0
+        return {"": midi.read_midi(path, step, tally)}
     if suffix in (".pkl", ".pickle", ".p"):
         raise DataError(
             path, f"is a pickle, which may run any code when it is read; {_EXPECTED[9:]} instead"
         )
     if suffix == ".mat":
-        return _mat(path)
+        return _mat(path, tally)
     if suffix == ".json":
-        return _json(path)
+        return _json(path, tally)
     if suffix == ".npz":
-        return _npz(path)
+        return _npz(path, tally)
     raise DataError(path, f"{_EXPECTED}, found a file {suffix or 'without a suffix'}")
 
 
@@ -149,7 +141,7 @@ def _midi_files(folder: Path) -> list[Path]:
     ]
 
 
-def _read_facts(source: Source, tally: midi.Tally, left: Mapping[str, int]) -> list[Fact]:
+def _read_facts(source: Source, tally: Tally) -> list[Fact]:
     facts = []
     if tally.files:
         facts.append(
@@ -158,13 +150,12 @@ def _read_facts(source: Source, tally: midi.Tally, left: Mapping[str, int]) -> l
         folders = [path for path in source.paths if path.is_dir()]
         if rolls := [file.name for folder in folders for file in data_files(folder, _ROLLS)]:
             facts.append(Fact("left aside", f"{listed(rolls, 5)} (beside MIDI files)"))
-    if any(left.values()):
-        text = "; ".join(how_many(count, what) for what, count in left.items() if count)
+    if text := tally.as_text():
         facts.append(Fact("not in it", text))
     return facts
 
 
-def _mat(path: Path) -> tuple[dict[str, list[Piece]], int]:
+def _mat(path: Path, tally: Tally) -> Parts:
     """Cells of rolls, `traindata`, `validdata` and `testdata`."""
     import scipy.io
     from scipy.io.matlab import MatReadError
@@ -182,10 +173,10 @@ def _mat(path: Path) -> tuple[dict[str, list[Piece]], int]:
     if not any(named.values()) or any(named[n] and cells[n].dtype != object for n in cells):
         have = ", ".join(cells) or "nothing"
         raise DataError(path, f"expected cells traindata, validdata and testdata, found {have}")
-    return _pieces(path, {n: [*cells[n]] for n, part in named.items() if part}, named)
+    return _pieces(path, {n: [*cells[n]] for n, part in named.items() if part}, named, tally)
 
 
-def _npz(path: Path) -> tuple[dict[str, list[Piece]], int]:
+def _npz(path: Path, tally: Tally) -> Parts:
     """A roll in each array, (frames, keys); or many in one, (pieces, frames, keys), with lengths
     in `NAME_lengths`, or -1 in frames of padding."""
     arrays = read_arrays(path, "an .npz file of piano rolls (frames, 88)")
@@ -206,35 +197,33 @@ def _npz(path: Path) -> tuple[dict[str, list[Piece]], int]:
             lists[name] = [roll[:length] for roll, length in zip(array, lengths, strict=True)]
         else:
             lists[name] = [array]
-    return _pieces(path, lists, {name: _part(name, path) for name in lists})
+    return _pieces(path, lists, {name: _part(name, path) for name in lists}, tally)
 
 
-def _json(path: Path) -> tuple[dict[str, list[Piece]], int]:
+def _json(path: Path, tally: Tally) -> Parts:
     """Pieces of chords of MIDI numbers, by part or all in one list."""
     try:
         content = json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise DataError(path, f"is not JSON ({error.msg})", line=error.lineno) from None
     parts = content if isinstance(content, dict) else {"": content}
-    result: dict[str, list[Piece]] = {}
-    outside = 0
+    result: Parts = {}
     for name, pieces in parts.items():
         where = f"{name}: " if name else ""
         if not isinstance(pieces, list):
             raise DataError(path, f"{where}expected a list of pieces, found {_kind(pieces)}")
         read = []
         for index, chords in enumerate(pieces):
-            roll, more = _of_chords(path, f"{where}piece {index}", chords)
-            outside += more
+            roll = _of_chords(path, f"{where}piece {index}", chords, tally)
             read.append(Piece(f"{name or path.stem}:{index}", roll))
         result.setdefault(_part(name, path) or "", []).extend(read)
-    return result, outside
+    return result
 
 
-def _of_chords(path: Path, where: str, chords: Any) -> tuple[np.ndarray, int]:
+def _of_chords(path: Path, where: str, chords: Any, tally: Tally) -> np.ndarray:
     if not isinstance(chords, list):
         raise DataError(path, f"{where}: expected a list of chords, found {_kind(chords)}")
-    roll, outside = np.zeros((len(chords), KEYS), "uint8"), 0
+    roll = np.zeros((len(chords), KEYS), "uint8")
     for frame, chord in enumerate(chords):
         expected = "expected a list of MIDI numbers"
         if not isinstance(chord, list):
@@ -250,28 +239,29 @@ def _of_chords(path: Path, where: str, chords: Any) -> tuple[np.ndarray, int]:
                     path, f"{where}, frame {frame}: expected MIDI numbers, found {number!r}"
                 )
             key = int(number) - LOWEST
-            outside += not 0 <= key < KEYS
+            tally.outside += not 0 <= key < KEYS
             if 0 <= key < KEYS:
                 roll[frame, key] = 1
-    return roll, outside
+    return roll
 
 
 def _pieces(
-    path: Path, lists: Mapping[str, Sequence[np.ndarray]], parts: Mapping[str, str | None]
-) -> tuple[dict[str, list[Piece]], int]:
-    result: dict[str, list[Piece]] = {}
-    outside = 0
+    path: Path,
+    lists: Mapping[str, Sequence[np.ndarray]],
+    parts: Mapping[str, str | None],
+    tally: Tally,
+) -> Parts:
+    result: Parts = {}
     for name, rolls in lists.items():
         for index, array in enumerate(rolls):
             where = name if len(rolls) == 1 else f"{name} {index}"
-            roll, more = _checked(path, where, np.asarray(array))
-            outside += more
             title = f"{name}:{index}" if len(rolls) > 1 else name or path.stem
+            roll = _checked(path, where, np.asarray(array), tally)
             result.setdefault(parts[name] or "", []).append(Piece(title, roll))
-    return result, outside
+    return result
 
 
-def _checked(path: Path, where: str, array: np.ndarray) -> tuple[np.ndarray, int]:
+def _checked(path: Path, where: str, array: np.ndarray, tally: Tally) -> np.ndarray:
     """A roll of 88 keys as zeros and ones; one of 128 MIDI numbers is cut."""
     if array.ndim != 2 or array.shape[1] not in (KEYS, 128) or array.dtype.kind not in "buif":
         raise DataError(
@@ -282,11 +272,10 @@ def _checked(path: Path, where: str, array: np.ndarray) -> tuple[np.ndarray, int
     if array.dtype.kind == "f" and not np.isfinite(array).all() or array.min(initial=0) < 0:
         raise DataError(path, f"{where}: expected 0 where a key is silent, found negatives or NaN")
     sounding = array > 0
-    outside = 0
     if array.shape[1] == 128:
         whole, sounding = sounding, sounding[:, LOWEST : LOWEST + KEYS]
-        outside = int(whole.sum() - sounding.sum())
-    return sounding.astype("uint8"), outside
+        tally.outside += int(whole.sum() - sounding.sum())
+    return sounding.astype("uint8")
 
 
 def _part(name: str, path: Path) -> str | None:

@@ -6,7 +6,6 @@ import io
 import re
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ import numpy as np
 
 from recipes.kit.errors import DataError
 from recipes.music.rolls import Note, Piece, draw_notes, held_notes
+from recipes.music.tally import Tally
 
 #: What is read as MIDI.
 SUFFIXES = (".mid", ".midi")
@@ -30,16 +30,6 @@ LONGEST = 100_000
 
 #: Ticks of a quarter note in files that are written, and how hard their keys are struck.
 _TICKS, _VELOCITY = 480, 80
-
-
-@dataclass
-class Tally:
-    """What was read of MIDI files, and what was left out of them."""
-
-    drums: int = 0
-    outside: int = 0
-    between: int = 0
-    files: int = 0
 
 
 def read_midi(path: Path, step: float, tally: Tally) -> list[Piece]:

@@ -115,10 +115,10 @@ def export(run: Run[Config, Data], model: keras.Model) -> None:
     Signatures: `score(notes, lengths)`, also `serving_default`: `nats` (batch,), `nats_per_frame`
     (batch, frames), 0 beyond the end of a piece, and `probabilities` of the keys, in a chain given
     the true lower ones; `generate(notes, lengths, frames, temperature, seed)`: the `notes` that
-    follow, where lengths may be 0; `step(notes, previous, temperature, seed, state_0, ...)`, frame by
-    frame: the `nats` of a frame, given the one before it and the states before that one (zeros at
-    the start of a piece), the `notes` of the next one, drawn, and the states to give with that. The
-    same seed gives the same notes.
+    follow, where lengths may be 0; `step(notes, previous, temperature, seed, state_0, ...)`: the
+    `nats` of a frame, given the one before it and the states before that one (zeros at the start of
+    a piece), the `notes` of the next one, drawn, and the states to give with that. The same seed
+    gives the same notes.
     """
     composer = Composer(for_serving(model))
     save_saved_model(composer.endpoints, composer.resources, run.folder / SAVED_MODEL)

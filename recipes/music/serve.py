@@ -21,11 +21,12 @@ from recipes.kit.recipe import Field, Predictor
 from recipes.kit.serving import Arrays, Served, answer_each, by_length
 from recipes.music.formats import SUFFIXES, read_music
 from recipes.music.metrics import music_statistics
-from recipes.music.midi import Tally, encode_midi
+from recipes.music.midi import encode_midi
 from recipes.music.options import QUARTERS, Config, Predict
 from recipes.music.plots import piece_picture
 from recipes.music.rolls import LOWEST, Piece, chord_name, parse_chord
 from recipes.music.sound import encode_wav
+from recipes.music.tally import Tally
 
 #: Frames that are scored at once, padding included, and those of one piece: memory is bounded
 #: however long it is.
@@ -267,8 +268,7 @@ class MusicPredictor(Predictor[Sequence[Piece]]):
         if not path.exists() and suffix_of(path) not in (*SUFFIXES, ".pkl", ".pickle"):
             text = str(path)
             return _Start(text, "_".join(text.replace(",", " ").split()), parse_chord(text))
-        tally = Tally()
-        parts, _ = read_music(path, self.step, tally)
+        parts = read_music(path, self.step, Tally())
         pieces = [piece for part in parts.values() for piece in part]
         if len(pieces) != 1:
             raise DataError(path, f"expected one piece to continue, found {len(pieces):,}")

@@ -15,8 +15,9 @@ RATE = 22_050
 #: Share of each overtone, the fundamental first.
 _PARTIALS = (1.0, 0.5, 0.25, 0.12, 0.06)
 
-#: Seconds in which a note rises and dies away; and after which its sound has fallen to 1/e.
-_ATTACK, _RELEASE, _DECAY = 0.015, 0.08, 1.2
+#: Seconds in which a note rises and dies away; after which its sound has fallen to 1/e; and after
+#: which nothing of it is heard.
+_ATTACK, _RELEASE, _DECAY, _LONGEST = 0.015, 0.08, 1.2, 12.0
 
 _PEAK = 0.8
 
@@ -37,7 +38,7 @@ def synthesize(roll: np.ndarray, *, step: float, tempo: float) -> np.ndarray:
     sound = np.zeros(total)
     for note in held_notes(roll, step):
         start = round(note.start * seconds * RATE)
-        held = (note.end - note.start) * seconds
+        held = min((note.end - note.start) * seconds, _LONGEST)
         time = np.arange(min(int((held + _RELEASE) * RATE), total - start)) / RATE
         pitch = 440 * 2 ** ((note.number - 69) / 12)
         wave = sum(

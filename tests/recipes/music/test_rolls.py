@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from recipes.kit.errors import DataError, UserError
-from recipes.music.midi import Tally, encode_midi, read_midi
+from recipes.music.midi import encode_midi, read_midi
 from recipes.music.rolls import (
     Note,
     Piece,
@@ -27,6 +27,7 @@ from recipes.music.rolls import (
     transposed,
 )
 from recipes.music.sound import RATE, encode_wav, synthesize
+from recipes.music.tally import Tally
 
 
 def random_roll(frames: int = 20, seed: int = 0) -> np.ndarray:
