@@ -89,7 +89,7 @@ def load(source: Source, config: Config) -> Data:
     facts = (
         *facts,
         Fact("lengths", f"{min(lengths)} to {max(lengths)} frames of {shape}"),
-        Fact("memory", f"{megabytes:,.0f} MB of decoded frames"),
+        Fact("memory", f"{megabytes:,.1f} MB of decoded frames"),
         *_about_groups(splits),
     )
     return Data(
@@ -197,17 +197,21 @@ def _digits(config: Config, shape: Shape | None) -> Found[Clip]:
 
 
 def _read_tfds(name: str, config: Config, shape: Shape | None) -> Found[Clip]:
-    where, builder = f"tfds:{name}", tfds.prepared_builder(name)
-    features = builder.info.features
-    if missing := {"video", "label"} - {*features}:
-        have = ", ".join(sorted(features))
-        raise UserError(
-            f"{where}: expected the features video and label, as of ucf101; found {have}, so that "
-            f"there is no {' and no '.join(sorted(missing))} to learn from."
-        )
+    where = f"tfds:{name}"
+
+    def check(features: Mapping[str, Any]) -> None:
+        if missing := {"video", "label"} - {*features}:
+            have, lacks = ", ".join(sorted(features)), " and no ".join(sorted(missing))
+            raise UserError(
+                f"{where}: expected the features video and label, as ucf101 has them; found "
+                f"{have}, so there is no {lacks} to learn from."
+            )
+
     if config.labels == "frame":
         raise UserError(f"{where}: has classes of clips; leave out --labels frame.")
-    names, taking = getattr(features["label"], "names", None), Taking.of(config, shape)
+    builder = tfds.prepared_builder(name, check)
+    names = getattr(builder.info.features["label"], "names", None)
+    taking = Taking.of(config, shape)
 
     def clips(split: str, part: str) -> Iterator[Clip]:
         for index, row in enumerate(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageOps, ImageSequence
+from PIL import Image, ImageOps, ImageSequence, UnidentifiedImageError
 
 from recipes.kit.data.images import Background, BrokenImage, Canvas, draw, read_image
 from recipes.kit.errors import DataError
@@ -94,6 +94,8 @@ def read_frames(path: Path, taking: Taking) -> Taken:
     decode = _video if path.suffix.lower() in VIDEOS else _animation
     try:
         return _read_shown(path, decode(path), taking)
+    except UnidentifiedImageError:
+        raise BrokenImage(path, "cannot be decoded: not an image file") from None
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as error:
         raise BrokenImage(path, f"cannot be decoded: {error}") from None
 

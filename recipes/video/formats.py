@@ -10,8 +10,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from recipes.kit.data.facts import Fact, counted, merged
-from recipes.kit.data.files import data_files, suffix_of
+from recipes.kit.data.facts import Fact, counted, how_many, merged
+from recipes.kit.data.files import data_files, is_hidden, suffix_of
 from recipes.kit.data.images import BrokenImage
 from recipes.kit.data.left_out import LeftOut
 from recipes.kit.data.readers import Found
@@ -123,25 +123,29 @@ def _of_classes(folder: Path, config: Config, split: str | None) -> tuple[list[E
         )
     entries, aside = list[Entry](), 0
     for part, root in _parts(folder, split):
-        for inside in sorted(path for path in root.iterdir() if path.is_dir()):
+        folders = (path for path in root.iterdir() if path.is_dir() and not is_hidden(path))
+        for inside in sorted(folders):
             for path in sorted(inside.iterdir()):
-                if path.name.startswith((".", "__MACOSX")):
+                if is_hidden(path):
                     continue
                 if is_clip(path):
                     entries.append(Entry(path, (inside.name,), part))
                 else:
                     aside += 1
     if not entries:
+        loose = sum(is_clip(path) for path in folder.iterdir() if not is_hidden(path))
+        found = f"{how_many(loose, 'clips')} in no folder of a class" if loose else "none"
         raise UserError(
             f"{folder}: expected a folder for each class with clips in it (folders of images, "
-            ".gif, .webp, .mp4, .avi, ...), or a table of clips, found none."
+            f".gif, .webp, .mp4, .avi, ...), or a table of clips, found {found}."
         )
-    return entries, [Fact("left aside", f"{aside:,} files that are not clips")] if aside else []
+    others = how_many(aside, "files of other kinds")
+    return entries, [Fact("left aside", others)] if aside else []
 
 
 def _parts(folder: Path, split: str | None) -> Iterator[tuple[str, Path]]:
     """The folders of the parts, each with one for each class."""
-    inside = [path for path in sorted(folder.iterdir()) if path.is_dir()]
+    inside = [p for p in sorted(folder.iterdir()) if p.is_dir() and not is_hidden(p)]
     named = {path: split_of(path.name) for path in inside}
     if split is None and inside and any(named.values()):
         for path, part in named.items():

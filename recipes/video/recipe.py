@@ -145,7 +145,8 @@ def draw(run: Run[Config, Data], predictor: VideoPredictor, answers: Mapping[str
     test, plots = run.data.test, run.folder / PLOTS
     truth = [label for clip in test for label in clip.labels]
     confusion(truth, answers["model"], plots / "confusion.png", what="class")
-    chosen = [*test[:4]]
+    each = {clip.label: clip for clip in reversed(test)}
+    chosen = [*dict.fromkeys([*each.values(), *test])][:4]
     if run.config.labels == "clip":
         pairs = zip(test, truth, answers["model"], strict=True)
         wrong = [clip for clip, label, answer in pairs if label != answer]

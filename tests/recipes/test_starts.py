@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from small_data import clips, pairs, prose, sentences, texts
+from small_data import clips, motions, pairs, prose, sentences, texts
 
 from recipes.forecasting.record import Record
 from recipes.kit.data.source import EMBEDDED, Source
@@ -108,6 +108,17 @@ def test_pixel_rnn(run):
         load("pixel_rnn", run, size=4)
 
 
+def test_video(run, tmp_path):
+    source = motions(tmp_path / "data")
+    write_json(run / "video.json", {"labels": ["up", "right", "left"], "shape": [6, 4, 3]})
+    data = load("video", run, source)
+    assert data.labels == ("up", "right", "left")
+    assert data.shape == data.train[0].frames.shape[1:] == (6, 4, 3)  # of 8 x 8, grey
+    write_json(run / "video.json", {"labels": ["up", "right"], "shape": [8, 8, 1]})
+    with pytest.raises(UserError, match="no output for the classes left of the new training data"):
+        load("video", run, source)
+
+
 def test_forecasting(run):
     columns = {"columns": ("flow",), "targets": ("flow",), "covariates": (), "known": ()}
     sizes = {"window": 7, "horizon": 2, "season": 5, "periods": ()}
@@ -134,6 +145,7 @@ def test_forecasting(run):
         ("music", {"head": "independent"}, {"transpose": 3}, {"head": "chain"}),
         ("music", {}, {"limit": 9}, {"step": "eighth"}),
         ("pixel_rnn", {"levels": 4}, {"limit": 9}, {"levels": 5}),
+        ("video", {"filters": 3}, {"limit": 9}, {"filters": 4}),
         ("speech", {"units": 5}, {"lowercase": True}, {"units": 6}),
     ],
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from recipes.kit.errors import UserError
@@ -24,11 +24,17 @@ def licence(builder: Any) -> str:
     return f"as stated by its owner: {builder.info.homepage or 'see the TFDS catalogue'}"
 
 
-def prepared_builder(name: str) -> Any:
+def prepared_builder(
+    name: str, check: Callable[[Mapping[str, Any]], None] = lambda features: None
+) -> Any:
     """A builder with its data on disk.
 
+    Args:
+        name: Name of the dataset.
+        check: Refuses features that are of no use, before anything is fetched.
+
     Raises:
-        UserError: If there is no such dataset, or it cannot be fetched.
+        UserError: If there is no such dataset, it is refused, or it cannot be fetched.
     """
     try:
         import tensorflow_datasets as tfds
@@ -40,6 +46,7 @@ def prepared_builder(name: str) -> Any:
         builder = tfds.builder(name)
     except Exception as error:
         raise UserError(f"tfds:{name}: no such dataset: {_first_line(error)}") from None
+    check(builder.info.features)
     try:
         builder.download_and_prepare()
     except Exception as error:

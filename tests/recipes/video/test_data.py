@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -85,7 +86,7 @@ def test_folders_of_classes(tmp_path: Path) -> None:
     data = load(tmp_path, size=8)
     assert len(every(data)) == 16 and data.labels == ("left", "right") and data.shape == (8, 8, 1)
     text = said(data)
-    assert "broken.gif" in text and ".gif (8)" in text and "1 files that are not" in text
+    assert "broken.gif" in text and ".gif (8)" in text and "1 file of other kinds" in text
     assert "groups: 4 groups of clips, none of them in two parts" in text
     assert "a shuffle of its groups" in text
     for part in (data.valid, data.test):
@@ -104,6 +105,9 @@ def test_folders_of_classes(tmp_path: Path) -> None:
 def test_a_folder_without_clips(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("none")
     with pytest.raises(UserError, match="expected a folder for each class"):
+        load(tmp_path)
+    write_gif(tmp_path / "one.gif", frames(3))
+    with pytest.raises(UserError, match="found 1 clip in no folder of a class"):
         load(tmp_path)
     with pytest.raises(DataError, match=r"expected a folder of clips, a table .*, or an .npz"):
         load(tmp_path / "notes.txt")
@@ -229,7 +233,12 @@ def served(
     monkeypatch: pytest.MonkeyPatch, features: dict[str, Any], rows: list[dict[str, Any]]
 ) -> None:
     info = SimpleNamespace(features=features, splits={"train": 9, "test": 9}, homepage="its page")
-    monkeypatch.setattr(tfds, "prepared_builder", lambda name: SimpleNamespace(info=info))
+
+    def prepared(name: str, check: Callable[[Any], None]) -> SimpleNamespace:
+        check(features)
+        return SimpleNamespace(info=info)
+
+    monkeypatch.setattr(tfds, "prepared_builder", prepared)
     monkeypatch.setattr(tfds, "decoded", lambda builder, split: iter(rows))
 
 
@@ -253,5 +262,5 @@ def test_tfds(monkeypatch: pytest.MonkeyPatch) -> None:
         videos.load(frame.data, frame)
     served(monkeypatch, {"image_sequence": None}, [])
     moving = Config(data=Source.parse("tfds:moving_mnist"))
-    with pytest.raises(UserError, match="found image_sequence, so that there is no label and no v"):
+    with pytest.raises(UserError, match="found image_sequence, so there is no label and no vid"):
         videos.load(moving.data, moving)
