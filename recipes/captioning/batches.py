@@ -12,7 +12,7 @@ from recipes.captioning.example import Example
 from recipes.captioning.options import Config
 from recipes.kit.data.batches import pad, steps
 from recipes.kit.recipe import Run
-from recipes.kit.vocabulary import BOUNDARY_ID
+from recipes.kit.vocabulary import BOUNDARY_ID, UNKNOWN_ID
 
 
 class Batches:
@@ -26,7 +26,8 @@ class Batches:
 
     def batches(self, epoch: int | None) -> tf.data.Dataset:
         """Batches `(inputs, targets)` in an order of an epoch; None is the order of the examples,
-        with the first caption of each.
+        with the first caption of each. In an epoch, words that the decoder reads become unknown at
+        random (Bowman et al. 2016): what it writes then depends more on the image.
 
         Short and long captions are mixed: together they would have images alike, and batch
         normalization other statistics in training than in use.
@@ -36,17 +37,19 @@ class Batches:
 
         def generate() -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
             order, drawn = np.arange(len(self._examples)), np.zeros(len(self._examples))
+            generator, hidden = np.random.default_rng((self._config.seed, epoch or 0)), 0.0
             if epoch is not None:
-                generator = np.random.default_rng((self._config.seed, epoch))
                 order, drawn = generator.permutation(order), generator.random(len(order))
+                hidden = self._config.word_dropout
             for start in range(0, len(order), size):
                 rows = order[start : start + size]
                 ids = [self._ids[row][int(drawn[row] * len(self._ids[row]))] for row in rows]
                 multiple = self._config.pad_multiple
                 images = np.stack([self._examples[row].image for row in rows])
+                read = [np.where(generator.random(len(x)) < hidden, UNKNOWN_ID, x) for x in ids]
                 inputs = {
                     "image": images.astype("float32") / 255,
-                    "target": pad([np.concatenate([end, each]) for each in ids], 0, multiple),
+                    "target": pad([np.concatenate([end, each]) for each in read], 0, multiple),
                 }
                 yield inputs, pad([np.concatenate([each, end]) for each in ids], -1, multiple)
 

@@ -11,6 +11,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from recipes.captioning.grammar import compact
+from recipes.captioning.plots import enlarged
 from recipes.kit.colours import COLOURS, QUIET, WRONG
 from recipes.kit.pieces import MARK
 from recipes.kit.plots import dressed, fonts, save
@@ -51,7 +52,8 @@ def readings(
             axes.set_axis_off()
         for axes, token, weight in zip(panels, tokens, weights, strict=False):
             ink = 1 - image[:, :right, 0] / 255
-            glow = _GLOW(_enlarged(weight, height, width)[:, :right])[..., :3]
+            where = enlarged(weight, height, width)[:, :right]
+            glow = _GLOW(where / max(float(where.max()), 1e-9))[..., :3]
             axes.imshow(glow * (1 - ink[..., None]))
             axes.set_title(
                 token.replace(MARK, "") or "end",
@@ -80,12 +82,3 @@ def _heading(part: Any, truth: str, answer: str) -> None:
 def _right_end(image: np.ndarray) -> int:
     """The columns of a picture up to the last with ink, and a few more."""
     return int(np.flatnonzero((image < 255).any(axis=(0, 2)))[-1]) + 8
-
-
-def _enlarged(weight: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Weights (rows, columns) as a share of the largest, at each pixel."""
-    from scipy.ndimage import zoom
-
-    scale = height / weight.shape[0], width / weight.shape[1]
-    large = zoom(weight.astype(float), scale, order=1, grid_mode=True, mode="nearest")
-    return np.clip(large / max(float(large.max()), 1e-9), 0, 1)

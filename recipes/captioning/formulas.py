@@ -26,7 +26,7 @@ from recipes.kit.data.readers import Found
 from recipes.kit.data.source import SPLITS
 
 #: Number of formulas in each part.
-PARTS = {"train": 20_000, "valid": 1000, "test": 2000}
+PARTS = {"train": 30_000, "valid": 1000, "test": 2000}
 
 _SEED = 2017
 

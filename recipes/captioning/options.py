@@ -23,6 +23,25 @@ LARGE = (224, 224)
 #: Height and width of the pictures of formulas, and the width of the layer that reads their rows.
 FORMULA, ROWS = (48, 192), 96
 
+#: Defaults for the embedded sets, where they are not those for other images.
+FOR_SCENES: Mapping[str, Any] = {
+    "size": SCENE,
+    "learning_rate": 3e-3,
+    "dropout": 0.1,
+    "word_dropout": 0.2,
+    "filters": (16, 32, 64, 128, 128),
+}
+FOR_FORMULAS: Mapping[str, Any] = {
+    "size": FORMULA,
+    "epochs": 7,
+    "batch_size": 16,
+    "units": 256,
+    "dropout": 0.0,
+    "attention": "dot",
+    "filters": (16, 32, 64, 96),
+    "row_units": ROWS,
+}
+
 #: Most tokens of a short formula.
 SHORT = 12
 
@@ -36,7 +55,7 @@ class Config(TextFiles, DecodingConfig, StackConfig, FitConfig):
     epochs: int = option(
         None,
         "Maximum number of passes over the training data; more with little data. By default 20, "
-        "for formulas 10.",
+        "for formulas 7.",
         heading="training",
         at_least=1,
     )
@@ -46,7 +65,12 @@ class Config(TextFiles, DecodingConfig, StackConfig, FitConfig):
         heading="training",
         at_least=1,
     )
-    learning_rate: float = 2e-3
+    learning_rate: float = option(
+        None,
+        "Peak learning rate. By default 0.002, for scenes 0.003.",
+        heading="training",
+        above=0,
+    )
     schedule: Schedule = "cosine"
     cell: str = "gru"
     units: int = option(
@@ -57,8 +81,17 @@ class Config(TextFiles, DecodingConfig, StackConfig, FitConfig):
     )
     dropout: float = option(
         None,
-        "Share of the inputs of each layer dropped in training. By default 0.2, for formulas 0.",
+        "Share of the inputs of each layer dropped in training. By default 0.2, for scenes 0.1, "
+        "for formulas 0.",
         heading="model",
+        at_least=0,
+        below=1,
+    )
+    word_dropout: float = option(
+        None,
+        "Share of the words before the next one that become unknown to the decoder in training. By "
+        "default 0, for scenes 0.2.",
+        heading="training",
         at_least=0,
         below=1,
     )
@@ -89,7 +122,7 @@ class Config(TextFiles, DecodingConfig, StackConfig, FitConfig):
     filters: tuple[int, ...] | None = option(
         None,
         "Features of each convolution; the first three halve height and width. By default 32 64 "
-        "128, for formulas 16 32 64 96.",
+        "128, for scenes 16 32 64 128 128, for formulas 16 32 64 96.",
         heading="model",
         at_least=1,
     )
@@ -197,24 +230,27 @@ class Config(TextFiles, DecodingConfig, StackConfig, FitConfig):
         return SHORT if self.formulas else None
 
     def presets(self) -> Mapping[str, Any]:
-        embedded = self.data.kind == "embedded"
-        size = (FORMULA if self.formulas else SCENE) if embedded else PHOTO
+        own, embedded = self.encoder == "own", self.data.kind == "embedded"
+        special: Mapping[str, Any] = {}
+        if embedded:
+            special = FOR_FORMULAS if self.formulas else FOR_SCENES
         return {
             **super().presets(),
             "level": "word",
-            "size": size if self.encoder == "own" else LARGE,
-            "filters": self._filters() if self.encoder == "own" else None,
-            "attention": "dot" if self.formulas else "additive",
-            "row_units": ROWS if self.formulas else 0,
-            "units": 256 if self.formulas else 128,
-            "dropout": 0.0 if self.formulas else 0.2,
-            "epochs": 10 if self.formulas else 20,
-            "batch_size": 16 if self.formulas else 64,
-            "colour": "grey" if embedded and self.encoder == "own" else "rgb",
+            "epochs": 20,
+            "batch_size": 64,
+            "learning_rate": 2e-3,
+            "units": 128,
+            "dropout": 0.2,
+            "word_dropout": 0.0,
+            "attention": "additive",
+            "filters": (32, 64, 128),
+            "row_units": 0,
+            "size": PHOTO,
+            "colour": "grey" if embedded and own else "rgb",
+            **special,
+            **({} if own else {"filters": None, "size": LARGE}),
         }
-
-    def _filters(self) -> tuple[int, ...]:
-        return (16, 32, 64, 96) if self.formulas else (32, 64, 128)
 
     def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
         yield from super().without_effect()

@@ -8,14 +8,20 @@ from textwrap import fill
 from typing import Any
 
 import numpy as np
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import LinearSegmentedColormap, Normalize, to_rgba
 from matplotlib.figure import Figure
 
-from recipes.kit.colours import QUIET, WRONG
+from recipes.kit.colours import COLOURS, QUIET, WRONG
 from recipes.kit.pieces import MARK
 from recipes.kit.plots import dressed, fonts, save
 
 #: Characters in a line above an image.
 _WIDE = 30
+#: Nothing where a piece does not look, else colour over the image.
+_GLOW = LinearSegmentedColormap.from_list(
+    "glow", [to_rgba(COLOURS[1], 0.0), to_rgba(COLOURS[1], 0.8)]
+)
 
 
 @dressed
@@ -59,30 +65,32 @@ def looks(rows: Sequence[tuple[np.ndarray, Sequence[str], np.ndarray]], path: Pa
     columns = 1 + max(len(pieces) for _, pieces, _ in rows)
     figure = Figure(figsize=(1.25 * columns + 0.8, 1.5 * len(rows) + 0.2), layout="constrained")
     grid = figure.subplots(len(rows), columns, squeeze=False)
-    drawn = None
+    most = max(float(weights.max()) for _, _, weights in rows)
+    scale = ScalarMappable(Normalize(0, most), _GLOW)
     for row_axes, (image, pieces, weights) in zip(grid, rows, strict=True):
         for axes in row_axes:
             axes.set_axis_off()
         _show(row_axes[0], image)
-        height, width = image.shape[:2]
         for axes, piece, weight in zip(row_axes[1:], pieces, weights, strict=False):
             _show(axes, image)
-            drawn = axes.imshow(
-                weight,
-                cmap="viridis",
-                alpha=0.65,
-                vmin=0,
-                vmax=1,
-                extent=(-0.5, width - 0.5, height - 0.5, -0.5),
-                interpolation="bilinear",
-            )
+            axes.imshow(scale.to_rgba(enlarged(weight, *image.shape[:2])))
             text = piece.replace(MARK, "").strip() or "end"
             style: dict[str, Any] = {"color": QUIET, "style": "italic"} if not piece else {}
             axes.set_title(text, fontsize=10, family=fonts(), **style)
-    if drawn is not None:
-        bar = figure.colorbar(drawn, ax=grid, shrink=0.8, label="attention (adds up to 1)")
-        bar.outline.set_visible(False)
+    bar = figure.colorbar(
+        scale, ax=grid, shrink=0.8, label="attention (adds up to 1 over the fields)"
+    )
+    bar.outline.set_visible(False)
     save(figure, path)
+
+
+def enlarged(weight: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Weights (rows, columns) at each pixel of the image that they are fields of."""
+    from scipy.ndimage import zoom
+
+    scale = height / weight.shape[0], width / weight.shape[1]
+    large = zoom(weight.astype(float), scale, order=1, grid_mode=True, mode="nearest")
+    return np.clip(large, 0, None)
 
 
 def _show(axes: Any, image: np.ndarray) -> None:

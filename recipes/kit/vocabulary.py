@@ -11,8 +11,9 @@ T = TypeVar("T", bound=Hashable)
 
 Level = Literal["word", "subword", "character"]
 
-#: Id before the first piece of a text and after its last; 0 is padding, 1 unknown.
-BOUNDARY_ID = 2
+#: Id of a piece that is not known, and that before the first piece of a text and after its last; 0
+#: is padding.
+UNKNOWN_ID, BOUNDARY_ID = 1, 2
 
 #: The boundary among the pieces.
 BOUNDARY = "<|end|>"

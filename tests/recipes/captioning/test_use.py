@@ -16,12 +16,15 @@ import pytest
 
 import zoo
 from recipes.captioning import backbones, recipe
+from recipes.captioning.batches import Batches
 from recipes.captioning.options import Config, Predict
 from recipes.captioning.pixels import Drawing
 from recipes.captioning.serve import CaptionPredictor
 from recipes.kit.cli import main
 from recipes.kit.data.source import Source
 from recipes.kit.errors import UserError
+from recipes.kit.recipe import Run
+from recipes.kit.vocabulary import BOUNDARY_ID, UNKNOWN_ID
 
 TINY = (
     "--units 8 --embedding-dim 4 --filters 4 6 --size 16 16 --beam-size 2 --learning-rate 0.01"
@@ -238,3 +241,21 @@ def test_weights_that_cannot_be_fetched(monkeypatch: pytest.MonkeyPatch) -> None
     config = Config(data=Source.of(Path("x.csv")), encoder="ResNet50V2")
     with pytest.raises(UserError, match="--encoder-weights imagenet: cannot be had for ResNet50V2"):
         backbones.backbone(config)
+
+
+def test_words_that_become_unknown(corpus: Path, tmp_path: Path) -> None:
+    source = Source.of(corpus / "captions.csv")
+    config = Config(data=source, size=(16, 16), word_dropout=0.4, batch_size=100)
+    run = Run(config, recipe.load_data(source, config), tmp_path, "captioning")
+    plain = dataclasses.replace(run, config=dataclasses.replace(config, word_dropout=0.0))
+    ((whole, same),) = Batches(run.data.train, plain).batches(3)
+    ((inputs, targets),) = Batches(run.data.train, run).batches(3)
+    read, right = inputs["target"].numpy(), whole["target"].numpy()
+    np.testing.assert_array_equal(targets, same)
+    words = right > BOUNDARY_ID
+    np.testing.assert_array_equal(read[~words], right[~words])  # the start and the padding
+    changed = read[words] != right[words]
+    assert (read[words][changed] == UNKNOWN_ID).all()
+    assert 0.25 < changed.mean() < 0.55
+    ((valid, _),) = Batches(run.data.valid, run).batches(None)
+    assert (valid["target"].numpy() != UNKNOWN_ID).all()
