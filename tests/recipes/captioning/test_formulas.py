@@ -135,6 +135,7 @@ def test_parts_share_no_formula_and_no_picture() -> None:
     every = [example for part in splits.values() for example in part]
     assert {name: len(part) for name, part in splits.items()} == PARTS
     assert len({e.captions for e in every}) == len({e.content for e in every}) == len(every)
+    assert len({grammar.compact(e.captions[0]) for e in every}) == len(every)
     assert all(e.image.shape == (*CANVAS, 1) for e in every)
 
 
