@@ -30,6 +30,7 @@ Examples = TypeVar("Examples", contravariant=True)
 Metrics = dict[str, float]
 Row = dict[str, Any]
 Rows = Sequence[Mapping[str, Any]]
+Tables = Mapping[str, Rows | str | bytes]
 
 
 class Data(Protocol):
@@ -199,9 +200,7 @@ def _nothing_to_compare(run: Run[Any, Any], model: keras.Model, history: History
     return Comparison()
 
 
-def _no_tables(
-    run: Run[Any, Any], predictor: Predictor[Any], answers: Mapping[str, Any]
-) -> Mapping[str, Rows | str | bytes]:
+def _no_tables(run: Run[Any, Any], predictor: Predictor[Any], answers: Mapping[str, Any]) -> Tables:
     return {}
 
 
@@ -229,8 +228,7 @@ class Recipe(Generic[C, D, E]):
         predicting: Options of `predict`.
         compare: Trains other models beside the one of the run, where the config asks for it;
             that one and its history are given.
-        tables: Tables, texts and other files to leave in the folder, by their names in it; rows
-            become CSV.
+        tables: Tables, texts and other files to leave in the folder, by name; rows become CSV.
     """
 
     config: type[C]
@@ -248,6 +246,4 @@ class Recipe(Generic[C, D, E]):
     amount: Callable[[D, C], Amount | None] = amount_of_train
     predicting: type[Group] = NoOptions
     compare: Callable[[Run[C, D], keras.Model, History], Comparison] = _nothing_to_compare
-    tables: Callable[[Run[C, D], Any, Mapping[str, Any]], Mapping[str, Rows | str | bytes]] = (
-        _no_tables
-    )
+    tables: Callable[[Run[C, D], Any, Mapping[str, Any]], Tables] = _no_tables
