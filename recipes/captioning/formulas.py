@@ -4,15 +4,15 @@ r"""Pictures of formulas, and the LaTeX that they were drawn from (Deng et al. 2
 
 A formula, and a picture, occurs once in all parts. Half of them have up to 13 tokens. All of it
 depends on a seed of the data, not on that of the run; the pictures also on the release of
-matplotlib. They are kept in the cache folder, see `recipes.kit.data.cache`.
+matplotlib. They take about 100 s of one core to make, once: they are kept in the cache folder, see
+`recipes.kit.data.cache`.
 """
 
 from __future__ import annotations
 
 import itertools
-import multiprocessing
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ import numpy as np
 from recipes.captioning.example import Example
 from recipes.captioning.grammar import LONGEST, SHORTEST, SYMBOLS, VERSION, Grammar
 from recipes.captioning.mathtext import CANVAS, FONTS, SIZES, Style, pictures
+from recipes.kit.console import progress_bar
 from recipes.kit.data.cache import cached_arrays
 from recipes.kit.data.facts import Fact
 from recipes.kit.data.readers import Found
@@ -30,18 +31,18 @@ PARTS = {"train": 30_000, "valid": 1000, "test": 2000}
 
 _SEED = 2017
 
-#: Formulas drawn at a time by each process, and so many that one process is not enough.
-_CHUNK, _ALONE = 250, 1500
+#: Formulas drawn at a time by each process, and so many that one process is not enough; most
+#: processes.
+_CHUNK, _ALONE, _PROCESSES = 250, 1500, 8
 
 
-def load(parts: Mapping[str, int] = PARTS, processes: int = 2) -> Found[Example]:
+def load(parts: Mapping[str, int] = PARTS) -> Found[Example]:
     """Draw the formulas: the same for the same sizes of the parts.
 
     Args:
         parts: Number of formulas in each part.
-        processes: That draw them, where there are many.
     """
-    made = cached_arrays("formulas", _origin(parts), lambda: _make(sum(parts.values()), processes))
+    made = cached_arrays("formulas", _origin(parts), lambda: _make(sum(parts.values())))
     examples = [
         Example(image[..., None], (str(formula),), f"formula {index}")
         for index, (image, formula) in enumerate(zip(made["images"], made["formulas"], strict=True))
@@ -59,6 +60,11 @@ def load(parts: Mapping[str, int] = PARTS, processes: int = 2) -> Found[Example]
             f"in {len(FONTS)} fonts and {len(SIZES)} sizes; none of a part is in another",
         ),
         Fact("dropped", f"{too_large:,} too large for the picture, {alike:,} with an equal one"),
+        Fact(
+            "reads",
+            "print like this, black on white, in these fonts, with capital letters of 7 to 11 "
+            "pixels; margins are cut off, and larger print is made smaller, at some cost",
+        ),
         Fact("first caption", splits["train"][0].captions[0]),
     )
     return Found(splits, facts, "generated; drawn with the fonts of matplotlib")
@@ -74,7 +80,7 @@ def _origin(parts: Mapping[str, int]) -> tuple[Any, ...]:
     )
 
 
-def _make(count: int, processes: int) -> dict[str, np.ndarray]:
+def _make(count: int) -> dict[str, np.ndarray]:
     """So many different formulas with different pictures."""
     rng = np.random.default_rng(_SEED)
     formulas = _distinct(rng)
@@ -83,7 +89,7 @@ def _make(count: int, processes: int) -> dict[str, np.ndarray]:
     while len(drawn) < count:
         chosen = list(itertools.islice(formulas, count - len(drawn)))
         styles = [Style.draw(rng) for _ in chosen]
-        for formula, image in zip(chosen, _pictures(chosen, styles, processes), strict=True):
+        for formula, image in zip(chosen, _pictures(chosen, styles), strict=True):
             if image is None:
                 too_large += 1
             elif (key := image.tobytes()) in drawn:
@@ -109,15 +115,20 @@ def _distinct(rng: np.random.Generator) -> Iterator[str]:
             yield formula
 
 
-def _pictures(
-    formulas: Sequence[str], styles: Sequence[Style], processes: int
-) -> list[np.ndarray | None]:
-    """The picture of each formula, or None."""
-    if processes == 1 or len(formulas) < _ALONE:
-        return pictures(formulas, styles)
-    chunks = [(formulas[i : i + _CHUNK], styles[i : i + _CHUNK])
-              for i in range(0, len(formulas), _CHUNK)]  # fmt: skip
-    # Not forked: threads of this process may hold locks.
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context) as pool:
-        return [image for part in pool.map(pictures, *zip(*chunks, strict=True)) for image in part]
+def _pictures(formulas: Sequence[str], styles: Sequence[Style]) -> list[np.ndarray | None]:
+    """The picture of each formula, or None; many are drawn by several processes."""
+    from joblib import Parallel, delayed
+
+    alone = len(formulas) < _ALONE
+    starts = range(0, len(formulas), _CHUNK)
+    drawn: list[np.ndarray | None] = []
+    with progress_bar() as bar:
+        task = bar.add_task("formulas", total=len(formulas), status="drawn")
+        processes = 1 if alone else min(_PROCESSES, os.cpu_count() or 1)
+        for part in Parallel(processes, return_as="generator")(
+            delayed(pictures)(formulas[start : start + _CHUNK], styles[start : start + _CHUNK])
+            for start in starts
+        ):
+            drawn += part
+            bar.advance(task, len(part))
+    return drawn

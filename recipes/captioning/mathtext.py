@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 #: Names of mathtext's fonts: Computer Modern, as in papers, and one like Times.
 FONTS = ("cm", "stix")
 
-#: Heights of the letter M, in pixels; scripts are 0.7 of that.
+#: Sizes of the type, in pixels: capital letters are 7 to 11 high, in scripts 0.7 of that.
 SIZES = (12, 14, 16)
 
 #: Height and width of a picture.
 CANVAS = FORMULA
 
 #: Free pixels around the formula on each side, at least.
-_MARGIN = 2
+MARGIN = 2
 
 #: Pixels by which it is moved at most, down and to the right.
-_MOVED = 3
+MOVED = 3
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Style:
     @classmethod
     def draw(cls, rng: np.random.Generator) -> Style:
         """One of the styles."""
-        down, right = rng.integers(-_MOVED, _MOVED, endpoint=True), rng.integers(0, 2 * _MOVED)
+        down, right = rng.integers(-MOVED, MOVED, endpoint=True), rng.integers(0, 2 * MOVED)
         return cls(str(rng.choice(FONTS)), int(rng.choice(SIZES)), int(down), int(right))
 
 
@@ -79,10 +79,10 @@ def picture(formula: str, style: Style, canvas: tuple[int, int] = CANVAS) -> np.
     ink = drawn[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     height, width = ink.shape
     free = canvas[0] - height, canvas[1] - width
-    if min(free) < 2 * _MARGIN:
+    if min(free) < 2 * MARGIN:
         return None
-    top = int(np.clip(free[0] // 2 + style.down, _MARGIN, free[0] - _MARGIN))
-    left = int(np.clip(_MARGIN + style.right, _MARGIN, free[1] - _MARGIN))
+    top = int(np.clip(free[0] // 2 + style.down, MARGIN, free[0] - MARGIN))
+    left = int(np.clip(MARGIN + style.right, MARGIN, free[1] - MARGIN))
     whole = np.full(canvas, 255, dtype="uint8")
     whole[top : top + height, left : left + width] = 255 - ink
     return whole

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import ExifTags, Image
 
+from recipes.captioning import ink
 from recipes.captioning.options import Config
 from recipes.kit.data.images import BrokenImage, Canvas, read_header, read_image
 
@@ -27,7 +28,8 @@ class Drawing:
     """Draws encoded images in one size and colour.
 
     The image is laid on the background, turned to grey if asked, scaled with its proportions kept
-    (bilinear, antialiased), and set in the middle of the size.
+    (bilinear, antialiased), and set in the middle of the size. A formula is set in without its
+    margin and made no larger, as the size of its type says what is a script.
 
     Args:
         config: Says size, colour and background.
@@ -36,6 +38,7 @@ class Drawing:
     def __init__(self, config: Config) -> None:
         self.height, self.width = config.size
         self.channels = 3 if config.colour == "rgb" else 1
+        self._formulas = config.formulas
         self._canvas = Canvas("rgb", None, config.background)
         self._background = 255.0 if config.background == "white" else 0.0
         self.one = tf.function(self.draw, input_signature=[tf.TensorSpec([], tf.string)])
@@ -52,7 +55,10 @@ class Drawing:
         pixels = pixels * alpha + self._background * (1 - alpha)
         if self.channels == 1:
             pixels = tf.reduce_sum(pixels * tf.constant(_LUMA), axis=-1, keepdims=True)
-        pixels = self._fitted(pixels)
+        if self._formulas:
+            pixels = ink.set_in(pixels, self.height, self.width)
+        else:
+            pixels = self._fitted(pixels)
         drawn = tf.cast(tf.round(tf.clip_by_value(pixels, 0.0, 255.0)), tf.uint8)
         return tf.ensure_shape(drawn, [self.height, self.width, self.channels])
 
@@ -99,6 +105,19 @@ class Drawing:
                 if not turned and image.mode in _PLAIN.get(image.format or "", ()):
                     return path.read_bytes()
         return png(read_image(path, self._canvas))
+
+    def in_sizes(self, path: Path) -> list[bytes]:
+        """A file as the served model takes it; of a formula, whose size of type nobody knows, in
+        several sizes.
+
+        Raises:
+            BrokenImage, DataError: As for `encoded`.
+        """
+        encoded = self.encoded(path)
+        if not self._formulas:
+            return [encoded]
+        pixels = read_image(path, self._canvas)
+        return [encoded, *map(png, ink.scaled(pixels, (self.height, self.width)))]
 
 
 def png(pixels: np.ndarray) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -15,6 +16,7 @@ import zoo
 from recipes.captioning.backbones import CONVOLUTIONS
 from recipes.captioning.data import PIECES, Data
 from recipes.captioning.example import Example
+from recipes.captioning.ink import SCALES, likeliest
 from recipes.captioning.metrics import caption_statistics
 from recipes.captioning.options import Config, Predict
 from recipes.captioning.pixels import Drawing, png
@@ -149,16 +151,19 @@ class CaptionPredictor(Predictor[Sequence[Example]]):
         chosen = options or Predict()
         signature = "greedy" if chosen.search == "greedy" else "caption"
 
-        def read(path: Path) -> tuple[Path, bytes]:
+        def read(path: Path) -> tuple[Path, list[bytes]]:
             self._drawing.read(path)
-            return path, self._drawing.encoded(path)
+            return path, self._drawing.in_sizes(path)
 
-        def answer(batch: list[tuple[Path, bytes]]) -> Iterator[dict[str, Any]]:
-            rows = rows_of(self.served(signature, images=[encoded for _, encoded in batch]))
-            for (path, _), row in zip(batch, rows, strict=True):
+        def answer(batch: list[tuple[Path, list[bytes]]]) -> Iterator[dict[str, Any]]:
+            images = [encoded for _, sizes in batch for encoded in sizes]
+            rows = rows_of(self.served(signature, images=images))
+            for path, sizes in batch:
+                row = likeliest([*itertools.islice(rows, len(sizes))])
                 yield _answer(path, row, attention=chosen.attention)
 
-        return answer_each(inputs, read, answer, count=COUNT)
+        count = COUNT // (1 + len(SCALES)) if self.config.formulas else COUNT
+        return answer_each(inputs, read, answer, count=count)
 
     def unknown(self, examples: Sequence[Example]) -> Sequence[Unknown]:
         """Pieces of the true captions that the model does not know."""

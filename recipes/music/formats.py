@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -188,16 +187,21 @@ def _npz(path: Path, tally: Tally) -> Parts:
             lengths = arrays.get(f"{name}_lengths")
             if lengths is None:
                 lengths = (array >= 0).all(axis=2).sum(axis=1)
-            elif lengths.shape != array.shape[:1] or lengths.max(initial=0) > array.shape[1]:
-                raise DataError(
-                    path,
-                    f"{name}_lengths: expected a length up to {array.shape[1]} for each of "
-                    f"{len(array)} pieces, found shape {lengths.shape}",
-                )
+            else:
+                _check_lengths(path, f"{name}_lengths", lengths, array)
             lists[name] = [roll[:length] for roll, length in zip(array, lengths, strict=True)]
         else:
             lists[name] = [array]
     return _pieces(path, lists, {name: _part(name, path) for name in lists}, tally)
+
+
+def _check_lengths(path: Path, name: str, lengths: np.ndarray, array: np.ndarray) -> None:
+    pieces, frames = array.shape[:2]
+    expected = f"{name}: expected a whole length up to {frames} for each of {pieces} pieces"
+    if lengths.shape != (pieces,) or lengths.dtype.kind not in "iu":
+        raise DataError(path, f"{expected}, found {lengths.dtype} {lengths.shape}")
+    if wrong := [*lengths[(lengths < 0) | (lengths > frames)].tolist()]:
+        raise DataError(path, f"{expected}, found {wrong[0]}")
 
 
 def _json(path: Path, tally: Tally) -> Parts:
@@ -234,7 +238,7 @@ def _of_chords(path: Path, where: str, chords: Any, tally: Tally) -> np.ndarray:
         for number in chord:
             if number is None or number in _REST or number != number:
                 continue
-            if not isinstance(number, int | float) or number != math.floor(number):
+            if not isinstance(number, int | float) or number % 1:  # of infinity NaN
                 raise DataError(
                     path, f"{where}, frame {frame}: expected MIDI numbers, found {number!r}"
                 )

@@ -31,7 +31,8 @@ from recipes.music.train import train_model
 
 CARD = Card(
     task="Says how likely music is, frame by frame, and continues it.",
-    use="Music of the kind it was trained on; teaching; sketches to go on from.",
+    use="Music of the kind it was trained on; teaching; sketches to go on from. `samples/` has "
+    "pieces that it wrote, each begun with four frames of a test piece.",
     limits="What it writes has chords and turns of its training music and no plan: no form, no "
     "text, no ending. Rolls know neither rhythm within a frame nor repeated notes.",
 )
@@ -67,7 +68,9 @@ def baseline(run: Run[Config, Data]) -> Baseline:
     return Baseline(
         "each key by itself, as often as in training, plus one frame with it and one without. "
         "`METRIC_of_repetition`: a key sounds as often as, in training, one that sounded in the "
-        "frame before, or one that did not.",
+        "frame before, or one that did not. `three_to_five_notes_of_MUSIC` is the share of frames "
+        "with so many notes, `known_chords_of_MUSIC` that of chords (pitch classes that sound "
+        "together) which occur in training: of the test part, and of what a model writes.",
         {**frequencies(train, test), **repeated},
     )
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from recipes.kit.console import note
 from recipes.kit.data.arrays import DAMAGED
 
 Arrays = Mapping[str, np.ndarray]
@@ -31,7 +32,7 @@ def cached_arrays(name: str, of: object, make: Callable[[], Arrays]) -> Arrays:
     """Arrays as they were made earlier, or made now and kept.
 
     A kept file is used only if it was made from the same and is undamaged. Where it cannot be
-    written, as on a full disk, the arrays are made anew each time.
+    written, as on a full disk, the arrays are made anew each time. Both is said.
 
     Args:
         name: What the arrays are, the beginning of the file's name.
@@ -43,8 +44,13 @@ def cached_arrays(name: str, of: object, make: Callable[[], Arrays]) -> Arrays:
     kept = _read(path)
     if kept is not None:
         return kept
+    note(f"{name} are made once, and kept in {path.parent}")
     arrays = make()
-    _write(path, arrays)
+    try:
+        _write(path, arrays)
+    except OSError as error:
+        reason = error.strerror or error
+        note(f"{name} are not kept: {path.parent} cannot be written ({reason}); see RNN_ZOO_CACHE")
     return arrays
 
 
@@ -57,12 +63,9 @@ def _read(path: Path) -> Arrays | None:
 
 
 def _write(path: Path, arrays: Arrays) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=path.parent) as folder:
-            whole = Path(folder) / path.name
-            with whole.open("wb") as file:
-                np.savez_compressed(file, allow_pickle=False, **arrays)
-            os.replace(whole, path)
-    except OSError:  # It is made again the next time.
-        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        whole = Path(folder) / path.name
+        with whole.open("wb") as file:
+            np.savez_compressed(file, allow_pickle=False, **arrays)
+        os.replace(whole, path)

@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy.signal import correlate2d
 
 from recipes.captioning import formulas, grammar
 from recipes.captioning.formulas import load
 from recipes.captioning.grammar import LONGEST, SHORTEST, STRUCTURE, SYMBOLS, Grammar
-from recipes.captioning.mathtext import CANVAS, FONTS, SIZES, Style, picture
+from recipes.captioning.mathtext import CANVAS, FONTS, SIZES, Style, picture, pictures
 from recipes.captioning.metrics import caption_metrics, exact_match_by_length
 from recipes.kit.cli import main
 from recipes.kit.pieces import SentencePieces, learn_pieces
@@ -89,12 +90,19 @@ def test_no_two_symbols_look_alike() -> None:
         assert len({*alike} & {*SYMBOLS}) <= 1, alike
 
 
-@pytest.mark.parametrize("font", FONTS)
-def test_symbols_differ_at_every_pair_of_sizes(font: str) -> None:
-    inks = {s: [_ink(s, font, size) for size in SIZES] for s in SYMBOLS}
+@pytest.mark.parametrize("script", [1.0, 0.7])
+def test_no_two_symbols_give_nearly_the_same_picture(script: float) -> None:
+    """In any two fonts and sizes, wherever they are laid upon each other."""
+    fonts = [*itertools.product(FONTS, SIZES)]
+    inks = {symbol: [_ink(symbol, font, size * script) for font, size in fonts]
+            for symbol in SYMBOLS}  # fmt: skip
+    nearest = {}
     for first, second in itertools.combinations(SYMBOLS, 2):
         for one, other in itertools.product(inks[first], inks[second]):
-            assert one.shape != other.shape or _difference(one, other) > 0.1, (first, second)
+            if np.abs(np.subtract(one.shape, other.shape)).max() <= 2:
+                nearest[_difference(one, other)] = first, second
+    # The nearest are a minus and an arrow or a plus, 3 and 8, 0 and 9.
+    assert min(nearest) > 0.1, nearest[min(nearest)]
 
 
 def test_tokens_compact_and_pieces_lose_nothing(drawn: list[str]) -> None:
@@ -127,6 +135,7 @@ def test_parts_share_no_formula_and_no_picture() -> None:
     every = [example for part in splits.values() for example in part]
     assert {name: len(part) for name, part in splits.items()} == PARTS
     assert len({e.captions for e in every}) == len({e.content for e in every}) == len(every)
+    assert len({grammar.compact(e.captions[0]) for e in every}) == len(every)
     assert all(e.image.shape == (*CANVAS, 1) for e in every)
 
 
@@ -145,13 +154,13 @@ def test_formulas_are_kept_and_drawn_alike(cache: Path, monkeypatch: pytest.Monk
     assert load(PARTS).splits["test"][0].captions == first.splits["test"][0].captions
 
 
-def test_several_processes_draw_what_one_draws() -> None:
+def test_several_processes_draw_what_one_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     grammar = Grammar(0)
     texts = [grammar.draw(3) for _ in range(formulas._ALONE)]
     style = [Style("stix", 12)] * len(texts)
-    for one, other in zip(
-        formulas._pictures(texts, style, 2), formulas._pictures(texts, style, 1), strict=True
-    ):
+    monkeypatch.setattr(formulas, "_PROCESSES", 2)
+    several = formulas._pictures(texts, style)
+    for one, other in zip(several, pictures(texts, style), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
@@ -185,7 +194,10 @@ def _ink(symbol: str, font: str, size: float) -> np.ndarray:
 
 
 def _difference(one: np.ndarray, other: np.ndarray) -> float:
-    return float(np.square(one - other).sum() / np.sqrt((one**2).sum() * (other**2).sum()))
+    """The squared difference where they agree best, as a share of their squares."""
+    squares = (one**2).sum(), (other**2).sum()
+    same = correlate2d(one, other).max()
+    return float((sum(squares) - 2 * same) / np.sqrt(squares[0] * squares[1]))
 
 
 def _height(formula: str, style: Style) -> int:

@@ -174,6 +174,7 @@ def test_all_of_another_file_is_evaluated_on(tmp_path: Path) -> None:
         ("a.json", "[[60, 64]]", "piece 0, frame 0: expected a list of MIDI numbers, found 60"),
         ("a.json", '[[[60, "C4"]]]', "piece 0, frame 0: expected MIDI numbers, found 'C4'"),
         ("a.json", "[[[60.5]]]", "expected MIDI numbers, found 60.5"),
+        ("a.json", "[[[Infinity]]]", "expected MIDI numbers, found inf"),
         ("a.json", "[[]]", "expected music of two frames at least, found 1 piece without notes"),
         ("a.json", "[[[60]], [[1], [2]]]", "found 2 notes outside .*; 1 piece without notes; 1 p"),
         (
@@ -207,13 +208,22 @@ def test_refused_files(tmp_path: Path, name: str, content: str, message: str) ->
         ({"train": np.array([["a"]])}, "train: expected a piano roll"),
         (
             {"train": np.zeros((2, 3, 88)), "train_lengths": np.array([3, 4])},
-            "train_lengths: expected a length up to 3 for each of 2 pieces",
+            "train_lengths: expected a whole length up to 3 for each of 2 pieces, found 4",
         ),
+        (
+            {"train": np.zeros((2, 3, 88)), "train_lengths": np.array([3, -1])},
+            "up to 3 for each of 2 pieces, found -1",
+        ),
+        (
+            {"train": np.zeros((2, 3, 88)), "train_lengths": np.array([3.0, 2.0])},
+            r"for each of 2 pieces, found float64 \(2,\)",
+        ),
+        ({"train": np.zeros((0, 88))}, "expected music of two frames at least, found 1 piece w"),
     ],
 )
 def test_refused_arrays(tmp_path: Path, arrays: dict[str, np.ndarray], message: str) -> None:
     np.savez(tmp_path / "a.npz", **arrays)
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(UserError, match=message):
         read(tmp_path / "a.npz")
 
 

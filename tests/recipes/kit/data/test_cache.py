@@ -26,12 +26,13 @@ def made():
     return times, make
 
 
-def test_arrays_are_made_once_for_what_they_depend_on(folder, made):
+def test_arrays_are_made_once_for_what_they_depend_on(folder, made, capsys):
     times, make = made
-    for _ in range(2):
+    for said in (f"note: rolls are made once, and kept in {folder}", ""):
         arrays = cached_arrays("rolls", ("version", 1), make)
         assert sorted(arrays) == ["lengths", "rolls"]
         assert arrays["lengths"] == [1]
+        assert capsys.readouterr().err.strip() == said
     assert cached_arrays("rolls", ("version", 2), make)["lengths"] == [2]
     assert len([*folder.iterdir()]) == 2
 
@@ -56,10 +57,14 @@ def test_a_write_that_is_interrupted_leaves_nothing(folder, made, monkeypatch):
     assert [*folder.iterdir()] == []
 
 
-def test_a_folder_that_cannot_be_written_is_no_error(folder, made):
+def test_a_folder_that_cannot_be_written_is_no_error(folder, made, capsys):
     times, make = made
     folder.write_text("a file where the folder should be")
     for _ in range(2):
         assert cached_arrays("rolls", 1, make)["rolls"].shape == (5,)
     assert len(times) == 2
+    said = capsys.readouterr().err.splitlines()
+    assert said[1] == (
+        f"note: rolls are not kept: {folder} cannot be written (File exists); see RNN_ZOO_CACHE"
+    )
     assert folder.read_text() == "a file where the folder should be"
