@@ -162,8 +162,7 @@ class Group:
 
     def __post_init__(self) -> None:
         """Check the values. A subclass adds its own checks after `super().__post_init__()`."""
-        presets = self.presets()
-        for name, value in presets.items():
+        for name, value in self.presets().items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)
         options = {option.name: option for option in options_of(type(self))}
@@ -175,8 +174,7 @@ class Group:
                     self.require(each.bounds.admit(number), name, str(each.bounds))
         for reason, names in self.without_effect():
             for name in names:
-                default = options[name].default
-                if getattr(self, name) != (presets.get(name) if default is None else default):
+                if getattr(self, name) != options[name].default:
                     raise NoEffect(name, reason)
 
     def presets(self) -> Mapping[str, Any]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 from recipes.kit.data.reading import TextFiles
 from recipes.kit.option import option
@@ -43,12 +43,7 @@ class Config(
     patience: int = 10
     cell: str = "gru"
     units: int = 64
-    bidirectional: bool = option(
-        None,
-        "Read the frames backwards as well. By default where frames have classes, so that what "
-        "comes after a frame counts for it, too.",
-        heading="model",
-    )
+    bidirectional: bool = False
     labels: Literal["clip", "frame"] = option(
         "clip", "What has a class: the clip, or each of its frames.", heading="model"
     )
@@ -133,10 +128,6 @@ class Config(
     kept: ClassVar[tuple[str, ...]] = (
         *(*FitConfig.kept, "size", "colour", "background", "every", "fps", "max_frames"),
     )
-
-    def presets(self) -> Mapping[str, Any]:
-        both_ways = self.labels == "frame" and self.recurrence == "stack"
-        return {**super().presets(), "bidirectional": both_ways}
 
     def most(self, split: str) -> int | None:
         """How many clips of a part are used at most; None for all."""

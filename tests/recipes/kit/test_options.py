@@ -129,25 +129,6 @@ def test_what_has_no_effect_is_refused_unless_it_is_the_default():
         Some(mode="b", extra=4)
 
 
-def test_a_default_that_depends_on_others_is_not_refused():
-    @dataclasses.dataclass(frozen=True)
-    class Some(Group):
-        mode: str = option("a", "Mode.")
-        extra: int = option(None, "Only with --mode a.")
-
-        def presets(self):
-            return {"extra": 3 if self.mode == "a" else 0}
-
-        def without_effect(self) -> Iterator[tuple[str, Iterable[str]]]:
-            if self.mode == "b":
-                yield "with --mode b", ("extra",)
-
-    assert (Some().extra, Some(mode="b").extra) == (3, 0)
-    assert replaced(Some(extra=4), mode="b").extra == 0
-    with pytest.raises(UserError, match="--extra has no effect with --mode b; leave it out"):
-        Some(mode="b", extra=4)
-
-
 @pytest.mark.parametrize(
     ("words", "message"),
     [

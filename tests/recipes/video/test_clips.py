@@ -82,11 +82,6 @@ def test_options_without_effect(options: dict, message: str) -> None:
         Config(**options)
 
 
-def test_frames_with_classes_are_read_both_ways() -> None:
-    assert [Config(labels=labels).bidirectional for labels in ("clip", "frame")] == [False, True]
-    assert not Config(labels="frame", recurrence="conv_lstm").bidirectional
-
-
 def test_long_clips_are_read_in_little_memory(tmp_path: Path) -> None:
     pictures = [Image.new("L", (4, 4), 1 + step % 255) for step in range(1300)]
     pictures = [*pictures[:-1], Image.new("L", (4, 4), 0)]

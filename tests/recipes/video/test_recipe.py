@@ -57,7 +57,7 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def every_frame(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return trained(tmp_path_factory.mktemp("frames"), "frame")
+    return trained(tmp_path_factory.mktemp("frames"), "frame", "--bidirectional")
 
 
 def test_what_is_measured(clips: Path, every_frame: Path) -> None:
