@@ -34,5 +34,5 @@ def trained(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run whose captions are mostly right, with a comparison."""
     out = tmp_path_factory.mktemp("runs") / "captioning"
     words = ["train", "captioning", "--data", str(corpus / "captions.csv"), "--out", str(out)]
-    assert main([*words, *QUICK, "--epochs", "25", "--patience", "25"]) == 0
+    assert main([*words, *QUICK, "--epochs", "25", "--patience", "25", "--compare"]) == 0
     return out
