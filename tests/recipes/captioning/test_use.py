@@ -143,10 +143,15 @@ def test_litert(trained: Path, greedy: tuple, tmp_path: Path) -> None:
     assert words_of(trained, runner(**{image: greedy[0][:1]})["tokens"][:, 0]) == greedy[1][:1]
 
 
-def test_compare(trained: Path) -> None:
-    record = json.loads((trained / "metrics.json").read_text())
-    names = {"exact_match", "fixed_vector_bleu_4", "fixed_vector_greedy_exact_match"}
-    assert names <= {*record["baseline"]}
+def test_compare(corpus: Path, tmp_path: Path) -> None:
+    run = small_run(corpus, tmp_path, epochs=1, compare=True, beam_size=2)
+    compared = recipe.compare(run, None, None)
+    names = {"fixed_vector_exact_match", "fixed_vector_bleu_4", "fixed_vector_greedy_bleu_4"}
+    assert names <= {*compared.metrics}
+    assert len(compared.answers["without attention"]) == len(run.data.test)
+    assert (tmp_path / "checkpoints" / "baseline").is_dir()
+    plain = dataclasses.replace(run, config=dataclasses.replace(run.config, compare=False))
+    assert not recipe.compare(plain, None, None).metrics
 
 
 def tiny_network(include_top: bool, weights: str | None, input_shape: tuple) -> keras.Model:
