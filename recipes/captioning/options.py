@@ -28,7 +28,7 @@ FOR_SCENES: Mapping[str, Any] = {
     "size": SCENE,
     "learning_rate": 3e-3,
     "dropout": 0.1,
-    "word_dropout": 0.2,
+    "word_dropout": 0.3,
     "filters": (16, 32, 64, 128, 128),
 }
 FOR_FORMULAS: Mapping[str, Any] = {
@@ -90,7 +90,7 @@ class Config(TextFiles, DecodingConfig, StackConfig, FitConfig):
     word_dropout: float = option(
         None,
         "Share of the words before the next one that become unknown to the decoder in training. By "
-        "default 0, for scenes 0.2.",
+        "default 0, for scenes 0.3.",
         heading="training",
         at_least=0,
         below=1,

@@ -31,7 +31,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def trained(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run whose captions are mostly right, with a comparison."""
+    """A run whose captions are mostly right. Tests must not change it."""
     out = tmp_path_factory.mktemp("runs") / "captioning"
     words = ["train", "captioning", "--data", str(corpus / "captions.csv"), "--out", str(out)]
     assert main([*words, *QUICK, "--epochs", "25", "--patience", "25"]) == 0

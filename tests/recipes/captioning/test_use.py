@@ -26,10 +26,6 @@ from recipes.kit.errors import UserError
 from recipes.kit.recipe import Run
 from recipes.kit.vocabulary import BOUNDARY_ID, UNKNOWN_ID
 
-TINY = (
-    "--units 8 --embedding-dim 4 --filters 4 6 --size 16 16 --beam-size 2 --learning-rate 0.01"
-).split()
-
 #: Captions an image by a SavedModel, where importing Keras or any package of ours fails.
 ALONE = """
 import sys
@@ -42,35 +38,37 @@ print(answer["sentence"].numpy()[0].decode(), answer["attention"].shape[2:])
 """
 
 
-def train(corpus: Path, out: Path, *words: str, tiny: list[str] = TINY) -> int:
-    data = ["--data", str(corpus / "captions.csv"), "--out", str(out)]
-    return main(["train", "captioning", *data, *tiny, *words])
-
-
-def history(folder: Path) -> list[str]:
-    lines = (folder / "history.csv").read_text().splitlines()
-    return [line.rsplit(",", 1)[0] for line in lines]  # all but the seconds
+def small_run(corpus: Path, folder: Path, **options: Any) -> Run:
+    source = Source.of(corpus / "captions.csv")
+    small = {"size": (16, 16), "units": 8, "filters": (4, 6), "limit": 16} | options
+    config = Config(data=source, **small)
+    return Run(config, recipe.load_data(source, config), folder, "captioning")
 
 
 def test_an_interrupted_run_goes_on(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, out = tmp_path / "whole", tmp_path / "resumed"
-    words = ("--epochs", "3", "--limit", "16")
-    assert train(corpus, whole, *words) == 0
+    def train(run: Run) -> list[dict[str, float]]:
+        keras.utils.set_random_seed(0)
+        rows = recipe.train(run, recipe.build(run)).rows
+        return [{name: x for name, x in row.items() if name != "seconds"} for row in rows]
+
+    options = {"epochs": 3, "word_dropout": 0.2, "dropout": 0.2, "scheduled_sampling": 0.5}
+    whole = train(small_run(corpus, tmp_path / "whole", **options))
     metrics, calls = recipe.caption_metrics, []
 
-    def interrupted(*args):
+    def interrupted(*args: Any) -> dict[str, float]:
         calls.append(args)
         if len(calls) == 2:
             raise KeyboardInterrupt
         return metrics(*args)
 
+    again = small_run(corpus, tmp_path / "resumed", **options)
     with monkeypatch.context() as patch:
         patch.setattr(recipe, "caption_metrics", interrupted)
-        assert train(corpus, out, *words) == 130
-    assert main(["train", "captioning", "--out", str(out), "--resume"]) == 0
-    assert history(out) == history(whole)
+        with pytest.raises(KeyboardInterrupt):
+            train(again)
+    assert train(again) == whole
 
 
 def test_training_goes_on_from_a_run(
@@ -94,8 +92,9 @@ def test_training_goes_on_from_a_run(
 
 def test_tune(corpus: Path, tmp_path: Path) -> None:
     out = tmp_path / "search"
-    words = ["--data", str(corpus / "captions.csv"), "--out", str(out), *TINY, "--compare"]
-    search = ["--epochs", "1", "--trials", "2", "--tuner", "random"]
+    words = ["--data", str(corpus / "captions.csv"), "--out", str(out), "--size", "16", "16"]
+    words += ["--filters", "4", "6", "--limit", "16", "--compare"]
+    search = ["--epochs", "1", "--trials", "1", "--tuner", "random"]
     assert main(["tune", "captioning", *words, *search]) == 0
     options = json.loads((out / "best_config.json").read_text())["options"]
     assert options["attention"] in ("additive", "dot", "none")
@@ -145,12 +144,14 @@ def test_litert(trained: Path, greedy: tuple, tmp_path: Path) -> None:
 
 
 def test_compare(corpus: Path, tmp_path: Path) -> None:
-    words = ("--epochs", "1", "--limit", "16", "--compare")
-    assert train(corpus, tmp_path / "run", *words) == 0
-    record = json.loads((tmp_path / "run" / "metrics.json").read_text())
-    assert {"exact_match", "fixed_vector_bleu_4", "fixed_vector_greedy_exact_match"} <= {
-        *record["baseline"]
-    }
+    run = small_run(corpus, tmp_path, epochs=1, compare=True, beam_size=2)
+    compared = recipe.compare(run, None, None)
+    names = {"fixed_vector_exact_match", "fixed_vector_bleu_4", "fixed_vector_greedy_bleu_4"}
+    assert names <= {*compared.metrics}
+    assert len(compared.answers["without attention"]) == len(run.data.test)
+    assert (tmp_path / "checkpoints" / "baseline").is_dir()
+    plain = dataclasses.replace(run, config=dataclasses.replace(run.config, compare=False))
+    assert not recipe.compare(plain, None, None).metrics
 
 
 def tiny_network(include_top: bool, weights: str | None, input_shape: tuple) -> keras.Model:
@@ -164,9 +165,10 @@ def tiny_network(include_top: bool, weights: str | None, input_shape: tuple) -> 
 
 def check_encoder_in_use(name: str, corpus: Path, out: Path, capfd: Any, shape: str) -> None:
     """Train with an encoder; the SavedModel says the same without our packages."""
-    tiny = ["--units", "8", "--size", "40", "48", "--beam-size", "2", "--epochs", "1"]
+    words = ["train", "captioning", "--data", str(corpus / "captions.csv"), "--out", str(out)]
+    words += "--units 8 --size 40 48 --beam-size 2 --epochs 1 --limit 16".split()
     encoder = ["--encoder", name, "--encoder-weights", "none", "--train-encoder"]
-    assert train(corpus, out, *encoder, "--limit", "16", tiny=tiny) == 0
+    assert main([*words, *encoder]) == 0
     capfd.readouterr()
     image = corpus / "1.png"
     assert main(["predict", str(out), str(image)]) == 0
@@ -244,9 +246,8 @@ def test_weights_that_cannot_be_fetched(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_words_that_become_unknown(corpus: Path, tmp_path: Path) -> None:
-    source = Source.of(corpus / "captions.csv")
-    config = Config(data=source, size=(16, 16), word_dropout=0.4, batch_size=100)
-    run = Run(config, recipe.load_data(source, config), tmp_path, "captioning")
+    run = small_run(corpus, tmp_path, word_dropout=0.4, batch_size=100, limit=None)
+    config = run.config
     plain = dataclasses.replace(run, config=dataclasses.replace(config, word_dropout=0.0))
     ((whole, same),) = Batches(run.data.train, plain).batches(3)
     ((inputs, targets),) = Batches(run.data.train, run).batches(3)
