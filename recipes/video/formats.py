@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
+from recipes.kit.console import progress_bar
 from recipes.kit.data.facts import Fact, counted, how_many, merged
 from recipes.kit.data.files import data_files, is_hidden, suffix_of
 from recipes.kit.data.images import BrokenImage
@@ -157,21 +158,24 @@ def _parts(folder: Path, split: str | None) -> Iterator[tuple[str, Path]]:
 
 
 def _read(
-    entries: Iterable[Entry], config: Config, taking: Taking
+    entries: Sequence[Entry], config: Config, taking: Taking
 ) -> tuple[dict[str, list[Clip]], list[Fact]]:
     """The clips that can be read, by their parts."""
     left_out = LeftOut("clips", config)
     splits: dict[str, list[Clip]] = {}
     kinds = Counter[str]()
-    for entry in entries:
-        try:
-            clip = _clip(entry, config, taking)
-        except BrokenImage as error:
-            left_out.add(error)
-            continue
-        splits.setdefault(entry.split or "train", []).append(clip)
-        suffix = entry.path.suffix.lower()
-        kinds[suffix if entry.path.is_file() else "folders of images"] += 1
+    with progress_bar() as bar:
+        task = bar.add_task("reading", total=len(entries), status="")
+        for entry in entries:
+            bar.update(task, advance=1)
+            try:
+                clip = _clip(entry, config, taking)
+            except BrokenImage as error:
+                left_out.add(error)
+                continue
+            splits.setdefault(entry.split or "train", []).append(clip)
+            suffix = entry.path.suffix.lower()
+            kinds[suffix if entry.path.is_file() else "folders of images"] += 1
     left_out.check(sum(map(len, splits.values())))
     height, width, channels = taking.shape
     drawn = f"{height} x {width}, {'grey' if channels == 1 else 'RGB'}, cut to its proportions"
