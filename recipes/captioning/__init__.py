@@ -4,7 +4,7 @@ Shape: one-to-many
 Task: a sentence about an image, with where each word looked
 Data: scenes of handwritten digits with sentences about them; `tfds:coco_captions`; tables, JSONL
   and Flickr8k's files of image and captions
-Result: exact match 0.449 (0.000) on combinations unseen in training
+Result: exact match 0.942 (0.000) on combinations unseen in training
 
     rnn-zoo train captioning                        scenes of scikit-learn's handwritten digits:
                                                     what stands where, and how many there are

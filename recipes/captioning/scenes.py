@@ -2,7 +2,8 @@
 
     two digits            "a large three is left of a small seven", also
                           "a small seven is right of a large three"; likewise above and below
-    three to five digits  "three large fours and one small seven", the lower digit first
+    three to five digits  "three large fours and one small seven"; the lower digit first, of equal
+                          ones the small
 
 Some combinations occur in valid or test only: of the 800 (digit, relation, digit), with a digit
 large or small and the relations left of and above, 80 in each; of the 1,330 pairs of counted
