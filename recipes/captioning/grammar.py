@@ -211,7 +211,7 @@ def compact(formula: str) -> str:
     r"""A formula without blanks, but for those behind a command that a letter would prolong.
 
     >>> compact(r"\pi x _ { i }")
-    '\\\\pi x_{i}'
+    '\\pi x_{i}'
     """
     return _BLANK.sub(r"\1", formula)
 

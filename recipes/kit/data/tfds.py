@@ -24,9 +24,7 @@ def licence(builder: Any) -> str:
     return f"as stated by its owner: {builder.info.homepage or 'see the TFDS catalogue'}"
 
 
-def prepared_builder(
-    name: str, check: Callable[[Mapping[str, Any]], None] = lambda features: None
-) -> Any:
+def prepared_builder(name: str, check: Callable[[Mapping[str, Any]], None] | None = None) -> Any:
     """A builder with its data on disk.
 
     Args:
@@ -46,7 +44,8 @@ def prepared_builder(
         builder = tfds.builder(name)
     except Exception as error:
         raise UserError(f"tfds:{name}: no such dataset: {_first_line(error)}") from None
-    check(builder.info.features)
+    if check is not None:
+        check(builder.info.features)
     try:
         builder.download_and_prepare()
     except Exception as error:
