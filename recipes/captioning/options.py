@@ -40,6 +40,7 @@ FOR_FORMULAS: Mapping[str, Any] = {
     "attention": "dot",
     "filters": (16, 32, 64, 96),
     "row_units": ROWS,
+    "shift": 2,
 }
 
 #: Most tokens of a short formula.
@@ -94,6 +95,13 @@ class Config(TextFiles, DecodingConfig, StackConfig, FitConfig):
         heading="training",
         at_least=0,
         below=1,
+    )
+    shift: int = option(
+        None,
+        "Move each image at random by up to so many pixels in training. By default 0, for formulas "
+        "2.",
+        heading="training",
+        at_least=0,
     )
     attention: Literal["additive", "dot", "none"] = option(
         None,
@@ -220,6 +228,11 @@ class Config(TextFiles, DecodingConfig, StackConfig, FitConfig):
         return None if named else Path(self.encoder_weights).resolve()
 
     @property
+    def paper(self) -> int:
+        """The grey of what is beyond the edges of an image."""
+        return 255 if self.background == "white" else 0
+
+    @property
     def formulas(self) -> bool:
         """Whether the images are those of the embedded formulas."""
         return (self.data.kind, self.data.name) == ("embedded", "formulas")
@@ -243,6 +256,7 @@ class Config(TextFiles, DecodingConfig, StackConfig, FitConfig):
             "units": 128,
             "dropout": 0.2,
             "word_dropout": 0.0,
+            "shift": 0,
             "attention": "additive",
             "filters": (32, 64, 128),
             "row_units": 0,
