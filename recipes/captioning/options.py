@@ -33,7 +33,7 @@ FOR_SCENES: Mapping[str, Any] = {
 }
 FOR_FORMULAS: Mapping[str, Any] = {
     "size": FORMULA,
-    "epochs": 7,
+    "epochs": 9,
     "batch_size": 16,
     "units": 256,
     "dropout": 0.0,
@@ -56,7 +56,7 @@ class Config(TextFiles, DecodingConfig, StackConfig, FitConfig):
     epochs: int = option(
         None,
         "Maximum number of passes over the training data; more with little data. By default 20, "
-        "for formulas 7.",
+        "for formulas 9.",
         heading="training",
         at_least=1,
     )
