@@ -26,8 +26,9 @@ class Batches:
 
     def batches(self, epoch: int | None) -> tf.data.Dataset:
         """Batches `(inputs, targets)` in an order of an epoch; None is the order of the examples,
-        with the first caption of each. In an epoch, words that the decoder reads become unknown at
-        random (Bowman et al. 2016): what it writes then depends more on the image.
+        with the first caption of each. In an epoch, images are moved at random by some pixels, and
+        words that the decoder reads become unknown (Bowman et al. 2016): what it writes then
+        depends more on the image.
 
         Short and long captions are mixed: together they would have images alike, and batch
         normalization other statistics in training than in use.
@@ -37,18 +38,25 @@ class Batches:
 
         def generate() -> Iterator[tuple[dict[str, np.ndarray], np.ndarray]]:
             order, drawn = np.arange(len(self._examples)), np.zeros(len(self._examples))
-            generator, hidden = np.random.default_rng((self._config.seed, epoch or 0)), 0.0
+            generator = np.random.default_rng((self._config.seed, epoch or 0))
+            hidden, shift = 0.0, 0
             if epoch is not None:
                 order, drawn = generator.permutation(order), generator.random(len(order))
-                hidden = self._config.word_dropout
+                hidden, shift = self._config.word_dropout, self._config.shift
             for start in range(0, len(order), size):
                 rows = order[start : start + size]
                 ids = [self._ids[row][int(drawn[row] * len(self._ids[row]))] for row in rows]
                 multiple = self._config.pad_multiple
-                images = np.stack([self._examples[row].image for row in rows])
+                images = [self._examples[row].image for row in rows]
+                if shift:
+                    by = generator.integers(-shift, shift, (len(rows), 2), endpoint=True)
+                    images = [
+                        moved(image, *each, self._config.paper)
+                        for image, each in zip(images, by.tolist(), strict=True)
+                    ]
                 read = [np.where(generator.random(len(x)) < hidden, UNKNOWN_ID, x) for x in ids]
                 inputs = {
-                    "image": images.astype("float32") / 255,
+                    "image": np.stack(images).astype("float32") / 255,
                     "target": pad([np.concatenate([end, each]) for each in read], 0, multiple),
                 }
                 yield inputs, pad([np.concatenate([each, end]) for each in ids], -1, multiple)
@@ -60,3 +68,17 @@ class Batches:
         dataset = tf.data.Dataset.from_generator(generate, output_signature=signature)
         count = steps(len(self._examples), size)
         return dataset.apply(tf.data.experimental.assert_cardinality(count)).prefetch(2)
+
+
+def moved(image: np.ndarray, down: int, right: int, paper: int) -> np.ndarray:
+    """An image (height, width, channels) moved by fewer pixels than it has, paper where it was.
+
+    >>> moved(np.array([[[1], [2]], [[3], [4]]]), 1, -1, 0)[..., 0].tolist()
+    [[0, 0], [2, 0]]
+    """
+    height, width = image.shape[:2]
+    whole = np.full_like(image, paper)
+    whole[max(down, 0) : height + down, max(right, 0) : width + right] = image[
+        max(-down, 0) : height - down, max(-right, 0) : width - right
+    ]
+    return whole

@@ -84,10 +84,11 @@ def load(source: Source, config: Config) -> Data:
     pieces = SentencePieces(known)
     longest = max(map(len, pieces.encode_all(captions))) + 1
     mean = len(captions) / len(splits.train)
+    colour = "RGB" if config.colour == "rgb" else "grey"
     facts = (
         Fact("captions", f"{mean:.3g} of an image, the longest of {longest - 1} {config.level}s"),
         Fact("vocabulary", f"{len(known.pieces):,} kinds of {config.level}s"),
-        Fact("drawn", f"{config.size[0]} x {config.size[1]} {config.colour}, proportions kept"),
+        Fact("drawn", f"{config.size[0]} x {config.size[1]} {colour}, proportions kept"),
     )
     return Data(
         splits.train,

@@ -40,7 +40,7 @@ SYMBOLS = (*DIGITS, *LETTERS, *RELATIONS, *OPERATIONS, *FUNCTIONS, *LARGE, *OTHE
 STRUCTURE = (r"\frac", r"\sqrt", "_", "^", "{", "}")
 
 #: Changed whenever the same seed gives other formulas or pictures.
-VERSION = 1
+VERSION = 2
 
 #: Tokens of a formula, at least and at most.
 SHORTEST, LONGEST = 3, 24

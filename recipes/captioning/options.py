@@ -33,13 +33,14 @@ FOR_SCENES: Mapping[str, Any] = {
 }
 FOR_FORMULAS: Mapping[str, Any] = {
     "size": FORMULA,
-    "epochs": 7,
+    "epochs": 9,
     "batch_size": 16,
     "units": 256,
     "dropout": 0.0,
     "attention": "dot",
     "filters": (16, 32, 64, 96),
     "row_units": ROWS,
+    "shift": 2,
 }
 
 #: Most tokens of a short formula.
@@ -55,7 +56,7 @@ class Config(TextFiles, DecodingConfig, StackConfig, FitConfig):
     epochs: int = option(
         None,
         "Maximum number of passes over the training data; more with little data. By default 20, "
-        "for formulas 7.",
+        "for formulas 9.",
         heading="training",
         at_least=1,
     )
@@ -94,6 +95,13 @@ class Config(TextFiles, DecodingConfig, StackConfig, FitConfig):
         heading="training",
         at_least=0,
         below=1,
+    )
+    shift: int = option(
+        None,
+        "Move each image at random by up to so many pixels in training. By default 0, for formulas "
+        "2.",
+        heading="training",
+        at_least=0,
     )
     attention: Literal["additive", "dot", "none"] = option(
         None,
@@ -220,6 +228,11 @@ class Config(TextFiles, DecodingConfig, StackConfig, FitConfig):
         return None if named else Path(self.encoder_weights).resolve()
 
     @property
+    def paper(self) -> int:
+        """The grey of what is beyond the edges of an image."""
+        return 255 if self.background == "white" else 0
+
+    @property
     def formulas(self) -> bool:
         """Whether the images are those of the embedded formulas."""
         return (self.data.kind, self.data.name) == ("embedded", "formulas")
@@ -243,6 +256,7 @@ class Config(TextFiles, DecodingConfig, StackConfig, FitConfig):
             "units": 128,
             "dropout": 0.2,
             "word_dropout": 0.0,
+            "shift": 0,
             "attention": "additive",
             "filters": (32, 64, 128),
             "row_units": 0,
