@@ -2,9 +2,10 @@
 
 Shape: one-to-many
 Task: a sentence about an image, with where each word looked
-Data: scenes of handwritten digits with sentences about them; `tfds:coco_captions`; tables, JSONL
-  and Flickr8k's files of image and captions
-Result: exact match 0.942 (0.000) on combinations unseen in training
+Data: scenes of handwritten digits with sentences about them, formulas with their LaTeX;
+  `tfds:coco_captions`; tables, JSONL and Flickr8k's files of image and captions
+Result: exact match 0.942 (0.000) on combinations unseen in training; formulas of up to 12 tokens
+  0.869 (0.000)
 
     rnn-zoo train captioning                        scenes of scikit-learn's handwritten digits:
                                                     what stands where, and how many there are

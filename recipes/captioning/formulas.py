@@ -4,7 +4,7 @@ r"""Pictures of formulas, and the LaTeX that they were drawn from (Deng et al. 2
 
 A formula, and a picture, occurs once in all parts. Half of them have up to 13 tokens. All of it
 depends on a seed of the data, not on that of the run; the pictures also on the release of
-matplotlib. They take about 100 s of one core to make, once: they are kept in the cache folder, see
+matplotlib. They take about 160 s of one core to make, once: they are kept in the cache folder, see
 `recipes.kit.data.cache`.
 """
 

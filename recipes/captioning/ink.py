@@ -26,9 +26,6 @@ _PAPER = 240.0
 #: By how much the score of a reading in another size than that of the picture must be better.
 _BETTER = 0.1
 
-#: Exponent that makes grey darker.
-_CRISP = 1.5
-
 
 def set_in(pixels: tf.Tensor, height: int, width: int) -> tf.Tensor:
     """A picture of a formula on a canvas, as those of the training are set.
@@ -79,10 +76,7 @@ def scaled(pixels: np.ndarray, canvas: tuple[int, int]) -> list[np.ndarray]:
     for scale in SCALES:
         width, height = (max(1, round(each * scale)) for each in image.size)
         way = Image.Resampling.BOX if scale < 1 else Image.Resampling.BILINEAR
-        grey = np.asarray(image.resize((width, height), way), float) / 255
-        # Small type is drawn crisper than a picture of large type that is made smaller.
-        crisp = grey**_CRISP if scale < 1 else grey
-        pictures.append(np.round(255 * crisp).astype("uint8"))
+        pictures.append(np.asarray(image.resize((width, height), way)))
     return pictures
 
 
