@@ -51,8 +51,8 @@ class Batches:
                 if shift:
                     by = generator.integers(-shift, shift, (len(rows), 2), endpoint=True)
                     images = [
-                        moved(image, *each, self._config.paper)
-                        for image, each in zip(images, by.tolist(), strict=True)
+                        moved(image, down, right, self._config.paper)
+                        for image, (down, right) in zip(images, by.tolist(), strict=True)
                     ]
                 read = [np.where(generator.random(len(x)) < hidden, UNKNOWN_ID, x) for x in ids]
                 inputs = {

@@ -130,6 +130,20 @@ def test_scripts_and_fractions_are_drawn_as_such() -> None:
         picture(r"\nosuch", style)
 
 
+def test_drawn_larger_and_made_smaller_a_formula_is_as_large() -> None:
+    """It begins between two pixels, and has the same ink."""
+    ink = []
+    for offset in itertools.product(range(4), repeat=2):
+        drawn = picture(r"\frac { M } { x }", Style("cm", 16, smaller=True, offset=offset))
+        assert drawn is not None
+        ink.append(255.0 - drawn)
+    np.testing.assert_allclose([each.sum() for each in ink], ink[0].sum(), rtol=0.01)
+    assert len({each.tobytes() for each in ink}) == 16
+    crisp = picture(r"\frac { M } { x }", Style("cm", 16))
+    assert crisp is not None
+    assert ink[0].sum() == pytest.approx((255.0 - crisp).sum(), rel=0.15)
+
+
 def test_parts_share_no_formula_and_no_picture() -> None:
     splits = load(PARTS).splits
     every = [example for part in splits.values() for example in part]

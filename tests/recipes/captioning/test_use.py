@@ -4,6 +4,7 @@ of `keras.applications`."""
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import subprocess
 import sys
@@ -260,3 +261,25 @@ def test_words_that_become_unknown(corpus: Path, tmp_path: Path) -> None:
     assert 0.25 < changed.mean() < 0.55
     ((valid, _),) = Batches(run.data.valid, run).batches(None)
     assert (valid["target"].numpy() != UNKNOWN_ID).all()
+
+
+def test_images_are_moved_in_training(corpus: Path, tmp_path: Path) -> None:
+    run = small_run(corpus, tmp_path, shift=2, batch_size=100, limit=None)
+    still = dataclasses.replace(run, config=dataclasses.replace(run.config, shift=0))
+    ((moved, targets),) = Batches(run.data.train, run).batches(3)
+    ((whole, same),) = Batches(run.data.train, still).batches(3)
+    np.testing.assert_array_equal(targets, same)
+    found = set()
+    for image, original in zip(moved["image"].numpy(), whole["image"].numpy(), strict=True):
+        around = np.pad(original, [(2, 2), (2, 2), (0, 0)], constant_values=1.0)
+        rows, columns = original.shape[:2]
+        found |= {
+            (2 - down, 2 - right)
+            for down, right in itertools.product(range(5), repeat=2)
+            if (around[down : down + rows, right : right + columns] == image).all()
+        }
+    assert len(found) > 12
+    ((valid, _),) = Batches(run.data.valid, run).batches(None)
+    np.testing.assert_array_equal(
+        valid["image"], np.stack([e.image for e in run.data.valid]).astype("float32") / 255
+    )
