@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import keras
-import keras_tuner
 import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
@@ -27,7 +26,7 @@ from recipes.kit.export import for_serving, save_saved_model
 from recipes.kit.fit import fit
 from recipes.kit.output import SAVED_MODEL, read_record, read_run_config, write_json
 from recipes.kit.recipe import Baseline, Card, Comparison, History, Recipe, Run
-from recipes.kit.space import stack_space
+from recipes.kit.space import decoder_space
 from recipes.kit.stack import stack_of
 from recipes.kit.vocabulary import BOUNDARY_ID
 
@@ -189,20 +188,6 @@ def load_test(source: Source, predictor: CaptionPredictor) -> Sequence[Example]:
     return captions.load_test(source, predictor.config)
 
 
-def space(hp: keras_tuner.HyperParameters, config: Config) -> Config:
-    """The config of a trial: what `rnn-zoo tune` may change."""
-    attention = hp.Choice("attention", ["additive", "dot", "none"], default=config.attention)
-    share = hp.Float("scheduled_sampling", 0.0, 0.5, step=0.25)
-    return stack_space(
-        hp,
-        config,
-        attention=attention,
-        compare=config.compare and attention != "none",
-        scheduled_sampling=share,
-        sampling_schedule=config.sampling_schedule if share else "linear",
-    )
-
-
 RECIPE = Recipe(
     config=Config,
     card=CARD,
@@ -218,5 +203,5 @@ RECIPE = Recipe(
     predicting=Predict,
     draw=draw,
     tables=tables,
-    space=space,
+    space=decoder_space,
 )

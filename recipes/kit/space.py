@@ -82,6 +82,22 @@ def clip_space(hp: keras_tuner.HyperParameters, config: C, **options: Any) -> C:
     )
 
 
+def decoder_space(hp: keras_tuner.HyperParameters, config: C) -> C:
+    """The search space of a decoder with attention: a `DecodingConfig` with `attention` and
+    `compare`, which has nothing to compare where a trial has no attention."""
+    decoder: Any = config
+    attention = hp.Choice("attention", ["additive", "dot", "none"], default=decoder.attention)
+    share = hp.Float("scheduled_sampling", 0.0, 0.5, step=0.25)
+    return stack_space(
+        hp,
+        config,
+        attention=attention,
+        compare=decoder.compare and attention != "none",
+        scheduled_sampling=share,
+        sampling_schedule=decoder.sampling_schedule if share else "linear",
+    )
+
+
 def reservoir_space(
     hp: keras_tuner.HyperParameters,
     config: C,

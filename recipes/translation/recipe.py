@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import keras_tuner
 import numpy as np
 import tensorflow as tf
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -22,7 +21,7 @@ from recipes.kit.fit import fit
 from recipes.kit.output import PLOTS, SAVED_MODEL, read_record, write_json
 from recipes.kit.plots import by_length
 from recipes.kit.recipe import Baseline, Card, Comparison, History, Recipe, Run
-from recipes.kit.space import stack_space
+from recipes.kit.space import decoder_space
 from recipes.kit.stack import stack_of
 from recipes.kit.vocabulary import BOUNDARY_ID
 from recipes.translation import data as corpora
@@ -208,20 +207,6 @@ def draw(
         alignment(pairs, run.folder / PLOTS / "alignment.png")
 
 
-def space(hp: keras_tuner.HyperParameters, config: Config) -> Config:
-    """The config of a trial: what `rnn-zoo tune` may change."""
-    attention = hp.Choice("attention", ["additive", "dot", "none"], default=config.attention)
-    share = hp.Float("scheduled_sampling", 0.0, 0.5, step=0.25)
-    return stack_space(
-        hp,
-        config,
-        attention=attention,
-        compare=config.compare and attention != "none",
-        scheduled_sampling=share,
-        sampling_schedule=config.sampling_schedule if share else "linear",
-    )
-
-
 RECIPE = Recipe(
     config=Config,
     card=CARD,
@@ -236,5 +221,5 @@ RECIPE = Recipe(
     load_test=load_test,
     predicting=Predict,
     draw=draw,
-    space=space,
+    space=decoder_space,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -93,7 +94,8 @@ def compare(run: Run[Config, Data], _: keras.Model, __: History) -> Comparison:
         return Comparison()
     data = run.data
     model = build(run)
-    Training(run, model, shuffled=True).descend("shuffled")
+    blind = dataclasses.replace(run, title="shuffled frames")
+    Training(blind, model, shuffled=True).descend("shuffled")
     shares = []
     for index, clip in enumerate(data.test):
         generator = np.random.default_rng((run.config.seed, 3, index))

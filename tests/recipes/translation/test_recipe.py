@@ -332,14 +332,14 @@ def test_a_trial_changes_attention_and_sampling() -> None:
 
     hp = keras_tuner.HyperParameters()
     config = Config(compare=True, scheduled_sampling=0.1, sampling_schedule="sigmoid")
-    recipe.space(hp, config)
+    recipe.RECIPE.space(hp, config)
     hp.values.update(attention="dot", scheduled_sampling=0.5)
-    changed = recipe.space(hp, config)
+    changed = recipe.RECIPE.space(hp, config)
     assert (changed.attention, changed.scheduled_sampling) == ("dot", 0.5)
     assert (changed.compare, changed.sampling_schedule) == (True, "sigmoid")
     # What has no effect then, or does not fit, is left out.
     hp.values.update(attention="none", scheduled_sampling=0.0)
-    changed = recipe.space(hp, config)
+    changed = recipe.RECIPE.space(hp, config)
     assert (changed.compare, changed.sampling_schedule) == (False, "linear")
 
 
